@@ -1,0 +1,48 @@
+# Everything a newcomer types. `make demo` and `make test` set up what they need.
+
+VENV   := .venv
+PYTHON ?= python3
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+FAULT  ?=
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo checks break heal down test faults lint bench clean
+.DEFAULT_GOAL := help
+
+help:            ## this list
+	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(READY)   ## start the embedded stack, diagnose it, stop it; FAULT=name breaks it first
+	@$(BIN)/python -m stack demo $(FAULT)
+
+checks: $(READY) ## diagnose the stack that oncall.toml describes
+	@$(BIN)/python -m pytest
+
+break: $(READY)  ## break the running embedded stack: FAULT=name
+	@$(BIN)/python -m stack break $(FAULT)
+
+test: $(READY)   ## the suite's own tests
+	@$(BIN)/python -m pytest -c tests/pytest.toml tests
+
+lint: $(READY)   ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+
+bench: $(READY)  ## speed, as ratios in one run
+	@$(BIN)/python -m bench
+
+clean:           ## end the embedded stack, drop the environment
+	@test ! -x $(BIN)/python || $(BIN)/python -m stack down
+	@rm -rf $(VENV)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "This needs Python 3.11 or newer: apt-get install python3 python3-venv, or make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "This needs Python's venv module: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[stack,dev]' \
+	  || { echo "The packages could not be installed: see pip's message above"; exit 1; }
+	@touch $(READY)

@@ -1,0 +1,319 @@
+"""The stack, the limits and the accepted findings: the keys of oncall.toml, one attribute each, with its defaults.
+
+A rule's words complete the sentence "<key> must ...", so that a rule and its error message stand in one place.
+"""
+# ruff: noqa: S105  (what stands here are names of keys and variables, never secrets)
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+
+def text(pattern: str, words: str, **extra: str) -> Meta:
+    """A rule for the whole of a text."""
+    return Meta(pattern=rf"\A(?:{pattern})\Z", description=words, extra=extra)
+
+
+ONE_LINE = r"[^\x00-\x1f\x7f]"
+HTTP_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+HOST = r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"
+
+Line = Annotated[str, text(f"{ONE_LINE}*", "be text on one line")]
+Filled = Annotated[str, text(rf"{ONE_LINE}*[^\x00-\x20\x7f]{ONE_LINE}*", "be text on one line")]
+Text = Annotated[str, text(r"[^\x00]*", "be text")]
+Message = Annotated[str, text(r"[^\x00]*", "be text", fills="${NAME}")]
+Slug = Annotated[str, text("[a-z0-9]+(-[a-z0-9]+)*", "be a slug: lower-case letters, digits and single dashes")]
+
+Variable = Annotated[str, text(VARIABLE, "be the name of an environment variable")]
+MaybeVariable = Annotated[str, text(f"({VARIABLE})?", "be the name of an environment variable, or empty")]
+Project = Annotated[str, text("[a-z0-9][a-z0-9_-]*", "be the name of a Compose project")]
+Service = Annotated[str, text("[A-Za-z0-9][A-Za-z0-9._-]*", "be the name of a Compose service")]
+
+# Whose path: "us" is the machine that runs the checks, "host" the one that host.at names.
+OurFile = Annotated[str, text(f"{ONE_LINE}*", "be the path of a file", read_by="us")]
+HostFile = Annotated[str, text(f"{ONE_LINE}*", "be the path of a file", read_by="host")]
+HostPath = Annotated[str, text(f"{ONE_LINE}+", "be a path", read_by="host")]
+Paths = Annotated[tuple[HostPath, ...], Meta(min_length=1, description='be a list of paths such as ["/", "/var"]')]
+Patterns = Annotated[tuple[HostPath, ...], Meta(description='be a list of paths such as ["/var/log/app/*.log"]')]
+
+At = Annotated[
+    str, text(rf"local|ssh://([A-Za-z0-9_][^@/:\s]*@)?({HOST})(:[0-9]+)?", 'be "local" or "ssh://user@host"')
+]
+HttpUrl = Annotated[str, text(r"https?://.*", "start with http:// or https://", form="base")]
+WebSocketUrl = Annotated[str, text(r"wss?://.*", "start with ws:// or wss://", form="url")]
+MaybeWebSocketUrl = Annotated[str, text(r"(wss?://.*)?", "start with ws:// or wss://, or be empty", form="url")]
+Origin = Annotated[
+    str, text(r"(https?://[^\s/?#@]+)?", 'be an origin such as "https://shop.example", or empty', form="url")
+]
+Address = Annotated[str, text(f"({HOST}):[0-9]+", 'be an address such as "shop.example:443"', form="address")]
+Addresses = Annotated[tuple[Address, ...], Meta(description='be a list of addresses such as ["shop.example:443"]')]
+Path = Annotated[str, text(r"/[^\s\x00-\x1f\x7f#]*", "be a path that starts with /")]
+DatabaseHost = Annotated[
+    str,
+    text(
+        rf"[A-Za-z0-9_][A-Za-z0-9._-]*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*|/{ONE_LINE}*",
+        "be a host name, an address or a socket's folder, without a port",
+    ),
+]
+Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
+
+HeaderName = Annotated[str, text(HTTP_NAME, "be the name of an HTTP header")]
+HeaderValue = Annotated[
+    str, text(r"([!-~]([ -~\t]*[!-~])?)?", "be one line of ASCII text, with no blank at its ends", fills="${NAME}")
+]
+Headers = Annotated[dict[HeaderName, HeaderValue], Meta(description='be a table such as { Accept = "text/html" }')]
+Prefix = Annotated[str, text("[ -~]*", "be one line of ASCII text")]
+Subprotocol = Annotated[str, text(HTTP_NAME, "be the name of a subprotocol, without blanks")]
+Subprotocols = Annotated[tuple[Subprotocol, ...], Meta(description='be a list of subprotocols such as ["chat"]')]
+Payload = Annotated[dict[Filled, object], Meta(description='be a table such as { client = "web" }')]
+Status = Annotated[int, Meta(ge=100, le=599, description="be an HTTP status, 100 to 599")]
+Statuses = Annotated[
+    tuple[Status, ...], Meta(min_length=1, description="be a list of HTTP statuses such as [200, 204]")
+]
+Values = Annotated[tuple[Filled, ...], Meta(min_length=1, description='be a list such as ["ok", "up"]')]
+Blames = Annotated[dict[Filled, Slug], Meta(description='be a table such as { database = "postgres" }')]
+
+ReadingMethod = Literal["GET", "HEAD", "OPTIONS"]  # looks do not touch
+LoginMethod = Literal["POST", "PUT", "PATCH", "GET"]
+Algorithm = (
+    Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    | Literal["ES256", "ES256K", "ES384", "ES512", "EdDSA"]
+)
+Algorithms = Annotated[tuple[Algorithm, ...], Meta(min_length=1, description='be a list such as ["HS256"]')]
+
+Flag = Annotated[bool, Meta(description="be true or false")]
+Day = Annotated[date, Meta(description="be a date such as 2026-12-31")]
+Count = Annotated[int, Meta(ge=1, le=10**12, description="be a whole number, 1 or more")]
+Number = Annotated[  # its upper bound keeps infinity out
+    Annotated[int, Meta(gt=0, le=10**9)] | Annotated[float, Meta(gt=0, le=1e9)],
+    Meta(description="be a number above 0"),
+]
+Percent = Annotated[
+    Annotated[int, Meta(ge=0, le=100)] | Annotated[float, Meta(ge=0, le=100)],
+    Meta(description="be a number from 0 to 100"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """The machine that the stack runs on."""
+
+    at: At = "local"
+    filesystems: Paths = (".",)
+    backup_file: HostFile = ""
+    backup_reader: Line = ""
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Docker:
+    """The Compose project."""
+
+    project: Project = "motel"
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """What the backend's health check answers."""
+
+    path: Path = "/health"
+    method: ReadingMethod = "GET"
+    headers: Headers = field(default_factory=dict)
+    expected_status: Statuses = (200,)
+    body: Literal["json", "text"] = "json"
+    status_key: Line = "status"
+    healthy_values: Values = ("ok", "up", "healthy", "pass")
+    checks_key: Line = "checks"
+    check_status_key: Line = "status"
+    memory_used_key: Line = "checks.memory.used"
+    memory_limit_key: Line = "checks.memory.limit"
+    blames: Blames = field(default_factory=lambda: {"database": "postgres", "memory": "backend"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """The page that the backend shows to Prometheus."""
+
+    path: Path = "/metrics"
+    headers: Headers = field(default_factory=dict)
+    websocket_connections: Line = "websocket_connections"
+    open_fds: Line = "process_open_fds"
+    max_fds: Line = "process_max_fds"
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A request that must be answered in time."""
+
+    name: Slug
+    path: Path
+    method: ReadingMethod = "GET"
+    headers: Headers = field(default_factory=dict)
+    authorized: Flag = True
+
+
+Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The API."""
+
+    url: HttpUrl = "http://localhost:3001"
+    service: Service = "backend"
+    env_file: HostFile = ""
+    health: Health = Health()
+    metrics: Metrics = Metrics()
+    endpoints: Endpoints = (Endpoint(name="suites", path="/api/suites"),)
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontend:
+    """What a browser loads."""
+
+    url: HttpUrl = "http://localhost:3000"
+    service: Service = "frontend"
+    path: Path = "/"
+    certificates: Addresses = ()
+    ca_file: OurFile = ""
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auth:
+    """The login, its token, and where both are kept."""
+
+    account_variable: Variable = "ONCALL_ACCOUNT"
+    password_variable: Variable = "ONCALL_PASSWORD"
+    login_path: Path = "/api/auth/login"
+    login_method: LoginMethod = "POST"
+    login_headers: Headers = field(default_factory=dict)
+    login_expected_status: Statuses = (200, 201)
+    account_key: Filled = "username"
+    password_key: Filled = "password"
+    login_extra: Payload = field(default_factory=dict)
+    refused_status: Statuses = (400, 401, 403, 404, 422)
+    token_in: Literal["body", "header", "cookie"] = "body"
+    token_key: Filled = "token"
+    protected_path: Path = "/api/suites"
+    protected_expected_status: Statuses = (200,)
+    protected_refused_status: Statuses = (401, 403)
+    send_token_in: Literal["header", "cookie"] = "header"
+    send_token_name: HeaderName = "Authorization"
+    send_token_prefix: Prefix = "Bearer "
+    algorithms: Algorithms = ("HS256",)
+    secret_variable: Variable = "JWT_SECRET"
+    accounts_table: Filled = "users"
+    migrations_table: Line = "_prisma_migrations"
+    migrations_folder: OurFile = ""
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Websocket:
+    """The socket: where it is, and how one talks to it."""
+
+    url: WebSocketUrl = "ws://localhost:3001/realtime"
+    public_url: MaybeWebSocketUrl = ""
+    origin: Origin = ""
+    headers: Headers = field(default_factory=dict)
+    subprotocols: Subprotocols = ()
+    token_in: Literal["query", "header", "cookie", "subprotocol", "message", "none"] = "query"
+    token_name: Line = "token"
+    token_prefix: Prefix = ""
+    first_message: Message = ""
+    first_answer_contains: Text = ""
+    ping: Literal["frame", "message", "none"] = "frame"
+    ping_message: Message = ""
+    pong_contains: Text = ""
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """The database server, and the role that looks at it."""
+
+    host: DatabaseHost = "localhost"
+    port: Port = 5432
+    dbname: Filled = "motel"
+    user: Filled = "oncall"
+    password_variable: MaybeVariable = "ONCALL_DB_PASSWORD"
+    url_variable: MaybeVariable = ""
+    service: Service = "postgres"
+    log_files: Patterns = ()
+    absent: Flag = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A further part of the stack, which a check or a finding may name."""
+
+    service: Service
+
+
+Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """The system under diagnosis."""
+
+    name: Slug = "motel"
+    secrets_file: OurFile = ".env"
+    compose: Filled = "docker-compose"
+    host: Host = Host()
+    docker: Docker = Docker()
+    backend: Backend = Backend()
+    frontend: Frontend = Frontend()
+    auth: Auth = Auth()
+    websocket: Websocket = Websocket()
+    postgres: Postgres = Postgres()
+    components: Components = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The numbers that claims use."""
+
+    recent_minutes: Number = 15
+    health_seconds: Number = 2.0
+    page_seconds: Number = 2.0
+    login_seconds: Number = 2.0
+    response_seconds: Number = 2.0
+    filesystem_used_percent: Percent = 90
+    inodes_used_percent: Percent = 90
+    memory_available_percent: Percent = 10
+    swap_used_percent: Percent = 80
+    database_answer_seconds: Number = 0.5
+    free_connection_slots: Count = 5
+    backup_age_hours: Number = 26
+    token_lifetime_hours: Number = 24
+    clock_skew_seconds: Number = 5
+    secret_bytes: Count = 32
+    websocket_connections: Count = 1000
+    websocket_ping_seconds: Number = 2.0
+    websocket_hold_seconds: Number = 75
+    open_fds_percent: Percent = 80
+    query_mean_seconds: Number = 2.0
+    query_calls: Count = 5
+    query_running_seconds: Number = 60
+    query_blocked_seconds: Number = 5
+    idle_in_transaction_seconds: Number = 60
+    large_table_rows: Count = 10000
+    index_scans_percent: Percent = 95
+    health_memory_percent: Percent = 90
+    certificate_days: Number = 14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A finding that the team lives with, up to and including a last day."""
+
+    reason: Filled
+    until: Day

@@ -1,0 +1,140 @@
+"""From a pytest report to a verdict: the map of finding.py, applied."""
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from oncall.finding import CouldNotCheck, Finding, Message
+from oncall.loop import WAITED, looks_of
+from oncall.probing import look_key, parameters
+from oncall.runner import Runner
+from oncall.verdict import SEVERITIES, Acceptance, ProbeNote, Severity, Verdict
+
+FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
+WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
+
+
+@dataclass(eq=False)
+class Judge:
+    """Holds the verdicts of one run.
+
+    accepted: check name -> why and until when the team lives with its finding.
+    today: the run's day; the snapshot's in a replay.
+    """
+
+    runner: Any
+    accepted: dict[str, Acceptance]
+    today: date
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+        report = yield
+        if not looks_of(item):
+            return report
+        if call.when == "teardown" and WAITED in item.stash:
+            report.duration = max(0.0, report.duration - item.stash[WAITED].waited)
+        if report.failed or (report.skipped and call.excinfo) or (call.when == "call" and report.passed):
+            self._judge(item, call, report)
+        return report
+
+    def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+        outcome, found, reason = self._outcome(item, call, report)
+        accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
+        if outcome == "failed" and accepted and self.today <= accepted.until:
+            outcome, report.outcome = "accepted", "passed"
+        severity = severity_of(item)
+        verdict = Verdict(
+            check=item.name,
+            nodeid=item.nodeid,
+            severity=severity,
+            outcome=cast(Any, outcome),
+            claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
+            playbook=playbook_of(item),
+            symptom=found.symptom if found else None,
+            evidence=dict(found.evidence) if found else {},
+            component=found.component if found else None,
+            blames=found.blames if found else None,
+            reason=reason,
+            accepted=accepted if outcome == "accepted" else None,
+            probes=tuple(self._notes(item)),
+            position=self.positions.get(item.nodeid, 0),
+        )
+        self.verdicts[item.nodeid] = verdict
+        # pytest_report_teststatus gets nothing but the report
+        report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
+        report.user_properties += [("severity", severity), ("outcome", outcome)]
+        if outcome in ("failed", "accepted"):
+            report.longrepr = str(Message(cast(Finding, found)))
+        elif outcome == "unknown":
+            report.longrepr = f"UNKNOWN: {reason}"
+        report.sections += [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+
+    def _outcome(
+        self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+    ) -> tuple[str, Finding | None, str | None]:
+        error = call.excinfo.value if call.excinfo else None
+        if error is None:
+            return "passed", None, None
+        if report.skipped:
+            return "skipped", None, str(getattr(error, "msg", error))
+        if isinstance(error, CouldNotCheck):
+            return "unknown", None, str(error)
+        found = item.stash.get(FOUND, None)
+        if call.when == "call" and isinstance(error, AssertionError) and found:
+            return "failed", found, None
+        last = call.excinfo.traceback[-1] if call.excinfo else None
+        where = f"{Path(last.path).name}:{last.lineno + 1}" if last else "an unknown place"
+        what = "an assertion without a finding" if isinstance(error, AssertionError) else type(error).__name__
+        first = (str(error).splitlines() or [""])[0]
+        return "error", None, f"{what} at {where}: {first}".rstrip(": ")
+
+    def _notes(self, item: pytest.Item) -> list[ProbeNote]:
+        looks = self.runner.saved() if not isinstance(self.runner, Runner) else None
+        notes = []
+        for name in looks_of(item):
+            key = look_key(name, parameters(item))
+            if looks is not None:
+                saved = looks.get(key, {})
+                notes.append(ProbeNote(name=key, seconds=saved.get("seconds"), log=tuple(saved.get("log") or ())))
+            elif run := self.runner.runs.get(key):
+                notes.append(ProbeNote(name=key, seconds=run.seconds, log=tuple(run.log)))
+        return notes
+
+    def uncollected(self, report: pytest.CollectReport) -> None:
+        """A check file that does not import is a verdict too: what it would have looked at is not known."""
+        lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+        reason = (lines or ["it cannot be collected"])[-1].removeprefix("E").strip()
+        self.verdicts[report.nodeid] = Verdict(
+            check=report.nodeid, nodeid=report.nodeid, severity="p1", outcome="error", reason=reason
+        )
+
+
+def pytest_report_teststatus(report: Any) -> Any:
+    outcome = getattr(report, "oncall_outcome", None)
+    if outcome == "failed":
+        return "failed", "F", ("FAILED", {"red": True})
+    if outcome in WORDS:
+        colour = {"unknown": "purple", "error": "red"}.get(outcome, "yellow")
+        return outcome, WORDS[outcome], (outcome.upper(), {colour: True})
+    return None
+
+
+def severity_of(item: pytest.Item) -> Severity:
+    """The check's one severity; p1 for a check that forgot it, so that it is never overlooked."""
+    return next((severity for severity in SEVERITIES if item.get_closest_marker(severity)), "p1")
+
+
+def playbook_of(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("playbook")
+    return str(marker.args[0]) if marker and marker.args else None
+
+
+def asserts_are_live() -> bool:
+    """Whether asserts run at all: python -O would turn every check green."""
+    return not sys.flags.optimize

@@ -1,0 +1,70 @@
+"""Checks whose facts have arrived are judged first, so bad news is on the screen while slow looks still run."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from oncall.probing import PROBES, parameters
+
+
+def looks_of(item: pytest.Item) -> list[str]:
+    """The probes that a check names."""
+    return [name for name in getattr(item, "fixturenames", ()) if name in PROBES]
+
+
+class Upcoming:
+    """The next item, chosen only when pytest asks for it: at the end of the one before.
+
+    pytest wants to know an item's successor to decide which fixtures to keep. It asks by calling `listchain`,
+    after the verdict before has been reported; so that is the moment to choose, and to wait if nothing is ready.
+    """
+
+    def __init__(self, waiting: list[pytest.Item], runner: Any):
+        self.waiting, self.runner = waiting, runner
+        self.chosen: pytest.Item | None = None
+        self.waited = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting) or self.chosen is not None
+
+    def listchain(self) -> list[Any]:
+        return self.choose().listchain()
+
+    def choose(self) -> pytest.Item:
+        started = time.monotonic()
+        while self.chosen is None:
+            ready = next((item for item in self.waiting if self._ready(item)), None)
+            if ready is not None:
+                self.waiting.remove(ready)
+                self.chosen = ready
+            else:
+                self.runner.pause()
+        self.waited += time.monotonic() - started
+        return self.chosen
+
+    def _ready(self, item: pytest.Item) -> bool:
+        return all(self.runner.ready(name, parameters(item)) for name in looks_of(item))
+
+
+def run_checks(session: pytest.Session, runner: Any) -> None:
+    """Run every item once, in the order in which its facts arrive; stops where pytest's own loop would."""
+    waiting = list(session.items)
+    upcoming = Upcoming(waiting, runner)
+    for item, after in _pairs(upcoming, waiting, runner):
+        item.stash[WAITED] = after
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after if after else None)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+
+
+WAITED: "pytest.StashKey[Upcoming]" = pytest.StashKey()
+
+
+def _pairs(upcoming: Upcoming, waiting: list[pytest.Item], runner: Any) -> Iterator[tuple[pytest.Item, Upcoming]]:
+    while upcoming:
+        item, upcoming = upcoming.choose(), Upcoming(waiting, runner)
+        yield item, upcoming

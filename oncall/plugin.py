@@ -1,0 +1,240 @@
+"""The pytest plugin: options, the target, which checks run, and the run itself. Inert unless a check uses a probe."""
+
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncall import judging
+from oncall.config import Limits, Stack
+from oncall.finding import COMPONENTS, Finding, Message, recorder
+from oncall.judging import FOUND, Judge
+from oncall.loop import looks_of, run_checks
+from oncall.probing import PROBES, RUNNER, parameters
+from oncall.publishing import Publisher
+from oncall.redaction import Redactor, installation_salt, likely_secrets
+from oncall.runner import ProbeLog, Runner
+from oncall.secrets import Secrets, read_env_file
+from oncall.snapshot import Replay, Snapshot, SnapshotError, read_snapshot
+from oncall.target import Target, TargetError, default_target, read_target, unknown_accepted
+from oncall.verdict import SEVERITIES, Acceptance
+
+MARKERS = (
+    "p1: critical, respond within 15 minutes: the service is down",
+    "p2: high, respond within 1 hour: a major feature is broken",
+    "p3: medium, respond within 4 hours: a minor feature is broken",
+    "p4: low, respond within 24 hours: cosmetic",
+    "playbook(section): the section of PLAYBOOK.md that tells what to do",
+    "active(what): acts on the stack; runs only with --with WHAT",
+)
+
+
+@dataclass
+class Situation:
+    """What one pytest session knows of the stack before it looks."""
+
+    target: Target
+    redact: Redactor
+    clock: datetime
+    snapshot: Snapshot | None = None
+    replayed_from: str | None = None
+    handlers: dict[int, Any] = field(default_factory=dict)
+
+
+SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("oncall", "incident playbook")
+    group.addoption(
+        "--target", metavar="FILE", help="the stack to diagnose (default: $ONCALL_TARGET, then oncall.toml)"
+    )
+    group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
+    group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
+    group.addoption("--with", dest="active", default="", metavar="WHAT,...", help="also run these active checks: hold")
+    group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
+    group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")
+    group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
+    parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
+    parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse turns a ValueError into its own sentence
+    if not 0 < seconds < 86400:
+        raise ValueError
+    return seconds
+
+
+_seconds.__name__ = "number of seconds"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for line in MARKERS:
+        config.addinivalue_line("markers", line)
+    if config.option.help or config.option.version:
+        return
+    situation = config.stash[SITUATION] = _situation(config)
+    config.pluginmanager.register(judging, "oncall-teststatus")
+    report = str(config.getini("oncall_report"))
+    if report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath):
+        config.option.htmlpath = str(config.rootpath / report)
+    publisher = Publisher(config, situation.redact)
+    config.pluginmanager.register(publisher, "oncall-publisher")
+
+
+def _situation(config: pytest.Config) -> Situation:
+    """The target and the clock; raises pytest.UsageError (exit 4), one sentence a problem."""
+    redact = Redactor(installation_salt())
+    try:
+        given = config.option.target or os.environ.get("ONCALL_TARGET")
+        shipped = config.rootpath / "oncall.toml"
+        if config.option.replay:
+            snapshot = read_snapshot(Path(config.option.replay))
+            target = snapshot.target
+            if config.option.target:
+                other = read_target(Path(config.option.target))
+                target = Target(stack=target.stack, limits=other.limits, accepted=other.accepted, path=target.path)
+            return Situation(target, redact, snapshot.clock, snapshot, config.option.replay)
+        target = read_target(Path(given)) if given else read_target(shipped) if shipped.exists() else default_target()
+    except (TargetError, SnapshotError) as error:
+        raise pytest.UsageError(str(error)) from None
+    return Situation(target, redact, datetime.now(UTC))
+
+
+@pytest.fixture
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """The stack as the target file describes it."""
+    return request.config.stash[SITUATION].target.stack
+
+
+@pytest.fixture
+def limits(request: pytest.FixtureRequest) -> Limits:
+    """The numbers that claims use."""
+    return request.config.stash[SITUATION].target.limits
+
+
+@pytest.fixture
+def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
+    """Turns a failed check's message into data: `assert ..., finding(symptom, evidence=..., component=...)`."""
+
+    def keep(found: Finding) -> None:
+        request.node.stash[FOUND] = found
+
+    return recorder(keep, components(request.config.stash[SITUATION].target.stack))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A check that names `endpoint` runs once for each endpoint of the target."""
+    marked = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    if "endpoint" not in metafunc.fixturenames or "endpoint" in marked or SITUATION not in metafunc.config.stash:
+        return
+    names = [endpoint.name for endpoint in metafunc.config.stash[SITUATION].target.stack.backend.endpoints]
+    none = pytest.param("none", marks=pytest.mark.skip(reason="the target file names no endpoint"))
+    metafunc.parametrize("endpoint", names or [none])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Active checks that nobody asked for are deselected; asking for one that does not exist is an error."""
+    asked = {name.strip() for name in str(config.option.active).split(",") if name.strip()}
+    actives = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("active")) and mark.args}
+    if unknown := asked - set(actives.values()):
+        raise pytest.UsageError(f"--with {', '.join(sorted(unknown))}: no check needs it; there is: {_names(actives)}")
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and SITUATION in config.stash:
+        _refuse_unknown_acceptances(config.stash[SITUATION].target, items)
+    dropped = [item for item, name in actives.items() if name not in asked]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+def _refuse_unknown_acceptances(target: Target, items: list[pytest.Item]) -> None:
+    names = {name for item in items for name in (item.name, item.name.partition("[")[0])}
+    if problems := unknown_accepted(target, names):
+        raise pytest.UsageError("\n".join(problems))
+
+
+def _names(actives: dict[pytest.Item, Any]) -> str:
+    return ", ".join(sorted(set(actives.values()))) or "none"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> object:
+    option, items = session.config.option, [item for item in session.items if looks_of(item)]
+    stopped = session.testsfailed and not option.continue_on_collection_errors
+    if not items or stopped or option.collectonly or option.setupplan or SITUATION not in session.config.stash:
+        return None
+    situation = session.config.stash[SITUATION]
+    if not judging.asserts_are_live():
+        raise pytest.UsageError("python -O removes every assert: without it, please; no check would ever fail")
+    if session.config.getoption("assertmode") == "plain":
+        raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
+    runner = session.config.stash[RUNNER] = _runner(session.config, items, situation)
+    judge = Judge(runner, _accepted(situation.target), situation.clock.date())
+    judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
+    session.config.pluginmanager.register(judge, "oncall-judge")
+    publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
+    publisher.follow(judge, runner, situation)
+    _listen(situation, runner.interrupt)
+    for item in items:
+        for name in looks_of(item):
+            runner.start(name, parameters(item))
+    run_checks(session, runner)
+    return True
+
+
+def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> Any:
+    if situation.snapshot:
+        return Replay(situation.snapshot)
+    stack, limits = situation.target.stack, situation.target.limits
+    for value in _known_secrets(stack):
+        situation.redact.learn(value)
+    secrets = Secrets(os.environ, Path(stack.secrets_file) if stack.secrets_file else None, situation.redact.learn)
+    active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
+    budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
+    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)
+    logging.getLogger("oncall").setLevel(logging.INFO)
+    logging.getLogger().addHandler(ProbeLog(runner))
+    return runner
+
+
+def _known_secrets(stack: Stack) -> Iterator[str]:
+    """What must never leave, known before the first look: from the environment and the files that the target names."""
+    yield from likely_secrets(os.environ)
+    for name in (stack.secrets_file, stack.backend.env_file):
+        if name:
+            yield from likely_secrets(read_env_file(Path(name)))
+
+
+def _accepted(target: Target) -> dict[str, Acceptance]:
+    return {name: Acceptance(reason=item.reason, until=item.until) for name, item in target.accepted.items()}
+
+
+def components(stack: Stack) -> tuple[str, ...]:
+    """The parts that a finding may name."""
+    return (*COMPONENTS, *stack.components)
+
+
+def _listen(situation: Situation, interrupt: Callable[[], None]) -> None:
+    """Ctrl-C or SIGTERM stops the waiting, and what is known is reported; a second one aborts."""
+
+    def stop(number: int, frame: object) -> None:
+        interrupt()
+        signal.signal(number, signal.default_int_handler)
+
+    with contextlib.suppress(ValueError):  # not the main thread: somebody runs pytest inside their own program
+        situation.handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for number, handler in config.stash[SITUATION].handlers.items() if SITUATION in config.stash else ():
+        signal.signal(number, handler)

@@ -1,0 +1,156 @@
+"""Secrets become salted tokens, personal data becomes a mask: in every fact, and once more in every output.
+
+Two secrets that are equal have equal tokens within one installation; the salt never leaves it.
+"""
+
+import base64
+import hashlib
+import hmac
+import html
+import json
+import os
+import re
+import secrets as randomness
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote
+
+SHORT = 8  # a shorter secret is masked as a whole word only: "test" must not eat the middle of "latest"
+BREAK = r"(?:[ \t]*(?:\r?\n|\\r\\n|\\n)[ \t]*)?"  # a value wrapped over two lines, as text or as an escape
+
+PATTERNS = tuple(
+    (re.compile(pattern), mask)
+    for pattern, mask in (
+        (r"\beyJ[\w-]{5,}\.[\w-]{2,}(?:\.[\w-]*)?", "<jwt>"),
+        (r"(?i)\b(bearer|basic)(\s+|%20)[\w.~+/=-]{6,}", r"\1\2<token>"),
+        (r"(://[^\s/:@'\"<>]*:)[^\s/'\"<>]+(@)", r"\1<password>\2"),
+        (
+            r"(?i)(\b(?:password|passwd|pgpassword|client_secret|api_?key|access_token|refresh_token)['\"]?\s*[=:]\s*)"
+            r"(['\"]?)[^\s'\",;&<>]+",
+            r"\1\2<secret>",
+        ),
+        (r"(?i)([?&](?:token|key|secret|password|code)=)[^\s&'\"<>]+", r"\1<secret>"),
+        (r"(?i)(\bpassword\s+(?:E)?)'(?:[^']|'')*'", r"\1'<secret>'"),
+        (r"(?<![\w.+/-])[\w.+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "<e-mail>"),
+    )
+)
+SQL = re.compile(
+    r"(?i)\b(?:select\b.*\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from|copy\s+\S+\s+(?:from|to)"
+    r"|(?:alter|create)\s+(?:role|user|table|database))\b"
+)
+LITERAL = re.compile(r"'(?:[^'\n]|'')*'")
+
+
+class Redactor:
+    """Takes secrets out of text.
+
+    salt: bytes of this installation; equal secrets get equal tokens only under the same salt.
+    """
+
+    def __init__(self, salt: bytes):
+        self._salt = salt
+        self._spellings: dict[str, str] = {}
+        self._regex: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+
+    def learn(self, secret: str) -> None:
+        """From now on this value, and its usual encodings, leave no text."""
+        if not secret.strip() or len(secret) < 3:
+            return  # a blank or a single letter is no secret, and masking it would eat every text
+        with self._lock:
+            if secret not in self._spellings:
+                for spelling in spellings(secret):
+                    self._spellings.setdefault(spelling, self.token(secret))
+                self._regex = None
+
+    def token(self, secret: str) -> str:
+        """What stands for a secret: `<secret 3fa91c>`."""
+        digest = hmac.new(self._salt, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return f"<secret {digest[:6]}>"
+
+    def __call__(self, text: str) -> str:
+        if self._spellings:
+            text = self._compiled().sub(self._mask, text)
+        for pattern, mask in PATTERNS:
+            text = pattern.sub(mask, text)
+        if "'" in text and SQL.search(text):
+            text = "".join(LITERAL.sub("'?'", line) if SQL.search(line) else line for line in text.splitlines(True))
+        return text
+
+    def _compiled(self) -> re.Pattern[str]:
+        with self._lock:
+            if self._regex is None:
+                longest_first = sorted(self._spellings, key=len, reverse=True)
+                self._regex = re.compile("|".join(map(_pattern, longest_first)))
+            return self._regex
+
+    def _mask(self, match: re.Match[str]) -> str:
+        found = match.group()
+        token = self._spellings.get(found)
+        return token or self._spellings.get(re.sub(BREAK, "", found)) or "<secret>"
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """The secret itself and the ways in which programs write it: quoted, escaped, hexadecimal, base64."""
+    yield secret
+    if len(secret) < SHORT:
+        return
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield html.escape(secret)
+    yield repr(secret)[1:-1]
+    raw = secret.encode("utf-8", "replace")
+    yield raw.hex()
+    for offset in range(3):  # inside a longer text, base64 of a value depends on where it starts: keep what does not
+        start, end = (0, 2, 3)[offset], ((offset + len(raw)) * 8 // 6)
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            core = encode(b"\0" * offset + raw).decode()[start:end]
+            if len(core) >= SHORT:
+                yield core
+
+
+def _pattern(spelling: str) -> str:
+    body = BREAK.join(map(re.escape, spelling))
+    return rf"(?<!\w){body}(?!\w)" if len(spelling) < SHORT else body
+
+
+def installation_salt(folder: Path | None = None) -> bytes:
+    """This installation's salt, mode 0600; a random one for this run where no file can be kept."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    file = (folder or Path(state) / "pytest-oncall") / "salt"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as new:
+            new.write(randomness.token_bytes(32))
+    except FileExistsError:
+        pass
+    except (OSError, RuntimeError):
+        return randomness.token_bytes(32)
+    try:
+        return file.read_bytes() or randomness.token_bytes(32)
+    except OSError:
+        return randomness.token_bytes(32)
+
+
+NAMED_SECRET = re.compile(r"(?i)secret|passw|token|api_?key|private|credential|salt|dsn|database_url|_pw$|_pass$")
+
+
+def likely_secrets(variables: Mapping[str, str]) -> Iterator[str]:
+    """The values among NAME=value pairs that are secrets by their name, or that an address carries as its password."""
+    for name, value in variables.items():
+        value = value.strip().strip("'\"")
+        password = _password_in(value)
+        if password:
+            yield password
+            yield unquote(password)
+        if NAMED_SECRET.search(name) and value and not Path(value).is_absolute():
+            yield value
+
+
+def _password_in(address: str) -> str | None:
+    found = re.match(r"\w[\w+.-]*://[^/:@\s]*:(.+)@[^@]*$", address, re.DOTALL)
+    return found.group(1) if found else None

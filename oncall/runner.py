@@ -1,0 +1,220 @@
+"""The door's engine: every look that the selected checks need runs at once, each in a daemon thread of its own.
+
+A stuck look delays neither the others nor the exit: whoever waits gives up at the look's deadline, at the run's
+budget, or when somebody presses Ctrl-C, and the look is settled as unknown with that reason.
+"""
+
+import contextlib
+import inspect
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
+from oncall.probing import PROBES, Look, look_key
+from oncall.snapshot import Saved, saved, through
+
+Kind = Literal["fact", "unknown", "absent", "crashed"]
+EXCEPTIONS: dict[Kind, type[Exception]] = {"unknown": CouldNotCheck, "absent": NotPart, "crashed": ProbeCrashed}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a look ended: with a value, or with the reason why there is none."""
+
+    kind: Kind
+    value: Any = None
+    reason: str = ""
+
+    def get(self) -> Any:
+        """The value; raises a fresh CouldNotCheck, NotPart or ProbeCrashed when there is none."""
+        if self.kind == "fact":
+            return self.value
+        raise EXCEPTIONS[self.kind](self.reason)
+
+
+@dataclass
+class Run:
+    """One run of one look, for one set of arguments."""
+
+    look: Look
+    key: str
+    arguments: dict[str, Any]
+    outcome: Outcome | None = None
+    deadline: float | None = None
+    seconds: float | None = None
+    log: list[str] = field(default_factory=list)
+    close: Iterator[Any] | None = None
+
+
+class Runner:
+    """All looks of one live run.
+
+    budget: seconds for all looks together, counted from now.
+    provided: what every probe may ask for by name: stack, limits, secrets.
+    redact: takes a text, returns it without secrets.
+    """
+
+    def __init__(self, budget: float, provided: Mapping[str, Any], redact: Callable[[str], str]):
+        self.budget, self.provided, self.redact = budget, provided, redact
+        self.runs: dict[str, Run] = {}
+        self.deadline = time.monotonic() + budget
+        self.interrupted = False
+        self._changed = threading.Condition()
+        self._by_thread: dict[int, Run] = {}
+        self._starting: list[str] = []
+
+    def start(self, name: str, given: Mapping[str, str]) -> Run:
+        """The one run of a look for these check parameters, started when first wanted."""
+        key = look_key(name, given)
+        if key in self.runs:
+            return self.runs[key]
+        run = Run(PROBES[name], key, {})
+        self._starting.append(name)
+        try:
+            run.arguments = {need: self._argument(name, need, given) for need in run.look.needs}
+            threading.Thread(target=self._work, args=(run,), name=key, daemon=True).start()
+        except ProbeCrashed as error:
+            run.outcome = Outcome("crashed", reason=str(error))
+        finally:
+            self._starting.pop()
+        return self.runs.setdefault(key, run)
+
+    def _argument(self, name: str, need: str, given: Mapping[str, str]) -> Any:
+        if need in self.provided:
+            return self.provided[need]
+        if need in self._starting:
+            raise ProbeCrashed(f"probes need each other in a circle: {' -> '.join((*self._starting, need))}")
+        if need in PROBES:
+            return self.start(need, given)
+        if need in given:
+            return given[need]
+        raise ProbeCrashed(f"probe {name} asks for {need!r}, which is neither a probe nor a parameter of the check")
+
+    def ready(self, name: str, given: Mapping[str, str]) -> bool:
+        """Whether the answer is there, so that a check that names it need not wait."""
+        return self._expire(self.start(name, given)) is not None
+
+    def answer(self, name: str, given: Mapping[str, str]) -> Any:
+        """Wait for a look; raises CouldNotCheck, NotPart or ProbeCrashed when it brought no fact."""
+        return self._wait(self.start(name, given)).get()
+
+    def pause(self) -> None:
+        """Sleep until some look settles, or a tenth of a second: short, so that a signal handler can end it."""
+        with self._changed:
+            self._changed.wait(0.1)
+
+    def interrupt(self) -> None:
+        """Stop waiting. Called by signal handlers, so it takes no lock."""
+        self.interrupted = True
+        self.deadline = 0.0
+
+    def _wait(self, run: Run) -> Outcome:
+        with self._changed:
+            while not (outcome := self._expire(run)):
+                limit = min(run.deadline or self.deadline, self.deadline)
+                self._changed.wait(min(0.1, max(0.001, limit - time.monotonic())))
+            return outcome
+
+    def _expire(self, run: Run) -> Outcome | None:
+        """The run's outcome; settles it as unknown when its time is up."""
+        now = time.monotonic()
+        if run.outcome is None and now >= self.deadline:
+            what = "the run was interrupted" if self.interrupted else f"the budget of {self.budget:g} s was used up"
+            self._settle(run, Outcome("unknown", reason=f"{run.key} had not answered when {what}"))
+        elif run.outcome is None and run.deadline is not None and now >= run.deadline:
+            seconds = run.look.seconds(self.provided["limits"])
+            self._settle(run, Outcome("unknown", reason=f"{run.key} did not answer within {seconds:g} s"))
+        return run.outcome
+
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        with self._changed:
+            if run.outcome is None:  # an answer after the deadline comes too late: the check has been judged
+                run.outcome = outcome
+                self._changed.notify_all()
+
+    def _work(self, run: Run) -> None:
+        self._by_thread[threading.get_ident()] = run
+        try:
+            values = {name: self._need(run.look, name, value) for name, value in run.arguments.items()}
+        except (CouldNotCheck, NotPart, ProbeCrashed) as error:
+            self._settle(run, _failure(error, str(error)))
+            return
+        started = time.monotonic()
+        run.deadline = started + run.look.seconds(self.provided["limits"])
+        try:
+            value = run.look.function(**values)
+            if inspect.isgenerator(value):
+                run.close, value = value, next(value)
+            if run.look.fact:
+                value = through(value, run.look.fact, self.redact)
+                if blind := value.blind():
+                    raise CouldNotCheck(blind)
+            outcome = Outcome("fact", value)
+        except (CouldNotCheck, NotPart) as error:
+            outcome = _failure(error, self.redact(str(error)))
+        except BaseException as error:  # whatever it is, it is this probe's bug
+            reason = f"probe {run.key} crashed: {type(error).__name__}: {error}"
+            outcome = Outcome("crashed", reason=self.redact(reason).replace("\n", " "))
+        run.seconds = time.monotonic() - started
+        self._settle(run, outcome)
+
+    def _need(self, look: Look, name: str, value: Any) -> Any:
+        if not isinstance(value, Run):
+            return value
+        try:
+            return self._wait(value).get()
+        except (CouldNotCheck, NotPart) as error:
+            if name in look.optional:
+                return error
+            raise
+
+    def logged(self, thread: int, text: str) -> None:
+        """Keep what a probe logs with that probe, not with the check that happens to be judged meanwhile."""
+        if run := self._by_thread.get(thread):
+            run.log.append(self.redact(text))
+
+    def saved(self) -> dict[str, Saved]:
+        """All facts and reasons so far, as a snapshot keeps them; handles are not facts."""
+        return {
+            key: saved(run.outcome.kind, run.outcome.value, run.outcome.reason, run.seconds, run.log)
+            for key, run in self.runs.items()
+            if run.look.fact and run.outcome
+        }
+
+    def finish(self, seconds: float = 0.5) -> None:
+        """Close what clients opened, all at once; what does not close in time is left to the end of the process."""
+        closers = [
+            threading.Thread(target=_close, args=(run.close,), daemon=True)
+            for run in self.runs.values()
+            if run.close is not None and run.outcome and run.outcome.kind == "fact"
+        ]
+        for thread in closers:
+            thread.start()
+        deadline = time.monotonic() + seconds
+        for thread in closers:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _failure(error: Exception, reason: str) -> Outcome:
+    kinds: dict[type[Exception], Kind] = {exception: kind for kind, exception in EXCEPTIONS.items()}
+    return Outcome(kinds[type(error)], reason=reason)
+
+
+def _close(generator: Iterator[Any]) -> None:
+    with contextlib.suppress(Exception):  # the stack may be dying: closing is a courtesy
+        next(generator, None)
+
+
+class ProbeLog(logging.Handler):
+    """Hands what probes log to the runner."""
+
+    def __init__(self, runner: Runner):
+        super().__init__(logging.INFO)
+        self.runner = runner
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.runner.logged(record.thread or 0, self.format(record))

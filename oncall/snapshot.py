@@ -1,0 +1,136 @@
+"""Snapshots: every fact of a run in one JSON file that can be mailed, judged again with other limits, compared.
+
+Facts go through JSON even in a live run, so that a live verdict and a replayed one cannot differ.
+
+    {"format": "pytest-oncall snapshot", "version": 1, "clock": "...", "target": {...},
+     "looks": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from oncall.facts import Fact
+from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
+from oncall.probing import PROBES, look_key
+from oncall.target import Target
+
+VERSION = 1
+FORMAT = "pytest-oncall snapshot"
+F = TypeVar("F", bound=Fact)
+Saved = dict[str, Any]
+
+
+class SnapshotError(Exception):
+    """The snapshot file cannot be read; one sentence says why."""
+
+
+def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
+    """A fact as a check gets it: redacted, and rebuilt from JSON.
+
+    Raises msgspec.ValidationError when the probe returned something else than it declared.
+    """
+    return msgspec.json.decode(msgspec.json.encode(clean(msgspec.to_builtins(value), redact)), type=kind)
+
+
+def clean(plain: Any, redact: Callable[[str], str]) -> Any:
+    """Plain data with every string redacted, and without the lone surrogates that JSON cannot carry."""
+    if isinstance(plain, str):
+        return redact(plain.encode("utf-8", "replace").decode("utf-8"))
+    if isinstance(plain, Mapping):
+        return {clean(key, redact): clean(value, redact) for key, value in plain.items()}
+    if isinstance(plain, list | tuple):
+        return [clean(value, redact) for value in plain]
+    return plain
+
+
+def saved(kind: str, value: Any, reason: str, seconds: float | None, log: list[str]) -> Saved:
+    """One look as a snapshot keeps it."""
+    fact = msgspec.to_builtins(value) if kind == "fact" else None
+    return {"kind": kind, "fact": fact, "reason": reason, "seconds": seconds, "log": list(log)}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run's facts, the target that it looked at, and the moment (UTC) when it began."""
+
+    clock: datetime
+    target: Target
+    looks: dict[str, Saved]
+
+    def encode(self, redact: Callable[[str], str]) -> bytes:
+        target = msgspec.to_builtins(self.target)
+        plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "target": target, "looks": self.looks}
+        return msgspec.json.format(msgspec.json.encode(clean(msgspec.to_builtins(plain), redact)), indent=1)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Read a snapshot file; raises SnapshotError with one sentence."""
+    try:
+        plain = msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise SnapshotError(f"{path}: the snapshot cannot be read: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise SnapshotError(f"{path}: this is not a snapshot: it is not JSON") from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
+    if plain.get("version") != VERSION:
+        raise SnapshotError(f"{path}: the snapshot has version {plain.get('version')}; this suite reads {VERSION}")
+    try:
+        return msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks")}, Snapshot)
+    except msgspec.ValidationError as error:
+        raise SnapshotError(f"{path}: the snapshot is damaged: {error}") from None
+
+
+class Replay:
+    """Stands where the runner stands in a live run, and answers from a snapshot. Never looks at anything."""
+
+    interrupted = False
+
+    def __init__(self, snapshot: Snapshot):
+        self.snapshot = snapshot
+
+    def start(self, name: str, given: Mapping[str, str]) -> None:
+        """Nothing to start."""
+
+    def ready(self, name: str, given: Mapping[str, str]) -> bool:
+        return True
+
+    def answer(self, name: str, given: Mapping[str, str]) -> Any:
+        """The saved fact; raises CouldNotCheck for one that was not saved or that this version cannot read."""
+        key = look_key(name, given)
+        look = self.snapshot.looks.get(key)
+        if look is None:
+            raise CouldNotCheck(f"{key} is not in the snapshot")
+        kind, reason = look.get("kind"), str(look.get("reason"))
+        if kind == "fact":
+            return self._fact(name, key, look)
+        raise {"absent": NotPart, "crashed": ProbeCrashed}.get(str(kind), CouldNotCheck)(reason)
+
+    def _fact(self, name: str, key: str, look: Saved) -> Fact:
+        record = PROBES[name].fact
+        if record is None:
+            raise ProbeCrashed(f"{name} is a client: a check can only name facts")
+        try:
+            fact = msgspec.convert(look["fact"], record)
+        except msgspec.ValidationError as error:
+            raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {error}") from None
+        if blind := fact.blind():
+            raise CouldNotCheck(blind)
+        return fact
+
+    def pause(self) -> None:
+        """Nothing to wait for."""
+
+    def interrupt(self) -> None:
+        """Nothing to stop."""
+
+    def finish(self) -> None:
+        """Nothing was opened."""
+
+    def saved(self) -> dict[str, Saved]:
+        return self.snapshot.looks

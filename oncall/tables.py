@@ -1,0 +1,287 @@
+"""A TOML table becomes a record of oncall/config.py, or one sentence for every key that is wrong.
+
+Leaves are judged by msgspec; this file walks, finds the words, and keeps secrets out of the file and out of the words.
+"""
+
+import re
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+
+WRONG: Any = object()
+Place = tuple[str | int, ...]
+
+SECRET_KEY = re.compile(r"(^|[_-])(pass|passwd|password|passphrase|pwd|secret|token|dsn|(api|private)[_-]?key)$", re.I)
+SECRET_NAME = re.compile(r"authorization|cookie|pass(word|wd|phrase)|secret|token|dsn|credential|api[_-]?key", re.I)
+IN_ADDRESS = re.compile(r"://[^\s/@:\[]*:(?!\d*/)[^\s@]*@")
+IN_TEXT = re.compile(r"(password|passwd|secret|token|api_?key)(=|[\"']\s*:\s*[\"'])(?![^\"'&]*\$\{)[^\s\"'&]", re.I)
+CREDENTIAL = re.compile(r"^(bearer|basic|token)\s+\S|\beyJ[\w-]{8,}\.eyJ[\w-]+", re.I)
+REFERENCE = re.compile(r"\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+OTHER_WORDS = {"database": "postgres", "db": "postgres", "api": "backend", "ui": "frontend", "ws": "websocket"}
+
+
+class Reader:
+    """Reads one file's tables; `problems` holds (key, sentence) of each wrong one."""
+
+    def __init__(self, root: type) -> None:
+        self.root = root
+        self.problems: list[tuple[str, str]] = []
+
+    def wrong(self, at: Place, sentence: str) -> Any:
+        self.problems.append((dotted(at), f"{dotted(at)} {sentence}"))
+        return WRONG
+
+    def record(self, kind: type, table: Any, at: Place) -> Any:
+        """The dataclass `kind` from a table; wrong keys keep their defaults."""
+        if not isinstance(table, dict):
+            return self.wrong(
+                at, f"must be a table: write {'{ ... }' if isinstance(at[-1], int) else f'[{dotted(at)}]'}"
+            )
+        known = {field.name: field for field in fields(kind)}
+        found: dict[str, Any] = {}
+        for key, field in known.items():
+            if key in table:
+                found[key] = self.value(field.type, table[key], (*at, key))
+            elif required(field):
+                article = "an" if key[0] in "aeiou" else "a"
+                found[key] = self.wrong(at, f"needs {article} {key}: it must {words(field.type)}")
+        for key in table:
+            if key not in known:
+                self.unknown(key, known, at)
+        kept = {key: value for key, value in found.items() if value is not WRONG}
+        return WRONG if any(required(known[key]) for key in found.keys() - kept.keys()) else kind(**kept)
+
+    def value(self, kind: Any, value: Any, at: Place) -> Any:
+        base = bare(kind)
+        if is_dataclass(base):
+            return self.record(base, value, at)  # type: ignore[arg-type]
+        if get_origin(base) is tuple:
+            return self.list_of(kind, value, at)
+        if get_origin(base) is dict:
+            return self.table_of(kind, value, at)
+        if base is object:
+            return self.payload(value, at)
+        return self.leaf(kind, value, at)
+
+    def list_of(self, kind: Any, value: Any, at: Place) -> Any:
+        if not isinstance(value, list):
+            return self.wrong(at, f"must {words(kind)}{but_not(value, at)}")
+        if not value and rule(kind, "min_length"):
+            return self.wrong(at, f"is empty; it must {words(kind)}")
+        item = get_args(bare(kind))[0]
+        items = [self.value(item, one, (*at, number)) for number, one in enumerate(value, 1)]
+        return tuple(one for one in items if one is not WRONG)
+
+    def table_of(self, kind: Any, value: Any, at: Place) -> Any:
+        if not isinstance(value, dict):
+            return self.wrong(at, f"must {words(kind)}{but_not(value, at)}")
+        key_kind, value_kind = get_args(bare(kind))
+        found = {}
+        for key, one in value.items():
+            if not fits(key_kind, key):
+                self.wrong((*at, key), f"must have another name: it must {words(key_kind)}")
+            elif (read := self.value(value_kind, one, (*at, key))) is not WRONG:
+                found[key] = read
+        return found
+
+    def payload(self, value: Any, at: Place) -> Any:
+        """A member of a JSON body: whatever JSON can say."""
+        if isinstance(value, dict):
+            return {key: self.payload(one, (*at, key)) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.payload(one, (*at, number)) for number, one in enumerate(value, 1)]
+        if isinstance(value, date | time) or value in (float("inf"), -float("inf")) or value != value:
+            return self.wrong(at, "must be text, a number, true, false, a list or a table, as it goes into JSON")
+        if isinstance(value, str) and (sentence := secret_in(value, at) or unfilled(value)):
+            return self.wrong(at, sentence)
+        return value
+
+    def leaf(self, kind: Any, value: Any, at: Place) -> Any:
+        if isinstance(value, str):
+            if sentence := secret_in(value, at):
+                return self.wrong(at, sentence)
+            if not value.strip() and not fits(kind, value):
+                return self.wrong(at, f"is empty; it must {words(kind)}")
+        if not fits(kind, value):
+            return self.wrong(at, f"must {words(kind)}{but_not(value, at, literals(kind))}")
+        form = rule(kind, "extra", {}).get("form")
+        if form and value and (sentence := misformed(form, value)):
+            return self.wrong(at, sentence)
+        if rule(kind, "extra", {}).get("fills") and (sentence := unfilled(value)):
+            return self.wrong(at, sentence)
+        read = msgspec.convert(value, kind)
+        return read.rstrip("/") if form == "base" else read
+
+    def unknown(self, key: str, known: dict[str, Field[Any]], at: Place) -> None:
+        """An unknown key is named with the right one; its value is never shown: it may be a secret."""
+        from difflib import get_close_matches
+
+        variables = [name for name in known if name.endswith("_variable")]
+        near = get_close_matches(key.lower(), known, 1, 0.7)
+        if SECRET_KEY.search(key) and not (near and near[0].lower() == key.lower()):
+            whole = "url_variable" if "dsn" in key.lower() and "url_variable" in known else f"{key.lower()}_variable"
+            nearest = get_close_matches(whole, variables, 1, 0.3)
+            mend = (
+                f"put its variable's name into {dotted((*at, *nearest))}" if nearest else "put it into the environment"
+            )
+            if not nearest and "headers" in known:
+                mend = f"say ${{NAME}} in {dotted((*at, 'headers'))}, and put NAME into the environment"
+            self.wrong((*at, key), f"looks like a secret, which never stands in this file; {mend}")
+            return
+        if not near:
+            everywhere = list(known_keys(self.root))
+            same = [place for place in everywhere if place[-1] == OTHER_WORDS.get(key.lower(), key.lower())]
+            near = [dotted(place) for place in same[:1]]
+            near = near or get_close_matches(dotted((*at, key)), [dotted(place) for place in everywhere], 1, 0.8)
+        else:
+            near = [dotted((*at, near[0]))]
+        if near:
+            mend = f"; did you mean {near[0]}?"
+        elif at:
+            mend = f"; {dotted(at)} has {', '.join(known)}"
+        else:
+            mend = f"; a further part of yours goes under [components.{dotted((key,))}]"
+        self.wrong((*at, key), f"is not a key{mend}")
+
+
+def dotted(at: Place) -> str:
+    """backend.endpoints[2].name"""
+    text = ""
+    for part in at:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if re.fullmatch(r"[\w\[\]-]+", part) else quoted(part)
+            text += f".{shortened(name)}" if text else shortened(name)
+    return text
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def quoted(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def bare(kind: Any) -> Any:
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    return kind
+
+
+def rule(kind: Any, name: str, default: Any = None) -> Any:
+    """What the outermost Meta of a type says."""
+    values = (getattr(meta, name) for meta in reversed(getattr(kind, "__metadata__", ())))
+    return next((value for value in values if value is not None), default)
+
+
+def required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def literals(kind: Any) -> tuple[str, ...]:
+    if get_origin(bare(kind)) is Literal:
+        return get_args(bare(kind))
+    return tuple(word for part in get_args(bare(kind)) for word in literals(part))
+
+
+def words(kind: Any) -> str:
+    """What a value must be: the end of "<key> must ..."."""
+    if choice := [quoted(word) for word in literals(kind)]:
+        return f"be {', '.join(choice[:-1])} or {choice[-1]}"
+    return str(rule(kind, "description", "be right"))
+
+
+def fits(kind: Any, value: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def but_not(value: Any, at: Place, choice: tuple[str, ...] = ()) -> str:
+    """', not "fast"', or less where the value may be a secret."""
+    names = {str(part).lower() for part in at}
+    if isinstance(value, str) and choice:
+        from difflib import get_close_matches
+
+        if near := get_close_matches(value.lower(), {word.lower(): word for word in choice}, 1):
+            right = next(word for word in choice if word.lower() == near[0])
+            return f"; did you mean {quoted(right)}?"
+    if isinstance(value, str):
+        hidden = SECRET_NAME.search(str(at[-1])) or names & {"headers", "login_headers", "login_extra"}
+        return "" if hidden or SECRET_NAME.search(value) else f", not {shortened(quoted(value))}"
+    if isinstance(value, dict | list):
+        return f", not {'a table' if isinstance(value, dict) else 'a list'}"
+    if SECRET_NAME.search(str(at[-1])):
+        return f", not {'a number' if isinstance(value, int | float) else 'a date'}"
+    if isinstance(value, date | time | datetime):
+        return f", not {value.isoformat()}"
+    return f", not {shortened(repr(value).lower())}" if abs(value) < 10**40 else ", not so large a number"
+
+
+def secret_in(text: str, at: Place) -> str:
+    """The rest of a sentence when a text that stands in the file holds a secret."""
+    if IN_ADDRESS.search(text):
+        mend = {
+            "postgres": "put the whole address into the variable that postgres.url_variable names",
+            "host": "ssh logs in by key",
+        }.get(str(at[0]), f"where one is needed, say it in {at[0]}.headers as ${{NAME}}")
+        return f"holds a password, which never stands in this file; {mend}"
+    named = any(part in ("headers", "login_headers", "login_extra") for part in at[:-1])
+    if "${" not in text and text and named and SECRET_NAME.search(str(at[-1])):
+        found = True
+    else:
+        found = bool(IN_TEXT.search(text) or ("${" not in text and named and CREDENTIAL.search(text)))
+        found = found or bool(re.search(r"\beyJ[\w-]{8,}\.eyJ[\w-]+", text))
+    mend = "write ${NAME}, and put NAME into the environment or into secrets_file"
+    return f"holds a secret, which never stands in this file; {mend}" if found else ""
+
+
+def unfilled(text: str) -> str:
+    if "${" in REFERENCE.sub("", text):
+        return "holds ${ without a variable's name: write ${NAME}, or $${ for the signs themselves"
+    return ""
+
+
+def misformed(form: str, text: str) -> str:
+    """The rest of a sentence when an address cannot be one."""
+    if text == "local":
+        return ""
+    if re.search(r"[\s\x00-\x1f\x7f\\]", text):
+        return "must not hold blanks or backslashes"
+    try:
+        parts = urlsplit(text if "://" in text else f"tcp://{text}")
+        port = parts.port
+    except ValueError:
+        return "must have a valid host, and a port between 1 and 65535"
+    if port == 0:
+        return "must have a port between 1 and 65535, not 0"
+    if not parts.hostname:
+        return "names no host"
+    if re.search(r"[<>\"{}|^`$%,;()]", parts.hostname):
+        return f"names a host that cannot be one: {shortened(quoted(parts.hostname))}"
+    if parts.username is not None and form != "address":
+        return "must not carry a user"
+    if parts.fragment or text.endswith("#"):
+        return "must not hold a #"
+    if form == "base" and "?" in text:
+        return "must not hold a ?: paths have keys of their own"
+    return ""
+
+
+def known_keys(kind: type, at: Place = ()) -> list[Place]:
+    """Every key that a file may hold."""
+    found: list[Place] = []
+    for field in fields(kind):
+        place = (*at, field.name)
+        found.append(place)
+        base = bare(field.type)
+        if is_dataclass(base):
+            found += known_keys(base, place)  # type: ignore[arg-type]
+    return found

@@ -1,0 +1,112 @@
+"""What one run found, as plain data: all that the reports ever see.
+
+The plugin fills these records once, at the end of a run; reporting/ reads them and nothing else. They hold text
+that has been redacted already, convert with msgspec, and order themselves the way people read them:
+
+    severity    p1 first
+    outcome     failed > unknown > error > accepted > skipped > passed
+    accusers    a component's own finding before findings that accuse another component
+    position    as collected, however the answers arrived
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Severity = Literal["p1", "p2", "p3", "p4"]
+Outcome = Literal["failed", "unknown", "error", "accepted", "skipped", "passed"]
+Value = str | int | float | bool | None
+
+SEVERITIES: tuple[Severity, ...] = ("p1", "p2", "p3", "p4")
+OUTCOMES: tuple[Outcome, ...] = ("failed", "unknown", "error", "accepted", "skipped", "passed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeNote:
+    """One look that a check stood on: how long it took, and what it said while it looked."""
+
+    name: str
+    seconds: float | None = None  # None: it was not started, or comes from a snapshot
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceptance:
+    """Why the team lives with a finding, up to and including which day."""
+
+    reason: str
+    until: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How one check ended."""
+
+    check: str  # "test_forged_tokens_are_refused[expired]"
+    nodeid: str
+    severity: Severity
+    outcome: Outcome
+    claim: str = ""  # the check's docstring: what people notice
+    playbook: str | None = None  # the id of its section in PLAYBOOK.md
+    symptom: str | None = None  # failed and accepted
+    evidence: dict[str, Value] = field(default_factory=dict)
+    component: str | None = None
+    blames: str | None = None
+    reason: str | None = None  # unknown, skipped and error
+    accepted: Acceptance | None = None
+    probes: tuple[ProbeNote, ...] = ()
+    position: int = 0  # place in the collection; keeps two runs in one order
+
+    @property
+    def accuses(self) -> str | None:
+        """The other component that the evidence blames, if it blames another one."""
+        return self.blames if self.blames != self.component else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run over one stack."""
+
+    stack: str
+    started: datetime  # aware, UTC; a replayed run started when its snapshot was taken
+    seconds: float
+    verdicts: tuple[Verdict, ...] = ()
+    replayed_from: str | None = None
+    selection: str = ""  # the -m and -k expressions, as typed
+    host: str = ""  # the machine looked from
+    versions: dict[str, str] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
+    report: str | None = None  # where the HTML report is; None: there is none
+    interrupted: bool = False
+    budget: float | None = None
+
+    def of(self, severity: str | None = None, *outcomes: str) -> tuple[Verdict, ...]:
+        """The verdicts of one severity (None: all) and of these outcomes (none given: all), in reading order."""
+        return tuple(
+            verdict
+            for verdict in ordered(self.verdicts)
+            if severity in (None, verdict.severity) and (not outcomes or verdict.outcome in outcomes)
+        )
+
+
+def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts in the order in which people read them, the same for the same verdicts, however they came in."""
+    return sorted(
+        verdicts,
+        key=lambda verdict: (
+            SEVERITIES.index(verdict.severity),
+            OUTCOMES.index(verdict.outcome),
+            verdict.accuses is not None,
+            verdict.position,
+            verdict.nodeid,
+        ),
+    )
+
+
+def answered(verdicts: Iterable[Verdict]) -> tuple[int, int]:
+    """How many checks have an answer, of how many that ought to: a skipped one ought not."""
+    due = [verdict for verdict in verdicts if verdict.outcome != "skipped"]
+    return sum(verdict.outcome in ("failed", "accepted", "passed") for verdict in due), len(due)

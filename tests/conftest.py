@@ -1,0 +1,44 @@
+"""What several tests share: pytest's own tool for running a suite in a folder of its own."""
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+PROBES = """
+import time
+from dataclasses import dataclass
+from oncall.facts import Fact
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probing import client, probe
+
+pytest_plugins = ["oncall.plugin"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots(Fact):
+    free: int
+    limit: int
+    note: str = ""
+
+    def blind(self):
+        return None if self.limit else "no slot was seen"
+"""
+
+
+@pytest.fixture
+def suite(pytester, monkeypatch):
+    """A foreign suite in a folder of its own: give it probes and checks, run it, read what it says."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.delenv("ONCALL_TARGET", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    pytester.makeini("[pytest]\naddopts = -p no:anyio -p no:logging -p no:cacheprovider --capture=sys --tb=no\n")
+
+    def run(probes, checks, *options, target='name = "shop"\n', timeout=60, **files):
+        pytester.makeconftest(PROBES + probes)
+        pytester.makefile(".toml", oncall=target)
+        pytester.makepyfile(**{"test_checks": checks} | files)
+        return pytester.runpytest_subprocess(*options, timeout=timeout)
+
+    return run
