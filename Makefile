@@ -14,7 +14,10 @@ help:            ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(READY)   ## start the embedded stack, diagnose it, stop it; FAULT=name breaks it first
-	@$(BIN)/python -m stack demo $(FAULT)
+	@trap '$(BIN)/python -m stack down' EXIT; \
+	  $(BIN)/python -m stack up || exit 1; \
+	  if [ -n "$(FAULT)" ]; then $(BIN)/python -m stack break $(FAULT) || exit 1; fi; \
+	  $(BIN)/python -m pytest --target=.stack/oncall.toml
 
 checks: $(READY) ## diagnose the stack that oncall.toml describes
 	@$(BIN)/python -m pytest

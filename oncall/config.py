@@ -40,7 +40,10 @@ Paths = Annotated[tuple[HostPath, ...], Meta(min_length=1, description='be a lis
 Patterns = Annotated[tuple[HostPath, ...], Meta(description='be a list of paths such as ["/var/log/app/*.log"]')]
 
 At = Annotated[
-    str, text(rf"local|ssh://([A-Za-z0-9_][^@/:\s]*@)?({HOST})(:[0-9]+)?", 'be "local" or "ssh://user@host"')
+    str,
+    text(
+        rf"local|ssh://([A-Za-z0-9_][^@/:\s]*@)?({HOST})(:[0-9]+)?", 'be "local" or "ssh://user@host"', form="address"
+    ),
 ]
 HttpUrl = Annotated[str, text(r"https?://.*", "start with http:// or https://", form="base")]
 WebSocketUrl = Annotated[str, text(r"wss?://.*", "start with ws:// or wss://", form="url")]

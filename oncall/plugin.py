@@ -4,7 +4,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,6 +75,35 @@ def _seconds(text: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Start again with `--target=FILE` where `--target FILE` was typed and hid the suite's configuration.
+
+    Before pytest knows a plugin's options it takes FILE for a place to look for tests, and with a file outside of
+    the checkout it searches for its configuration there. Joined by an equals sign, it does not.
+    """
+    typed = [str(word) for word in early_config.invocation_params.args]
+    joined = _joined(typed)
+    if (
+        early_config.inipath is None
+        and joined != typed
+        and sys.argv[1:] == typed
+        and sys.orig_argv[-len(typed) :] == typed
+    ):
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in ("--target", "--replay", "--save", "--result"):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 @pytest.hookimpl(tryfirst=True)

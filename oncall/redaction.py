@@ -13,11 +13,12 @@ import re
 import secrets as randomness
 import threading
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 SHORT = 8  # a shorter secret is masked as a whole word only: "test" must not eat the middle of "latest"
-BREAK = r"(?:[ \t]*(?:\r?\n|\\r\\n|\\n)[ \t]*)?"  # a value wrapped over two lines, as text or as an escape
+BREAK = re.compile(r"[ \t]*(?:\r?\n|\\r\\n|\\n)[ \t]*")  # where a value is wrapped, in a text or in an escape
 
 PATTERNS = tuple(
     (re.compile(pattern), mask)
@@ -50,8 +51,9 @@ class Redactor:
 
     def __init__(self, salt: bytes):
         self._salt = salt
-        self._spellings: dict[str, str] = {}
-        self._regex: re.Pattern[str] | None = None
+        self._tokens: dict[
+            str, str
+        ] = {}  # spelling -> token, longest first; replaced as a whole, so reading needs no lock
         self._lock = threading.Lock()
 
     def learn(self, secret: str) -> None:
@@ -59,10 +61,9 @@ class Redactor:
         if not secret.strip() or len(secret) < 3:
             return  # a blank or a single letter is no secret, and masking it would eat every text
         with self._lock:
-            if secret not in self._spellings:
-                for spelling in spellings(secret):
-                    self._spellings.setdefault(spelling, self.token(secret))
-                self._regex = None
+            if secret not in self._tokens:
+                new = dict.fromkeys(spellings(secret), self.token(secret)) | self._tokens
+                self._tokens = {spelling: new[spelling] for spelling in sorted(new, key=len, reverse=True)}
 
     def token(self, secret: str) -> str:
         """What stands for a secret: `<secret 3fa91c>`."""
@@ -70,25 +71,27 @@ class Redactor:
         return f"<secret {digest[:6]}>"
 
     def __call__(self, text: str) -> str:
-        if self._spellings:
-            text = self._compiled().sub(self._mask, text)
+        unwrapped = BREAK.sub("", text)
+        for spelling, token in self._tokens.items():
+            if spelling in text:
+                text = text.replace(spelling, token) if len(spelling) >= SHORT else _word(spelling).sub(token, text)
+            if len(spelling) >= SHORT and unwrapped is not text and spelling in unwrapped:
+                text = _wrapped(spelling).sub(token, text)
         for pattern, mask in PATTERNS:
             text = pattern.sub(mask, text)
         if "'" in text and SQL.search(text):
             text = "".join(LITERAL.sub("'?'", line) if SQL.search(line) else line for line in text.splitlines(True))
         return text
 
-    def _compiled(self) -> re.Pattern[str]:
-        with self._lock:
-            if self._regex is None:
-                longest_first = sorted(self._spellings, key=len, reverse=True)
-                self._regex = re.compile("|".join(map(_pattern, longest_first)))
-            return self._regex
 
-    def _mask(self, match: re.Match[str]) -> str:
-        found = match.group()
-        token = self._spellings.get(found)
-        return token or self._spellings.get(re.sub(BREAK, "", found)) or "<secret>"
+@lru_cache(256)
+def _word(spelling: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(spelling)}(?!\w)")
+
+
+@lru_cache(256)
+def _wrapped(spelling: str) -> re.Pattern[str]:
+    return re.compile(f"(?:{BREAK.pattern})?".join(map(re.escape, spelling)))
 
 
 def spellings(secret: str) -> Iterator[str]:
@@ -111,11 +114,6 @@ def spellings(secret: str) -> Iterator[str]:
             core = encode(b"\0" * offset + raw).decode()[start:end]
             if len(core) >= SHORT:
                 yield core
-
-
-def _pattern(spelling: str) -> str:
-    body = BREAK.join(map(re.escape, spelling))
-    return rf"(?<!\w){body}(?!\w)" if len(spelling) < SHORT else body
 
 
 def installation_salt(folder: Path | None = None) -> bytes:

@@ -18,7 +18,8 @@ SECRET_KEY = re.compile(r"(^|[_-])(pass|passwd|password|passphrase|pwd|secret|to
 SECRET_NAME = re.compile(r"authorization|cookie|pass(word|wd|phrase)|secret|token|dsn|credential|api[_-]?key", re.I)
 IN_ADDRESS = re.compile(r"://[^\s/@:\[]*:(?!\d*/)[^\s@]*@")
 IN_TEXT = re.compile(r"(password|passwd|secret|token|api_?key)(=|[\"']\s*:\s*[\"'])(?![^\"'&]*\$\{)[^\s\"'&]", re.I)
-CREDENTIAL = re.compile(r"^(bearer|basic|token)\s+\S|\beyJ[\w-]{8,}\.eyJ[\w-]+", re.I)
+CREDENTIAL = re.compile(r"^(bearer|basic|token)\s+\S", re.I)
+JWT = re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]+")
 REFERENCE = re.compile(r"\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 OTHER_WORDS = {"database": "postgres", "db": "postgres", "api": "backend", "ui": "frontend", "ws": "websocket"}
 
@@ -95,22 +96,23 @@ class Reader:
             return [self.payload(one, (*at, number)) for number, one in enumerate(value, 1)]
         if isinstance(value, date | time) or value in (float("inf"), -float("inf")) or value != value:
             return self.wrong(at, "must be text, a number, true, false, a list or a table, as it goes into JSON")
-        if isinstance(value, str) and (sentence := secret_in(value, at) or unfilled(value)):
+        if isinstance(value, str) and (sentence := secret_in(value, at, True) or unfilled(value)):
             return self.wrong(at, sentence)
         return value
 
     def leaf(self, kind: Any, value: Any, at: Place) -> Any:
+        extra = rule(kind, "extra", {})
         if isinstance(value, str):
-            if sentence := secret_in(value, at):
+            if sentence := secret_in(value, at, "fills" in extra):
                 return self.wrong(at, sentence)
             if not value.strip() and not fits(kind, value):
                 return self.wrong(at, f"is empty; it must {words(kind)}")
         if not fits(kind, value):
             return self.wrong(at, f"must {words(kind)}{but_not(value, at, literals(kind))}")
-        form = rule(kind, "extra", {}).get("form")
+        form = extra.get("form")
         if form and value and (sentence := misformed(form, value)):
             return self.wrong(at, sentence)
-        if rule(kind, "extra", {}).get("fills") and (sentence := unfilled(value)):
+        if "fills" in extra and (sentence := unfilled(value)):
             return self.wrong(at, sentence)
         read = msgspec.convert(value, kind)
         return read.rstrip("/") if form == "base" else read
@@ -141,7 +143,7 @@ class Reader:
         if near:
             mend = f"; did you mean {near[0]}?"
         elif at:
-            mend = f"; {dotted(at)} has {', '.join(known)}"
+            mend = "" if len(known) > 12 else f"; {dotted(at)} has {', '.join(known)}"
         else:
             mend = f"; a further part of yours goes under [components.{dotted((key,))}]"
         self.wrong((*at, key), f"is not a key{mend}")
@@ -214,33 +216,46 @@ def but_not(value: Any, at: Place, choice: tuple[str, ...] = ()) -> str:
             right = next(word for word in choice if word.lower() == near[0])
             return f"; did you mean {quoted(right)}?"
     if isinstance(value, str):
-        hidden = SECRET_NAME.search(str(at[-1])) or names & {"headers", "login_headers", "login_extra"}
-        return "" if hidden or SECRET_NAME.search(value) else f", not {shortened(quoted(value))}"
+        telling = SECRET_NAME.search(str(at[-1])) or names & {"headers", "login_headers", "login_extra"}
+        hidden = telling or any(sign.search(value) for sign in (SECRET_NAME, IN_ADDRESS, CREDENTIAL, JWT))
+        return "" if hidden else f", not {shortened(quoted(value))}"
     if isinstance(value, dict | list):
         return f", not {'a table' if isinstance(value, dict) else 'a list'}"
     if SECRET_NAME.search(str(at[-1])):
         return f", not {'a number' if isinstance(value, int | float) else 'a date'}"
     if isinstance(value, date | time | datetime):
         return f", not {value.isoformat()}"
-    return f", not {shortened(repr(value).lower())}" if abs(value) < 10**40 else ", not so large a number"
+    return (
+        f", not {shortened(repr(value).lower())}"
+        if isinstance(value, float) or abs(value) < 10**40
+        else ", not so large a number"
+    )
 
 
-def secret_in(text: str, at: Place) -> str:
-    """The rest of a sentence when a text that stands in the file holds a secret."""
+def secret_in(text: str, at: Place, fills: bool) -> str:
+    """The rest of a sentence when a text that stands in the file holds a secret; `fills`: ${NAME} works there."""
+    inside = any(part in ("headers", "login_headers", "login_extra") for part in at[:-1])
+    literal = inside and text and "${" not in text
     if IN_ADDRESS.search(text):
-        mend = {
+        mends = {
             "postgres": "put the whole address into the variable that postgres.url_variable names",
             "host": "ssh logs in by key",
-        }.get(str(at[0]), f"where one is needed, say it in {at[0]}.headers as ${{NAME}}")
+        }
+        mend = mends.get(str(at[0]), "where one is needed, say it in a header as ${NAME}")
         return f"holds a password, which never stands in this file; {mend}"
-    named = any(part in ("headers", "login_headers", "login_extra") for part in at[:-1])
-    if "${" not in text and text and named and SECRET_NAME.search(str(at[-1])):
+    if literal and (SECRET_NAME.search(str(at[-1])) or CREDENTIAL.search(text)):
         found = True
     else:
-        found = bool(IN_TEXT.search(text) or ("${" not in text and named and CREDENTIAL.search(text)))
-        found = found or bool(re.search(r"\beyJ[\w-]{8,}\.eyJ[\w-]+", text))
-    mend = "write ${NAME}, and put NAME into the environment or into secrets_file"
-    return f"holds a secret, which never stands in this file; {mend}" if found else ""
+        found = bool(IN_TEXT.search(text) or JWT.search(text))
+    if not found:
+        return ""
+    if fills:
+        mend = "write ${NAME}, and put NAME into the environment or into secrets_file"
+    elif at[0] == "websocket":
+        mend = "say in websocket.token_in and websocket.token_name where a token goes"
+    else:
+        mend = "put it into the environment"
+    return f"holds a secret, which never stands in this file; {mend}"
 
 
 def unfilled(text: str) -> str:
@@ -262,12 +277,12 @@ def misformed(form: str, text: str) -> str:
         return "must have a valid host, and a port between 1 and 65535"
     if port == 0:
         return "must have a port between 1 and 65535, not 0"
+    if parts.username is not None and form != "address":
+        return "must not carry a user"
     if not parts.hostname:
         return "names no host"
     if re.search(r"[<>\"{}|^`$%,;()]", parts.hostname):
-        return f"names a host that cannot be one: {shortened(quoted(parts.hostname))}"
-    if parts.username is not None and form != "address":
-        return "must not carry a user"
+        return f"names a host that cannot be one: {shortened(quoted(parts.netloc))}"
     if parts.fragment or text.endswith("#"):
         return "must not hold a #"
     if form == "base" and "?" in text:

@@ -16,7 +16,7 @@ import msgspec
 
 from oncall.config import HTTP_NAME, Accepted, Limits, Stack
 from oncall.finding import COMPONENTS
-from oncall.tables import WRONG, Reader, bare, dotted, quoted, rule
+from oncall.tables import WRONG, Reader, bare, dotted, quoted, rule, shortened
 
 LARGEST_FILE = 1 << 20
 
@@ -135,8 +135,11 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
     for check, component in stack.backend.health.blames.items():
         if component not in (*COMPONENTS, *stack.components):
             known = ", ".join((*COMPONENTS, *stack.components))
-            mend = f"write [components.{component}], or name one of {known}"
-            yield dotted(("backend", "health", "blames", check)), f"names no component: {quoted(component)}; {mend}"
+            mend = f"write [components.{shortened(component)}], or name one of {known}"
+            yield (
+                dotted(("backend", "health", "blames", check)),
+                f"names no component: {shortened(quoted(component))}; {mend}",
+            )
     if stack.host.backup_reader and "{file}" not in stack.host.backup_reader:
         yield "host.backup_reader", "must hold {file}, the place of the backup's path"
     socket = stack.websocket

@@ -1,0 +1,30 @@
+"""P1 Service outage: backend down."""
+
+import pytest
+
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down")]
+
+
+def test_backend_answers_its_health_check(backend_health, limits, finding):
+    """Nothing in the application works, or all of it is slow."""
+    assert not backend_health.trouble, finding(
+        f"backend {backend_health.trouble}",
+        evidence=backend_health.evidence,
+        component="backend",
+        blames=backend_health.blames,
+    )
+    assert backend_health.exchange.seconds <= limits.health_seconds, finding(
+        f"backend takes {backend_health.exchange.seconds:.1f} s to answer its health check",
+        evidence=backend_health.evidence,
+        component="backend",
+    )
+
+
+def test_every_health_sub_check_is_ok(health_checks, finding):
+    """The application is up, but a part that it needs is not."""
+    assert not health_checks.failing, finding(
+        health_checks.symptom,
+        evidence=health_checks.evidence,
+        component="backend",
+        blames=health_checks.failing[0].blames or None,
+    )

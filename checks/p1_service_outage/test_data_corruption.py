@@ -1,0 +1,24 @@
+"""P1 Service outage: data corruption suspected."""
+
+import pytest
+
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-corruption")]
+
+
+def test_no_data_page_fails_its_checksum(page_checksums, finding):
+    """Some records cannot be opened, and the error comes back every time."""
+    assert not page_checksums.damaged, finding(
+        f"{page_checksums.failures} data pages failed their checksum",
+        evidence={one.database: f"{one.failures}, last {one.last:%F %T} UTC" if one.last else one.failures
+                  for one in page_checksums.damaged[:5]},
+        component="postgres",
+    )  # fmt: skip
+
+
+def test_database_log_shows_no_corruption(corruption_log, finding):
+    """Some queries fail with 'invalid page' or 'could not read block'."""
+    assert not corruption_log.lines, finding(
+        f"{corruption_log.count} lines of the database's log speak of damaged data",
+        evidence={f"line {number}": line.text for number, line in enumerate(corruption_log.lines, 1)},
+        component="postgres",
+    )

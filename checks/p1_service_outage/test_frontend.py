@@ -1,0 +1,19 @@
+"""P1 Service outage: frontend down."""
+
+import pytest
+
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down")]
+
+
+def test_frontend_serves_its_page(frontend_page, limits, finding):
+    """People see an error page, an empty one, or none at all."""
+    assert not frontend_page.trouble, finding(
+        f"frontend {frontend_page.trouble}",
+        evidence=frontend_page.evidence,
+        component="frontend",
+    )
+    assert frontend_page.exchange.seconds <= limits.page_seconds, finding(
+        f"frontend takes {frontend_page.exchange.seconds:.1f} s to serve its page",
+        evidence=frontend_page.evidence,
+        component="frontend",
+    )

@@ -1,0 +1,28 @@
+"""P2 Authentication failure: users cannot log in."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("login-fails")]
+
+
+def test_probe_account_logs_in(login, limits, finding):
+    """Users cannot log in, or wait long for it."""
+    slow = f"takes {login.exchange.seconds:.1f} s, longer than {limits.login_seconds:g} s"
+    trouble = login.trouble or (slow if login.exchange.seconds > limits.login_seconds else None)
+
+    assert trouble is None, finding(
+        f"login {trouble}",
+        evidence=login.evidence,
+        component="auth",
+        blames=login.blames,
+    )
+
+
+def test_unknown_account_is_refused(refused_login, finding):
+    """A typing mistake in the password ends in an error page, or lets anybody in."""
+    assert refused_login.trouble is None, finding(
+        f"login {refused_login.trouble}",
+        evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
+        component="auth",
+        blames=refused_login.blames,
+    )

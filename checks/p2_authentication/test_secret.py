@@ -1,0 +1,32 @@
+"""P2 Authentication failure: JWT_SECRET is missing or weak."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("jwt-secret")]
+
+
+def test_jwt_secret_is_set(jwt_secret, finding):
+    """Nobody can log in, or the backend does not start."""
+    assert jwt_secret.unset is None, finding(
+        f"{jwt_secret.variable} {jwt_secret.unset}",
+        evidence={"looked in": jwt_secret.source, "bytes": jwt_secret.bytes},
+        component="auth",
+    )
+
+
+def test_jwt_secret_is_not_a_default(jwt_secret, finding):
+    """Nobody notices: anybody can make tokens that the backend accepts."""
+    assert jwt_secret.guessable is None, finding(
+        f"{jwt_secret.variable} {jwt_secret.guessable}",
+        evidence={"looked in": jwt_secret.source, "value": jwt_secret.token or None},
+        component="auth",
+    )
+
+
+def test_jwt_secret_is_long_enough(jwt_secret, finding):
+    """Nobody notices: a short secret can be found by trying."""
+    assert not jwt_secret.missing_bytes, finding(
+        f"{jwt_secret.variable} has {jwt_secret.bytes} bytes; {jwt_secret.algorithm} needs {jwt_secret.needed_bytes}",
+        evidence={"looked in": jwt_secret.source, "value": jwt_secret.token or None},
+        component="auth",
+    )

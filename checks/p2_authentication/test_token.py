@@ -1,0 +1,70 @@
+"""P2 Authentication failure: 'Unauthorized' errors, JWT validation failures."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("token-refused")]
+
+
+def test_issued_token_is_accepted(issued_token_use, finding):
+    """Users log in, and the next page says 'Unauthorized'."""
+    assert issued_token_use.is_accepted, finding(
+        f"protected route {issued_token_use.trouble}",
+        evidence={
+            "address": issued_token_use.exchange.address,
+            "status": issued_token_use.exchange.status or None,
+            "seconds": round(issued_token_use.exchange.seconds, 3),
+        },
+        component="auth",
+        blames=issued_token_use.blames,
+    )
+
+
+@pytest.mark.parametrize("forgery", ["no-token", "tampered", "expired", "alg-none", "empty-key"])
+def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
+    """Nobody notices: strangers can read what only users may."""
+    assert forged_token_use.trouble is None, finding(
+        forged_token_use.trouble,
+        evidence={
+            "forgery": forgery,
+            "address": forged_token_use.exchange.address,
+            "status": forged_token_use.exchange.status,
+        },
+        component="auth",
+    )
+
+
+def test_token_is_well_formed(issued_token, finding):
+    """Users log in, and whatever reads their token fails on it."""
+    assert issued_token.malformed is None, finding(
+        f"issued token {issued_token.malformed}",
+        evidence={
+            "parts": issued_token.parts,
+            "algorithm": issued_token.algorithm or None,
+            "type": issued_token.type or None,
+        },
+        component="auth",
+    )
+
+
+def test_token_times_are_sane(issued_token, limits, finding):
+    """Users are logged out at once, or never."""
+    troubles = issued_token.time_troubles(limits.token_lifetime_hours, limits.clock_skew_seconds)
+
+    assert not troubles, finding(f"issued token {troubles[0]}", evidence=issued_token.evidence, component="auth")
+
+
+def test_token_is_signed_with_the_current_secret(token_signature, finding):
+    """'Invalid signature' for some or all users after the secret was changed."""
+    assert token_signature.verified, finding(
+        f"issued token is not signed with the {token_signature.source}",
+        evidence={"algorithm": token_signature.algorithm, "looked in": token_signature.source},
+        component="auth",
+    )
+
+
+def test_clocks_agree(clocks, limits, finding):
+    """Tokens count as expired, or as not yet valid, although they are fresh."""
+    disagreement = clocks.disagreement(limits.clock_skew_seconds)
+    component, words = disagreement or ("", "")
+
+    assert disagreement is None, finding(words, evidence=clocks.evidence, component=component)

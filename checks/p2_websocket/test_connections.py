@@ -1,0 +1,32 @@
+"""P2 WebSocket disconnections: too many connections."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections")]
+
+
+def test_connection_count_is_exported(metrics_page, finding):
+    """Nobody can tell how many people are connected."""
+    assert not metrics_page.trouble, finding(
+        f"backend's metrics page {metrics_page.trouble}",
+        evidence=metrics_page.evidence,
+        component="backend",
+    )
+
+
+def test_connections_are_under_their_limit(websocket_connections, limits, finding):
+    """New people stay offline, or the connections of the others drop."""
+    assert websocket_connections.count <= limits.websocket_connections, finding(
+        f"{websocket_connections.count:.0f} WebSocket connections are open, over {limits.websocket_connections}",
+        evidence={"metric": websocket_connections.metric, "series": websocket_connections.samples},
+        component="websocket",
+    )
+
+
+def test_file_descriptors_are_under_their_limit(open_files, limits, finding):
+    """The backend stops to accept connections, with 'too many open files' in its log."""
+    assert open_files.percent <= limits.open_fds_percent, finding(
+        f"backend has {open_files.percent:.0f} % of its file descriptors open",
+        evidence={"open": open_files.open, "limit": open_files.limit},
+        component="backend",
+    )

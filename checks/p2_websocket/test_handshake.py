@@ -1,0 +1,55 @@
+"""P2 WebSocket disconnections: the socket does not open, or does not live."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-down")]
+
+
+def test_handshake_succeeds(direct_handshake, finding):
+    """The interface shows 'Offline' and nothing updates by itself."""
+    assert direct_handshake.succeeded, finding(
+        f"websocket {direct_handshake.trouble}",
+        evidence=direct_handshake.evidence,
+        component="websocket",
+        blames=direct_handshake.blames,
+    )
+
+
+def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
+    """The interface shows 'Offline' for everybody who comes through the proxy."""
+    assert public_handshake.succeeded, finding(
+        f"direct works, proxy does not: websocket {public_handshake.trouble}",
+        evidence=public_handshake.evidence,
+        component="websocket",
+        blames="frontend",
+    )
+
+
+def test_ping_is_answered_in_time(websocket_ping, limits, finding):
+    """Real-time updates come late, and the interface reconnects again and again."""
+    trouble = websocket_ping.trouble(limits.websocket_ping_seconds)
+
+    assert trouble is None, finding(
+        f"websocket {trouble}",
+        evidence={
+            "ping": websocket_ping.kind,
+            "seconds": round(websocket_ping.seconds, 3),
+            "limit": limits.websocket_ping_seconds,
+        },
+        component="websocket",
+    )
+
+
+@pytest.mark.active("hold")
+def test_socket_stays_open(websocket_hold, finding):
+    """The interface reconnects every minute or so."""
+    assert websocket_hold.stayed_open, finding(
+        f"websocket {websocket_hold.trouble}",
+        evidence={
+            "address": websocket_hold.address,
+            "through the proxy": websocket_hold.through_proxy,
+            "held seconds": round(websocket_hold.held_seconds, 1),
+            "close reason": websocket_hold.close_reason or None,
+        },
+        component="websocket",
+    )

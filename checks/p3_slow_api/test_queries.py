@@ -1,0 +1,47 @@
+"""P3 Slow API responses: slow and stuck queries."""
+
+import pytest
+
+pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-query")]
+
+
+def test_no_query_is_slow_on_average(statements, limits, finding):
+    """Certain pages are always slow."""
+    slow = statements.slow(limits.query_mean_seconds, limits.query_calls)
+    assert not slow, finding(
+        f"{len(slow)} queries are slow, the slowest takes {slow[0].mean_seconds:.1f} s on average",
+        evidence={f"{one.mean_seconds:.2f} s x {one.calls}": one.query for one in slow[:5]}
+        | ({"plan of the slowest": slow[0].plan} if slow[0].plan else {}),
+        component="postgres",
+    )
+
+
+def test_no_query_runs_for_long(sessions, limits, finding):
+    """One page never comes back, and the processor is busy."""
+    long = sessions.running_over(limits.query_running_seconds)
+    assert not long, finding(
+        f"a query has been running for {long[0].seconds:.0f} s",
+        evidence={one.name: f"{one.seconds:.0f} s: {one.query}" for one in long[:5]},
+        component="postgres",
+    )
+
+
+def test_no_session_is_blocked(sessions, limits, finding):
+    """Saving hangs, for some records or for everybody."""
+    blocked = sessions.blocked_over(limits.query_blocked_seconds)
+    assert not blocked, finding(
+        f"{len(blocked)} sessions wait for a lock, held by {blocked[0].root_name}",
+        evidence={one.waiting.name: f"{one.waiting.seconds:.0f} s: {one.waiting.query}" for one in blocked[:3]}
+        | {f"held by {one.root_name}": f"{one.root.state}: {one.root.query}" for one in blocked[:3] if one.root},
+        component="postgres",
+    )
+
+
+def test_no_transaction_is_left_idle(sessions, limits, finding):
+    """Saving hangs now and then, and tables grow without reason."""
+    idle = sessions.idle_over(limits.idle_in_transaction_seconds)
+    assert not idle, finding(
+        f"a transaction has been left idle for {idle[0].seconds:.0f} s",
+        evidence={one.name: f"{one.seconds:.0f} s since {one.query}" for one in idle[:5]},
+        component="postgres",
+    )

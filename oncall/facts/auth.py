@@ -1,0 +1,166 @@
+"""What is known about logging in: the login itself, a refusal, and how tokens, real and forged, are received."""
+
+from dataclasses import dataclass
+
+from oncall.facts import Fact
+from oncall.facts.http import Exchange
+
+LOGIN = "test_probe_account_logs_in"
+HEALTH = "test_backend_answers_its_health_check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login(Fact):
+    """How the probe account's login was answered; never the token itself.
+
+    body: "json", "html", "text" or "empty".
+    token_place: where the token should be, as words; `seen` names what stood there instead (names, never values).
+    blames: the component that the health body accused when it was asked just before.
+    """
+
+    exchange: Exchange
+    expected: tuple[int, ...]
+    method: str = ""
+    body: str = ""
+    token_place: str = ""
+    token_found: bool = False
+    seen: tuple[str, ...] = ()
+    blames: str | None = None
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nobody gets in, as words after "login"; None: the token came."""
+        status = self.exchange.status
+        if not self.exchange.answered:
+            return self.exchange.trouble
+        if status in self.expected:
+            if self.token_found:
+                return None
+            what = " with an HTML page" if self.body == "html" else f" without a token in {self.token_place}"
+            return f"answers {status}{what}"
+        if 300 <= status < 400:
+            return f"answers with a redirect ({status})"
+        if status == 404:
+            route = "no such route" if self.body in ("html", "text", "empty") else "no such route, or no such account"
+            return f"answers 404: {route}"
+        return {
+            400: "does not understand the request (400)",
+            401: "refuses the probe account's name and password (401)",
+            403: "is forbidden to the probe account (403)",
+            405: f"does not take {self.method} (405)",
+            415: "does not take JSON (415)",
+            422: "does not understand the request (422)",
+        }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
+
+    @property
+    def evidence(self) -> dict[str, str | int | float | None]:
+        return {
+            "address": self.exchange.address,
+            "status": self.exchange.status or None,
+            "seconds": round(self.exchange.seconds, 3),
+            "body": self.body or None,
+            "seen instead": ", ".join(self.seen[:5]) or None,
+            "detail": self.exchange.detail or None,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedLogin(Fact):
+    """How an account that does not exist, with a random password, was answered.
+
+    account: the made-up name, so that the backend's own log can be searched for it.
+    """
+
+    account: str
+    exchange: Exchange
+    refused: tuple[int, ...]
+    welcome: tuple[int, ...]
+    token_found: bool = False
+    blames: str | None = None
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the answer, as words after "login"; None: it was refused."""
+        status = self.exchange.status
+        if not self.exchange.answered:
+            return self.exchange.trouble
+        if self.token_found:
+            return "gives a token to an account that does not exist"
+        if status in self.refused:
+            return None
+        if status >= 500:
+            return f"fails with {status} on an unknown account instead of refusing it"
+        if status in self.welcome:
+            return f"answers {status} to an account that does not exist, without a token"
+        return f"answers {status} to an account that does not exist"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuedTokenUse(Fact):
+    """How a protected route received the token that the login had just issued."""
+
+    exchange: Exchange
+    accepted: tuple[int, ...]
+    refused: tuple[int, ...]
+    blames: str | None = None
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.exchange.answered and self.exchange.status in self.accepted
+
+    @property
+    def trouble(self) -> str | None:
+        """What happened to the token, as words after "protected route"; None: it was accepted."""
+        status = self.exchange.status
+        if self.is_accepted:
+            return None
+        if not self.exchange.answered:
+            return self.exchange.trouble
+        if status in self.refused:
+            return f"refuses the token just issued ({status})"
+        if status >= 500:
+            return f"fails with {status} on the token just issued"
+        return f"answers {status} to the token just issued"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgedTokenUse(Fact):
+    """How a protected route received a token that nobody issued.
+
+    forgery: the slug of the attempt; `words` says it as a sentence's subject: "a token signed with an empty key".
+    """
+
+    forgery: str
+    words: str
+    exchange: Exchange
+    accepted: tuple[int, ...]
+    refused: tuple[int, ...]
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def is_accepted(self) -> bool:
+        return self.exchange.answered and self.exchange.status in self.accepted
+
+    @property
+    def is_refused(self) -> bool:
+        return self.exchange.answered and self.exchange.status in self.refused
+
+    @property
+    def trouble(self) -> str | None:
+        """What the route does that it must not; None: it refused."""
+        if self.is_refused:
+            return None
+        if self.is_accepted:
+            return f"{self.words} is accepted"
+        return f"protected route fails with {self.exchange.status} on {self.words}"

@@ -1,0 +1,262 @@
+"""What the backend says of itself over HTTP: its health, its metrics, its response times."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from oncall.facts import Fact
+from oncall.facts.http import Exchange, Value, told
+from oncall.finding import CouldNotCheck
+
+# What makes a deeper look pointless, in the words of every check that needs an answer.
+NO_ANSWER = "the backend gave no health answer (see test_backend_answers_its_health_check)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubCheck:
+    """One named part of a health body. `blames` is the component that the target file ties to it, or empty."""
+
+    name: str
+    status: str
+    healthy: bool
+    detail: str = ""
+    blames: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthAnswer(Fact):
+    """What the health check answered.
+
+    body_trouble: why the body could not be understood, as words after "backend"; empty when it was.
+    status: the body's own verdict in its own word; empty when it has none. `says_healthy` is what that word means.
+    checks: the sub-checks that say how they are; `silent` names the ones that do not. None: the body has no such part.
+    memory_used, memory_limit: in the body's own unit.
+    date: the clock of whoever answered; `looked_at` is ours at that moment.
+    """
+
+    exchange: Exchange
+    expected: tuple[int, ...]
+    body_trouble: str = ""
+    status: str = ""
+    says_healthy: bool = False
+    checks: tuple[SubCheck, ...] | None = None
+    silent: tuple[str, ...] = ()
+    memory_used: float | None = None
+    memory_limit: float | None = None
+    date: datetime | None = None
+    looked_at: datetime | None = None
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def failing(self) -> tuple[SubCheck, ...]:
+        return tuple(check for check in self.checks or () if not check.healthy)
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the answer itself, as words after "backend"; None: it is the expected one.
+
+        A body that says "error" and names the sub-check that fails is that sub-check's story, not this one's.
+        """
+        if self.exchange.trouble:
+            return self.exchange.trouble
+        if self.exchange.status not in self.expected:
+            return f"answers {self.exchange.status}{_because(self.failing)}"
+        if self.body_trouble:
+            return self.body_trouble
+        if self.status and not self.says_healthy and not self.failing:
+            return f"says it is {self.status[:30]!r}"
+        return None
+
+    @property
+    def blames(self) -> str | None:
+        """The component that the first failing sub-check accuses."""
+        return next((check.blames for check in self.failing if check.blames), None)
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        failing = ", ".join(check.name for check in self.failing[:5])
+        return self.exchange.evidence | told(its_own_word=self.status, failing=failing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthChecks(Fact):
+    """The sub-checks of the health body, at least one of which says how it is."""
+
+    address: str
+    checks: tuple[SubCheck, ...]
+    silent: tuple[str, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.checks else "no sub-check of the health body says how it is"
+
+    @property
+    def failing(self) -> tuple[SubCheck, ...]:
+        """The unhealthy ones, those that accuse another component first: they are the likelier cause."""
+        sick = (check for check in self.checks if not check.healthy)
+        return tuple(sorted(sick, key=lambda check: check.blames in ("", "backend")))
+
+    @property
+    def symptom(self) -> str:
+        """The failing sub-check that says most, and how many more there are."""
+        first, more = self.failing[0], len(self.failing) - 1
+        return f"backend says {first.name[:30]} is {first.status[:20]!r}" + (f", and {more} more" if more else "")
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        return {check.name: f"{check.status} {check.detail}".strip() for check in self.failing[:5]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthMemory(Fact):
+    """The backend's memory as its health body tells it; `used` and `limit` have the same, unknown unit."""
+
+    address: str
+    used: float
+    limit: float
+
+    def blind(self) -> str | None:
+        return None if self.limit > 0 and self.used > 0 else "the health body tells no memory use"
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.used / self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric over all its labels. `total` is None when it is missing or when its value is no number."""
+
+    name: str
+    samples: int
+    total: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsPage(Fact):
+    """The backend's metrics page. `body_trouble` says why it cannot be read, as words after "metrics page"."""
+
+    exchange: Exchange
+    body_trouble: str = ""
+    samples: int = 0
+    websocket_connections: Metric
+    open_fds: Metric
+    max_fds: Metric
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the count of connections cannot be had from this page, as words after "metrics page"."""
+        if self.exchange.trouble:
+            return self.exchange.trouble
+        if not 200 <= self.exchange.status < 300:
+            return f"answers {self.exchange.status}"
+        if self.body_trouble:
+            return self.body_trouble
+        if not self.websocket_connections.samples:
+            return f"does not export {self.websocket_connections.name}"
+        return None
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        return self.exchange.evidence | told(metrics=self.samples)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSocketConnections(Fact):
+    """How many sockets the backend says it holds, summed over the metric's labels."""
+
+    metric: str
+    samples: int
+    count: float
+
+    def blind(self) -> str | None:
+        return None if self.samples else "the metrics page told no number of connections"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFiles(Fact):
+    """The backend process's file descriptors."""
+
+    open: float
+    limit: float
+
+    def blind(self) -> str | None:
+        return None if self.limit > 0 and self.open > 0 else "the metrics page told no file descriptors"
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.open / self.limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseTimes(Fact):
+    """Requests to one endpoint, sent one after another, each on a connection of its own.
+
+    samples: in the order they were sent; one that was cut off counts with the seconds that it was waited for.
+    failure: the answer that ended the sampling because it was not a success; None: all were.
+    """
+
+    endpoint: str
+    path: str
+    samples: tuple[Exchange, ...]
+    failure: Exchange | None = None
+
+    def blind(self) -> str | None:
+        if self.failure is not None:
+            return self.failure.blind()
+        return None if any(sample.seconds > 0 for sample in self.samples) else "no request was timed"
+
+    @property
+    def slow(self) -> Exchange:
+        """The sample at the 95th percentile (nearest rank)."""
+        if not self.samples:
+            raise CouldNotCheck("no request was timed")
+        ordered = sorted(self.samples, key=lambda sample: sample.seconds)
+        return ordered[math.ceil(0.95 * len(ordered)) - 1]
+
+    @property
+    def p95(self) -> float:
+        return self.slow.seconds
+
+    @property
+    def name(self) -> str:
+        """The path, short enough for a symptom."""
+        return self.path if len(self.path) <= 30 else f"...{self.path[-27:]}"
+
+    @property
+    def mostly(self) -> str:
+        """Where the time of the slow sample went."""
+        if self.slow.outcome == "timeout" and self.slow.waiting_for == "first byte":
+            return "without an answer"
+        return f"mostly {self.slow.phases.slowest}"
+
+    @property
+    def trouble(self) -> str | None:
+        """What was answered instead of success, as words after the path."""
+        if self.failure is None:
+            return None
+        return self.failure.trouble or f"answers {self.failure.status}"
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        if self.failure is not None:
+            return self.failure.evidence | told(answered_before=len(self.samples))
+        phases = self.slow.phases
+        seconds = sorted(sample.seconds for sample in self.samples)
+        return {
+            "samples": len(seconds),
+            "median seconds": round(seconds[len(seconds) // 2], 3),
+            "dns": round(phases.dns, 3),
+            "connect": round(phases.connect, 3),
+            "tls": round(phases.tls, 3),
+            "first byte": round(phases.first_byte, 3),
+            "transfer": round(phases.transfer, 3),
+        }
+
+
+def _because(failing: tuple[SubCheck, ...]) -> str:
+    return f": {failing[0].name[:30]} is {failing[0].status[:20]!r}" if failing else ""

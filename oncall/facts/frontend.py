@@ -1,0 +1,171 @@
+"""What the frontend serves: its page, what the page names, and the certificates in front of it all."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oncall.facts import Fact
+from oncall.facts.http import Exchange, Value, told
+from oncall.finding import CouldNotCheck
+
+GATEWAY = {502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """Something that a page or a stylesheet names. kind: script, stylesheet, image, icon, font, manifest."""
+
+    kind: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Fact):
+    """The frontend's page as a browser gets it, before any script runs.
+
+    looks_like: what error page it is, in words; empty when it is none that we know.
+    text_length: visible characters; elements: tags inside the body.
+    fingerprint: of the body, so that the same page in a script's place is recognised.
+    named: what the page names on its own site; `elsewhere` counts the rest.
+    """
+
+    exchange: Exchange
+    title: str = ""
+    looks_like: str = ""
+    text_length: int = 0
+    elements: int = 0
+    fingerprint: str = ""
+    named: tuple[Named, ...] = ()
+    elsewhere: int = 0
+
+    def blind(self) -> str | None:
+        return self.exchange.blind()
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the page, as words after "frontend"; None: it is a page."""
+        exchange = self.exchange
+        if exchange.trouble:
+            return exchange.trouble
+        if exchange.status in GATEWAY:
+            return f"answers {GATEWAY[exchange.status]}: a gateway error"
+        if exchange.status != 200:
+            return f"answers {exchange.status} instead of its page"
+        if not exchange.length:
+            return "answers with an empty page"
+        if exchange.media_type not in ("text/html", "application/xhtml+xml"):
+            return f"answers with {exchange.media_type[:40] or 'no content type'} instead of text/html"
+        if self.looks_like:
+            return f"serves {self.looks_like} instead of its page"
+        if not self.elements and not self.text_length and not self.named:
+            return "serves a page without any content"
+        return None
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        return self.exchange.evidence | told(bytes=self.exchange.length, title=self.title[:80])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """One thing that was asked for. `trouble` is what is wrong with it, as words after its address; empty: nothing."""
+
+    kind: str
+    url: str
+    path: str
+    status: int
+    content_type: str
+    length: int
+    seconds: float
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assets(Fact):
+    """What the page names, each asked for once. `unasked`: how many were left out for lack of time.
+
+    css_names: what the stylesheets name in turn.
+    """
+
+    page: str
+    assets: tuple[Asset, ...]
+    unasked: int = 0
+    css_names: tuple[Named, ...] = ()
+
+    def blind(self) -> str | None:
+        if any(asset.status or asset.trouble for asset in self.assets):
+            return None
+        return "nothing that the page names was asked for"
+
+    @property
+    def broken(self) -> tuple[Asset, ...]:
+        """Those in trouble; what is not there at all before what is merely odd."""
+        return tuple(sorted((a for a in self.assets if a.trouble), key=lambda a: a.status == 200))
+
+    @property
+    def complete(self) -> bool:
+        """Whether none is in trouble; raises CouldNotCheck when that is only known of a part of them."""
+        if not self.broken and self.unasked:
+            asked = len(self.assets)
+            raise CouldNotCheck(f"only {asked} of {asked + self.unasked} files of the page could be asked for in time")
+        return not self.broken
+
+    @property
+    def symptom(self) -> str:
+        """The first broken one in words, and how many more there are."""
+        first, more = self.broken[0], len(self.broken) - 1
+        name = first.path if len(first.path) <= 32 else f"...{first.path[-29:]}"
+        return f"{first.kind} {name} {first.trouble}" + (f", {more} more" if more else "")
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        return {asset.path: asset.trouble for asset in self.broken[:5]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """One TLS address. `trouble` is why its certificate is refused, or why there is none; empty: it is good."""
+
+    address: str
+    component: str = "frontend"
+    trouble: str = ""
+    ends: datetime | None = None
+    days_left: float | None = None
+
+    @property
+    def symptom(self) -> str:
+        if self.trouble:
+            return f"certificate of {self.address} {self.trouble}"
+        return f"certificate of {self.address} ends in {self.days_left or 0.0:.1f} days"
+
+    @property
+    def state(self) -> str:
+        return self.trouble or (f"good until {self.ends:%Y-%m-%d %H:%M} UTC" if self.ends else "good")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificates(Fact):
+    """Every TLS address of the stack; `unreachable` are those where no certificate could be seen, with the reason."""
+
+    seen: tuple[Certificate, ...]
+    unreachable: tuple[Certificate, ...] = ()
+
+    def blind(self) -> str | None:
+        if any(certificate.address for certificate in self.seen):
+            return None
+        if self.unreachable:
+            first = self.unreachable[0]
+            return f"no certificate could be seen: {first.address} {first.trouble}"
+        return "no TLS address was looked at"
+
+    def failing(self, days: float) -> tuple[Certificate, ...]:
+        """Refused ones first, then those that end within `days`.
+
+        Raises CouldNotCheck when the seen ones are good and some could not be seen.
+        """
+        refused = [certificate for certificate in self.seen if certificate.trouble]
+        dated = [one for one in self.seen if not one.trouble and one.days_left is not None and one.days_left < days]
+        failing = (*refused, *sorted(dated, key=lambda one: one.days_left or 0.0))
+        if not failing and self.unreachable:
+            first = self.unreachable[0]
+            raise CouldNotCheck(f"the certificate of {first.address} could not be seen: it {first.trouble}")
+        return failing

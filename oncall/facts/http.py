@@ -1,0 +1,108 @@
+"""One HTTP request as evidence: how it ended, how long each part took, and the words for it at 3 am.
+
+Outcomes, from near to far:
+    unresolved    the name has no address
+    unreachable   no way to that host
+    refused       nothing listens there
+    tls           no TLS session: an expired certificate, another name, not TLS at all
+    timeout       too slow; `waiting_for` says for what
+    reset         the connection was closed before an answer
+    garbled       something answers, but not with HTTP
+    cut           the answer broke off in the middle
+    answered      a whole HTTP answer, of any status
+"""
+
+from dataclasses import dataclass
+
+NEVER_ARRIVED = ("unresolved", "refused", "unreachable", "tls")
+Value = str | int | float
+
+
+def told(**evidence: Value | None) -> dict[str, Value]:
+    """Evidence with readable names, without what there is nothing to say of."""
+    return {name.replace("_", " "): value for name, value in evidence.items() if value not in (None, "")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """Where the seconds of a request went; a part that was not reached took none."""
+
+    dns: float = 0.0
+    connect: float = 0.0
+    tls: float = 0.0
+    first_byte: float = 0.0
+    transfer: float = 0.0
+
+    @property
+    def slowest(self) -> str:
+        """The part that took most, in words."""
+        parts = {
+            "name resolution": self.dns,
+            "connecting": self.connect,
+            "TLS": self.tls,
+            "first byte": self.first_byte,
+            "transfer": self.transfer,
+        }
+        return max(parts, key=parts.__getitem__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """How one request went. `at` is where it was sent (host:port), `status` is 0 when none came."""
+
+    address: str = ""
+    at: str = ""
+    outcome: str = ""
+    detail: str = ""
+    status: int = 0
+    seconds: float = 0.0
+    allowed_seconds: float = 0.0
+    waiting_for: str = ""
+    phases: Phases = Phases()
+    content_type: str = ""
+    length: int = 0
+
+    @property
+    def answered(self) -> bool:
+        return self.outcome == "answered"
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
+    def trouble(self) -> str | None:
+        """What went wrong on the way, as words that follow a name: "backend refuses connections on ..."."""
+        within = f"within {self.allowed_seconds:.3g} s"
+        if self.outcome == "timeout":
+            return {
+                "name": f"has a host name that does not resolve {within}",
+                "connection": f"does not accept a connection on {self.at} {within}",
+                "tls": f"accepted the connection but did not finish TLS {within}",
+                "rest": f"began to answer but did not finish {within}",
+            }.get(self.waiting_for, f"accepted the connection but did not answer {within}")
+        return {
+            "answered": None,
+            "unresolved": f"has a host name that does not resolve: {self.at}",
+            "refused": f"refuses connections on {self.at}",
+            "unreachable": f"cannot be reached on {self.at}: {self.detail}",
+            "tls": f"fails TLS on {self.at}: {self.detail}",
+            "reset": f"closed the connection on {self.at} without an answer",
+            "cut": "broke off in the middle of its answer",
+            "garbled": f"answers on {self.at}, but not with HTTP",
+        }.get(self.outcome, f"gave no answer ({self.outcome})")
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        return told(
+            address=self.address,
+            status=self.status or None,
+            seconds=round(self.seconds, 3),
+            mostly=self.phases.slowest if self.answered else None,
+            content_type=self.content_type,
+            detail=self.detail,
+        )
+
+    def blind(self) -> str | None:
+        return None if self.outcome and self.at else "nothing was asked: the record of this request is empty"

@@ -1,0 +1,210 @@
+"""What is known about the database server: can it be reached, does it let us in, does it answer, is it whole."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from oncall.facts import Fact
+
+Outcome = Literal["", "accepted", "rejected", "refused", "timeout", "unresolved", "unreachable", "closed", "garbled"]
+
+SAID = {
+    "refused": "nothing listens at {address}",
+    "timeout": "{address} did not answer within {seconds:.1f} s",
+    "unresolved": "the name of {address} does not resolve",
+    "unreachable": "no way leads to {address}",
+    "closed": "{address} closed the connection without an answer",
+    "garbled": "what answers at {address} is not PostgreSQL",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseConnection(Fact):
+    """How the attempt to connect ended.
+
+    outcome: "accepted" lets us in, "rejected" is a server's own refusal with an SQLSTATE; the others never spoke
+        PostgreSQL to us.
+    sqlstate: of the refusal, as told by its words; empty when they were not understood.
+    """
+
+    address: str
+    outcome: Outcome
+    sqlstate: str = ""
+    message: str = ""
+    seconds: float = 0.0
+
+    @property
+    def answered(self) -> bool:
+        """Whether a database server spoke, however unkindly."""
+        return self.outcome in ("accepted", "rejected")
+
+    @property
+    def sentence(self) -> str:
+        template = SAID.get(self.outcome, "{address} answered")
+        return template.format(address=self.address, seconds=self.seconds)
+
+    def blind(self) -> str | None:
+        return None if self.outcome else "no connection to the database was tried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseLogin(Fact):
+    """How the server took our account: "accepted" or "refused", with the refusal's SQLSTATE."""
+
+    user: str
+    outcome: Literal["", "accepted", "refused"]
+    sqlstate: str = ""
+    message: str = ""
+
+    def blind(self) -> str | None:
+        return None if self.outcome else "no login to the database was tried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseRole(Fact):
+    """What the server is at the moment: the primary, a standby, or on its way up or down."""
+
+    state: Literal["", "primary", "standby", "starting up", "shutting down", "recovering", "not accepting connections"]
+    message: str = ""
+    version: str = ""
+    started_at: datetime | None = None
+    up_seconds: float | None = None
+
+    def blind(self) -> str | None:
+        return None if self.state else "the server did not say what it is"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseAnswer(Fact):
+    """The time of one SELECT 1 on the open connection."""
+
+    seconds: float
+    timed_out: bool = False
+
+    def blind(self) -> str | None:
+        return None if self.seconds > 0 else "SELECT 1 was not asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseWrites(Fact):
+    """Whether new sessions of this database begin read-only.
+
+    set_by: where the setting comes from, as pg_settings words it ("default", "configuration file", "database").
+    read_only_roles: other roles that are read-only by a setting of their own.
+    """
+
+    default_read_only: bool
+    set_by: str
+    read_only_roles: tuple[str, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.set_by else "default_transaction_read_only was not read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotHolder:
+    """Sessions that look alike: where they come from, and how many there are."""
+
+    application: str
+    user: str
+    client: str
+    state: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionSlots(Fact):
+    """The server's connection slots, without the one that we hold.
+
+    limit: max_connections less what is reserved.
+    refused: our connection found no free slot; nothing else is known then.
+    scope: what is full when refused: "server", or the role or database whose own limit is reached.
+    full: roles and databases whose own CONNECTION LIMIT is reached, as "role app (20 of 20)".
+    """
+
+    limit: int = 0
+    used: int = 0
+    free: int = 0
+    by_state: dict[str, int]
+    holders: tuple[SlotHolder, ...] = ()
+    full: tuple[str, ...] = ()
+    refused: bool = False
+    scope: str = ""
+    message: str = ""
+
+    @property
+    def symptom(self) -> str:
+        if self.refused:
+            return f"no connection slot is free for {self.scope}" if self.scope else "no connection slot is free"
+        if self.full:
+            return f"the connection limit is reached for {self.full[0]}"
+        return f"only {self.free} of {self.limit} connection slots are free"
+
+    @property
+    def evidence(self) -> dict[str, str | int]:
+        """Who holds the slots: by state, and the largest holders by name."""
+        found: dict[str, str | int] = {"message": self.message} if self.message else {}
+        found |= {"limit": self.limit, **self.by_state} if self.limit else {}
+        for number, holder in enumerate(self.holders[:3], 1):
+            words = (holder.application or "no application name", holder.user, holder.client, holder.state)
+            found[f"holder {number}"] = f"{holder.count} x {' '.join(word for word in words if word)}"
+        return found | ({"full": ", ".join(self.full[:5])} if self.full else {})
+
+    def blind(self) -> str | None:
+        return None if self.limit or self.refused else "no connection slot was counted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseClock(Fact):
+    """The database's clock against ours, at half the round trip; positive when the database is ahead."""
+
+    offset_seconds: float
+    round_trip_seconds: float
+
+    def blind(self) -> str | None:
+        return None if self.round_trip_seconds > 0 else "the database's clock was not read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DamagedDatabase:
+    """A database whose pages failed their checksums; `shared objects` stands for what belongs to all of them."""
+
+    database: str
+    failures: int
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageChecksums(Fact):
+    """Checksum failures that the server has counted, over all databases."""
+
+    databases_seen: int
+    damaged: tuple[DamagedDatabase, ...] = ()
+
+    @property
+    def failures(self) -> int:
+        return sum(database.failures for database in self.damaged)
+
+    def blind(self) -> str | None:
+        return None if self.databases_seen else "no database's checksum counter was read"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """A line of the server's log, cut to its first 200 characters."""
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptionLog(Fact):
+    """Signs of corruption in the newest part of the server's log; they do not age."""
+
+    files: tuple[str, ...]
+    lines_read: int
+    count: int = 0
+    lines: tuple[LogLine, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.lines_read else "the database's log files are empty"

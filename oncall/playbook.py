@@ -1,0 +1,264 @@
+"""PLAYBOOK.md, as data: the only source of recovery text, and of how soon each severity is answered.
+
+A team edits that page, so whatever cannot be read is said with its line and its mend. Its form is described in a
+comment at its top. Pure: text in, records out; nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from oncall.config import Stack
+
+Risk = Literal["read-only", "restart", "data loss"]
+RISKS: tuple[Risk, ...] = ("read-only", "restart", "data loss")
+
+
+class PlaybookError(ValueError):
+    """One line of PLAYBOOK.md that cannot be read: where, what, and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do: why, what to type, what it may cost, and which check says that it helped."""
+
+    sentence: str
+    command: str
+    risk: Risk
+    verify: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One scenario."""
+
+    id: str
+    title: str
+    severity: str
+    symptoms: tuple[str, ...]
+    recovery: tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One severity: what it is called, and how soon somebody answers."""
+
+    name: str
+    respond_within: timedelta
+
+    @property
+    def words(self) -> str:
+        """The time as people say it: "15 minutes", "1 hour"."""
+        minutes = int(self.respond_within.total_seconds() // 60)
+        number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+        return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """The whole page. An empty one is what a suite without PLAYBOOK.md has: nothing is quoted."""
+
+    sections: tuple[Section, ...] = ()
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+    def section(self, id: str | None) -> Section | None:
+        """The section that a check's marker names, if there is one."""
+        return next((section for section in self.sections if section.id == id), None)
+
+
+def parse(text: str) -> Playbook:
+    """Read the page, or raise PlaybookError on its first mistake."""
+    lines = _blank_comments(text.removeprefix("\ufeff")).splitlines()
+    _closed_fences(lines)
+    levels: dict[str, Level] = {}
+    sections: list[Section] = []
+    for title, number, body in _parts(lines, "## ", 0):
+        anchor = ANCHOR.search(title)
+        if anchor:
+            sections.append(_section(anchor["id"], ANCHOR.sub("", title).strip(), number, body))
+        elif any(line.startswith("### Recovery") for line in body):
+            raise _error(number, f"{title!r} has a recovery, but no id", 'end its heading with <a id="its-id"></a>')
+        else:
+            levels |= _levels(number, body)
+    known: set[str] = set()
+    for section in sections:
+        if section.id in known:
+            raise PlaybookError(f"PLAYBOOK.md: two sections have the id {section.id!r}; give one of them another")
+        known.add(section.id)
+    return Playbook(tuple(sections), levels)
+
+
+def fill(step: Step, stack: Stack) -> Step:
+    """The step with its placeholders filled from the target, ready to be typed."""
+    values = _values(stack)
+    return replace(step, command=PLACEHOLDER.sub(lambda match: values[match[1]], step.command))
+
+
+ANCHOR = re.compile(r'<a id="(?P<id>[a-z0-9]+(-[a-z0-9]+)*)">\s*</a>')
+PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not {{docker}}, not %{curl}
+PLACEHOLDERS = frozenset(
+    ("compose", "project", "backend", "frontend", "postgres", "database", "database_user", "backend_url")
+    + ("frontend_url", "health_path", "metrics_path", "login_path", "endpoint_path", "websocket_path")
+    + ("env_file", "secret_variable", "backup_file")
+)
+FENCE = re.compile(r"\s*(```+|~~~+)")
+LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
+DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
+STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
+NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify):\s*(?P<value>.*?)\s*", re.IGNORECASE)
+
+
+def _values(stack: Stack) -> dict[str, str]:
+    """What each placeholder stands for. Each is one shell word, whatever it holds; two are meant to be more."""
+    endpoint = next((endpoint.path for endpoint in stack.backend.endpoints), stack.backend.health.path)
+    words = {
+        "project": stack.docker.project,
+        "backend": stack.backend.service,
+        "frontend": stack.frontend.service,
+        "postgres": stack.postgres.service,
+        "database": stack.postgres.dbname,
+        "database_user": stack.postgres.user,
+        "backend_url": stack.backend.url.rstrip("/"),
+        "frontend_url": stack.frontend.url.rstrip("/"),
+        "health_path": stack.backend.health.path,
+        "metrics_path": stack.backend.metrics.path,
+        "login_path": stack.auth.login_path,
+        "endpoint_path": endpoint,
+        "websocket_path": urlsplit(stack.websocket.url).path or "/",
+        "env_file": stack.backend.env_file or ".env",
+        "secret_variable": stack.auth.secret_variable,
+    }
+    values = {name: _word(value) for name, value in words.items()}
+    values["compose"] = stack.compose
+    values["backup_file"] = _word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
+    return values
+
+
+def _word(value: str, keep: str = "") -> str:
+    """One word of a shell command; `keep` lets a pattern stay one."""
+    return re.sub(rf"[^\w@%+=:,./{re.escape(keep)}-]", lambda match: "\\" + match[0], value)
+
+
+def _section(id: str, title: str, number: int, body: list[str]) -> Section:
+    """One scenario, from the lines below its heading."""
+    severity = next((match[1] for line in body if (match := re.fullmatch(r"Severity:\s*[Pp]([1-4])\s*", line))), None)
+    if severity is None:
+        raise _error(number, f"the section {id!r} has no severity", "write a line such as `Severity: P1` below it")
+    parts = {heading: (start, lines) for heading, start, lines in _parts(body, "### ", number)}
+    if "Recovery" not in parts:
+        raise _error(number, f"the section {id!r} has no recovery", "add `### Recovery` with numbered steps")
+    _, symptoms = parts.get("Symptoms", (number, []))
+    return Section(id, title, f"p{severity}", _items(symptoms), _steps(id, *parts["Recovery"]))
+
+
+def _items(lines: list[str]) -> tuple[str, ...]:
+    """The entries of a list; an entry may go on over several lines."""
+    items: list[str] = []
+    for line in lines:
+        if line.startswith(("- ", "* ")):
+            items.append(line[2:].strip())
+        elif items and line.strip():
+            items[-1] += " " + line.strip()
+    return tuple(items)
+
+
+def _steps(id: str, number: int, lines: list[str]) -> tuple[Step, ...]:
+    """The numbered steps of a recovery."""
+    starts = [index for index, fenced, line in _unfenced(lines) if not fenced and STEP.fullmatch(line)]
+    if not starts:
+        raise _error(number, f"the recovery of {id!r} has no steps", "number them: `1. Restart it.`")
+    ends = [*starts[1:], len(lines)]
+    return tuple(_step(number + 1 + start, lines[start:end]) for start, end in zip(starts, ends, strict=True))
+
+
+def _step(number: int, lines: list[str]) -> Step:
+    """One step: its sentence, its fenced command, its risk and its check."""
+    sentence: list[str] = []
+    command: list[str] = []
+    notes: dict[str, str] = {}
+    for index, fenced, line in _unfenced(lines):
+        if fenced and not FENCE.match(line):
+            command.append(line)
+            _known_placeholders(number + index, line)
+        elif match := NOTE.fullmatch(line):
+            notes[match["key"].lower()] = match["value"].strip("`")
+        elif not FENCE.match(line) and line.strip():
+            sentence.append(STEP.sub(r"\g<rest>", line).strip())
+    if not "".join(command).strip():
+        raise _error(number, "this step has no command", "put one below it, between two lines of ```")
+    risk = notes.get("risk", "").lower()
+    if risk not in RISKS:
+        mend = "write one of `- Risk: read-only`, `- Risk: restart`, `- Risk: data loss`"
+        raise _error(number, f"this step has the risk {risk!r}" if risk else "this step has no risk", mend)
+    if not re.fullmatch(r"test_\w+(\[[^\]]*\])?", notes.get("verify", "")):
+        raise _error(number, "this step names no check that verifies it", "write `- Verify: test_the_check`")
+    text = textwrap.dedent("\n".join(command)).strip("\n")
+    return Step(" ".join(sentence), text, risk, notes["verify"])
+
+
+def _known_placeholders(number: int, line: str) -> None:
+    for name in PLACEHOLDER.findall(line):
+        if name not in PLACEHOLDERS:
+            known = ", ".join(sorted(PLACEHOLDERS))
+            raise _error(number, f"nothing fills the placeholder {{{name}}}", f"use one of: {known}")
+
+
+def _levels(number: int, body: list[str]) -> dict[str, Level]:
+    """The rows of the severity table, if this part holds it."""
+    levels: dict[str, Level] = {}
+    for index, line in enumerate(body, number + 1):
+        if not (row := LEVEL.match(line)):
+            continue
+        within = DURATION.fullmatch(row["within"].strip().lower())
+        if within is None:
+            raise _error(
+                index, f"{row['within'].strip()!r} is no time to respond in", "write `15 minutes` or `4 hours`"
+            )
+        unit = timedelta(hours=1) if within["unit"].startswith("h") else timedelta(minutes=1)
+        levels[f"p{row['level']}"] = Level(row["name"].strip(), int(within["number"]) * unit)
+    return levels
+
+
+def _parts(lines: list[str], mark: str, number: int) -> Iterator[tuple[str, int, list[str]]]:
+    """The parts below each heading of one rank: its title, its line, what stands below it."""
+    starts = [index for index, fenced, line in _unfenced(lines) if not fenced and line.startswith(mark)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield lines[start].removeprefix(mark).strip(), number + start + 1, lines[start + 1 : end]
+
+
+def _unfenced(lines: list[str]) -> Iterator[tuple[int, bool, str]]:
+    """Each line with its index, and whether it stands in a fenced block (or is a fence): a # there is no heading."""
+    fence = ""
+    for index, line in enumerate(lines):
+        match = FENCE.match(line)
+        yield index, bool(fence or match), line
+        if match and not fence:
+            fence = match[1]
+        elif match and match[1].startswith(fence):
+            fence = ""
+
+
+def _closed_fences(lines: list[str]) -> None:
+    """An open fence would swallow every section below it, without a word."""
+    opened = 0
+    for index, fenced, _ in _unfenced([*lines, ""]):
+        if not fenced:
+            opened = index + 1
+    if opened <= len(lines):
+        raise _error(opened + 1, "this block of commands is never closed", "end it with a line of ```")
+
+
+def _blank_comments(text: str) -> str:
+    """The page without its comments, every line where it was."""
+    return re.sub(r"<!--.*?(-->|\Z)", lambda match: "\n" * match[0].count("\n"), text, flags=re.DOTALL)
+
+
+def _error(number: int, what: str, mend: str) -> PlaybookError:
+    return PlaybookError(f"PLAYBOOK.md, line {number}: {what}; {mend}")

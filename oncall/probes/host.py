@@ -1,0 +1,156 @@
+"""The host: a shell on it, its filesystems and its memory.
+
+Every command is one small reading tool under coreutils' `timeout`, because testinfra itself waits for ever.
+"""
+
+import logging
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from oncall.config import Stack
+from oncall.facts.host import Filesystem, Filesystems, Memory
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probing import client, probe
+
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
+log = logging.getLogger(__name__)
+
+SSH = "-o BatchMode=yes -o ConnectTimeout=2 -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+TIMED_OUT = (124, 137)
+CANNOT_RUN = (126, 127)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command said."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+    @property
+    def complaint(self) -> str:
+        """The last line of what went wrong."""
+        return (self.stderr.strip().splitlines() or [f"exit code {self.rc}"])[-1][:200]
+
+
+class Shell:
+    """Runs reading commands on the host, each with its own time limit."""
+
+    def __init__(self, host: "Host", at: str) -> None:
+        self._host, self.at = host, at
+
+    def run(self, *command: str, seconds: float = 2.0) -> Ran:
+        """Run a command, given as its words; raises CouldNotCheck when it cannot be run or takes too long."""
+        words = ("timeout", "-k", "0.2", f"{seconds:g}", *command)
+        try:
+            result = self._host.run("LC_ALL=C " + shlex.join(words))
+        except (RuntimeError, OSError) as error:
+            raise CouldNotCheck(f"{self.at} was not reached: {_last_line(error)}") from None
+        ran = Ran(result.rc, _text(result.stdout_bytes), _text(result.stderr_bytes))
+        if ran.rc in TIMED_OUT:
+            raise CouldNotCheck(f"{command[0]} did not end within {seconds:g} s on the host")
+        if "timeout: not found" in ran.stderr or "timeout: command not found" in ran.stderr:
+            raise CouldNotCheck("the tool timeout is missing on the host")
+        if ran.rc in CANNOT_RUN and command[0] != "sh":  # a script's own last command may be what is missing
+            raise CouldNotCheck(f"the tool {command[0]} cannot be run on the host")
+        return ran
+
+    def script(self, text: str, *arguments: str, seconds: float = 2.0) -> Ran:
+        """Run a small sh script; the arguments are its $1, $2 ..., so nothing in them is a command."""
+        return self.run("sh", "-c", text, "sh", *arguments, seconds=seconds)
+
+
+def _text(said: bytes) -> str:
+    return said.decode("utf-8", "replace")
+
+
+def _last_line(error: Exception) -> str:
+    said = getattr(error.args[0], "stderr", None) if error.args else None
+    lines = str(said if said is not None else error).strip().splitlines()
+    return lines[-1][:200] if lines else "ssh gave no reason"
+
+
+@client(deadline=4.0)
+def host_shell(stack: Stack) -> Shell:
+    """A shell on the host, here or by ssh."""
+    if stack.host.absent:
+        raise NotPart("oncall.toml says that there is no host to look at")
+    import testinfra
+
+    if stack.host.at == "local":
+        return Shell(testinfra.get_host("local://"), "the host")
+    shell = Shell(testinfra.get_host(stack.host.at, controlpersist=0, timeout=2, ssh_extra_args=SSH), stack.host.at)
+    shell.run("true")
+    return shell
+
+
+DF = """for path; do
+  [ -e "$path" ] || { printf 'missing\\t%s\\n' "$path"; continue; }
+  printf 'space\\t%s\\t' "$path"; df -PkT -- "$path" | tail -n 1
+  printf 'inodes\\t%s\\t' "$path"; df -Pi -- "$path" | tail -n 1
+done"""
+
+
+@probe()
+def filesystems(stack: Stack, host_shell: Shell) -> Filesystems:
+    """Space and inodes of the filesystems that the stack lives on."""
+    ran = host_shell.script(DF, *stack.host.filesystems)
+    space: dict[str, list[str]] = {}
+    inodes: dict[str, list[str]] = {}
+    for line in ran.stdout.splitlines():
+        kind, _, rest = line.partition("\t")
+        path, _, table = rest.partition("\t")
+        if kind == "missing":
+            raise CouldNotCheck(f"{path} is not there on the host: set host.filesystems")
+        (space if kind == "space" else inodes)[path] = table.split()
+    found: dict[str, Filesystem] = {}
+    for path, words in space.items():
+        if len(words) < 7 or not words[2].isdigit():
+            raise CouldNotCheck(f"df said nothing about {path}: {ran.complaint}")
+        one = _filesystem(path, words, inodes.get(path, []))
+        earlier = found.get(one.mount)
+        found[one.mount] = _filesystem(path, words, inodes.get(path, []), earlier.paths if earlier else ())
+    log.info("%d filesystems hold %s", len(found), ", ".join(stack.host.filesystems))
+    return Filesystems(filesystems=tuple(sorted(found.values(), key=lambda one: -one.used_percent)))
+
+
+def _filesystem(path: str, space: list[str], inodes: list[str], earlier: tuple[str, ...] = ()) -> Filesystem:
+    """One line of `df -PkT` and one of `df -Pi`; both may hold blanks in the mount point, at their end."""
+    device, kind, size, used, free = space[0], space[1], *map(int, space[2:5])
+    counted = len(inodes) >= 4 and all(word.isdigit() for word in inodes[1:4]) and int(inodes[1]) > 0
+    return Filesystem(
+        mount=" ".join(space[6:]),
+        device=device,
+        kind=kind,
+        paths=(*earlier, path),
+        size_kib=size,
+        free_kib=free,
+        used_percent=round(100.0 * used / (used + free), 1) if used + free else 100.0,
+        inodes_used_percent=round(100.0 * int(inodes[2]) / int(inodes[1]), 1) if counted else None,
+        inodes_free=int(inodes[3]) if counted else None,
+    )
+
+
+@probe()
+def memory(host_shell: Shell) -> Memory:
+    """The host's memory and swap."""
+    ran = host_shell.run("cat", "/proc/meminfo")
+    values = {}
+    for line in ran.stdout.splitlines():
+        name, _, rest = line.partition(":")
+        if (words := rest.split()) and words[0].isdigit():
+            values[name] = int(words[0])
+    lacking = [name for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree") if name not in values]
+    if lacking:
+        raise CouldNotCheck(f"/proc/meminfo does not tell {lacking[0]}: {ran.complaint if ran.rc else 'no such line'}")
+    log.info("MemAvailable %d of %d kB", values["MemAvailable"], values["MemTotal"])
+    return Memory(
+        total_kib=values["MemTotal"],
+        available_kib=values["MemAvailable"],
+        swap_total_kib=values["SwapTotal"],
+        swap_free_kib=values["SwapFree"],
+    )

@@ -1,0 +1,152 @@
+"""The backend's signing secret, judged in here so that only the judgement leaves.
+
+Its value is read from the backend's own file of variables. What the backend makes of quotes there depends on what
+reads the file, so the token that it signs decides; where there is none, the question stays open.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from oncall.config import Limits, Stack
+from oncall.facts.token import JwtSecret
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.auth import AccessToken
+from oncall.probes.jwt_parts import SHARED, parts_of, signed_with
+from oncall.probes.known_secrets import WELL_KNOWN
+from oncall.probing import client, probe
+from oncall.secrets import Secrets, load, meant, parse_env_file, shown
+
+UNRESOLVED = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)")
+BYTES = {"HS384": 48, "HS512": 64}
+SPOKEN = {"secret", "token", "default", "test", "password", "login", "value", "jwt", "key"}  # words of our own reports
+
+
+@dataclass(frozen=True)
+class WrittenSecret:
+    """The secret as it is written in the file; None: it is not there."""
+
+    written: str | None = field(repr=False)
+    source: str
+
+    @property
+    def meant(self) -> str:
+        """The value without the quotes and the comment around it."""
+        return meant(self.written or "")
+
+    @property
+    def literal(self) -> str:
+        """The value as a reader that knows no quotes takes it."""
+        return (self.written or "").strip()
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """What the backend may make of it."""
+        return tuple(dict.fromkeys((self.meant, self.literal, self.written or "")))
+
+    @property
+    def in_quotes(self) -> bool:
+        return _quoted(self.literal)
+
+    @property
+    def usable(self) -> bool:
+        return bool(self.meant.strip())
+
+
+@client()
+def written_secret(stack: Stack, secrets: Secrets) -> WrittenSecret:
+    """The backend's signing secret, as it stands in the file of its variables."""
+    name, file = stack.auth.secret_variable, stack.backend.env_file
+    if not file:
+        raise CouldNotCheck(f"no place to look for {name}: set backend.env_file")
+    if stack.host.at != "local":
+        raise CouldNotCheck(f"backend.env_file stands on {stack.host.at}: run the checks there to look at {name}")
+    path = Path(file)
+    _, trouble = load(path)
+    try:
+        if not trouble and not path.exists():
+            trouble = "there is no such file"
+        if trouble:
+            raise CouldNotCheck(f"backend.env_file {shown(path)} cannot be read: {trouble}")
+        written = parse_env_file(path.read_text("utf-8")).get(name)
+    except (OSError, ValueError) as error:
+        raise CouldNotCheck(f"backend.env_file {shown(path)} cannot be read: {type(error).__name__}") from None
+    secret = WrittenSecret(written, shown(path))
+    for value in secret.readings:
+        if value.lower() not in SPOKEN:  # masking such a word would mutilate every sentence, and so give it away
+            secrets.learn(value)
+    return secret
+
+
+@probe(optional=("access_token",))
+def jwt_secret(
+    stack: Stack,
+    limits: Limits,
+    written_secret: WrittenSecret,
+    access_token: AccessToken | CouldNotCheck | NotPart,
+    jwt_library: Any,
+    secrets: Secrets,
+) -> JwtSecret:
+    """Whether the backend's signing secret is there, and how good it is."""
+    shared = [name for name in stack.auth.algorithms if name in SHARED]
+    if stack.auth.absent or not shared:
+        raise NotPart("oncall.toml says that no token is signed with a shared secret (auth.algorithms)")
+    name, source = stack.auth.secret_variable, written_secret.source
+    if written_secret.written is None:
+        return JwtSecret(variable=name, source=source)
+    parts = parts_of(access_token.value) if isinstance(access_token, AccessToken) else None
+    if parts and parts.algorithm not in SHARED:
+        parts = None
+    quoted: bool | None = False
+    if _quoted(written_secret.meant):
+        quoted = True  # quotes within quotes
+    elif written_secret.in_quotes:
+        quoted = None
+        if parts and signed_with(jwt_library, parts, written_secret.meant):
+            quoted = False
+        elif parts and signed_with(jwt_library, parts, written_secret.literal):
+            quoted = True
+    value = written_secret.literal if quoted else written_secret.meant
+    algorithm = parts.algorithm if parts else shared[0]
+    return JwtSecret(
+        variable=name,
+        source=source,
+        present=True,
+        empty=not value,
+        blank=bool(value) and not value.strip(),
+        in_quotes=written_secret.in_quotes,
+        quoted=quoted,
+        unresolved=bool(UNRESOLVED.search(value)),
+        well_known=well_known(value),
+        monotonous=monotonous(value),
+        bytes=len(value.encode("utf-8", "surrogateescape")),
+        needed_bytes=BYTES.get(algorithm, limits.secret_bytes),
+        algorithm=algorithm,
+        token=_token(secrets, value),
+    )
+
+
+def well_known(value: str) -> bool:
+    """Whether it is a value that everybody copies; quotes, case and separators do not make it another."""
+    plain = re.sub(r"[^a-z0-9]", "", value.lower())
+    return plain in WELL_KNOWN or (value.strip().strip("'\"").startswith("<") and value.strip().endswith(">"))
+
+
+def monotonous(value: str) -> bool:
+    """Whether it is made of one or two signs, or of one short piece over and over."""
+    if len(value) < 4:
+        return False  # its length is its trouble
+    if len(set(value)) <= 2 and len(value) < 128:
+        return True
+    period = (value + value).find(value, 1)
+    return period <= 10 and period * 2 <= len(value)
+
+
+def _quoted(value: str) -> bool:
+    return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _token(secrets: Secrets, value: str) -> str:
+    token = getattr(secrets, "token", None)
+    return str(token(value)) if token and value.strip() else ""

@@ -1,0 +1,118 @@
+"""The backend's metrics page: read once, judged once, and asked for its numbers by two deeper looks."""
+
+import math
+from typing import TYPE_CHECKING
+
+from oncall.config import Metrics, Stack
+from oncall.facts.backend import (
+    NO_ANSWER,
+    HealthAnswer,
+    Metric,
+    MetricsPage,
+    OpenFiles,
+    WebSocketConnections,
+)
+from oncall.facts.http import NEVER_ARRIVED
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.backend import expanded
+from oncall.probes.http import Answer, Http
+from oncall.probing import probe
+from oncall.secrets import Secrets
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
+SEE = "(see test_connection_count_is_exported)"
+
+
+@probe(deadline=3.0)
+def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: HealthAnswer) -> MetricsPage:
+    """The metrics that the backend exports."""
+    metrics = stack.backend.metrics
+    if metrics.absent:
+        raise NotPart("oncall.toml says that the backend exports no metrics")
+    if backend_health.exchange.outcome in NEVER_ARRIVED:
+        raise CouldNotCheck(NO_ANSWER)
+    answer = http.ask(
+        "GET",
+        stack.backend.url.rstrip("/") + metrics.path,
+        headers={"accept": "text/plain", **expanded(metrics.headers, secrets)},
+        seconds=2.5,
+        body_limit=8 << 20,
+    )
+    if not answer.answered and not backend_health.exchange.answered:
+        raise CouldNotCheck(NO_ANSWER)
+    if answer.status in (401, 403):
+        raise CouldNotCheck("the metrics page refuses our credentials: set backend.metrics.headers")
+    return read_metrics(answer, metrics)
+
+
+def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
+    """Count the metrics that the target file names; a page that is none says so in its `body_trouble`."""
+    from prometheus_client.parser import text_string_to_metric_families  # heavy, and wanted here only
+
+    names = (metrics.websocket_connections, metrics.open_fds, metrics.max_fds)
+    wanted: dict[str, list[float]] = {name: [] for name in names}
+    samples = 0
+    trouble = ""
+    if answer.media_type == "text/html":
+        trouble = "is an HTML page, not metrics"
+    elif answer.truncated:
+        trouble = "is longer than 8 MiB"
+    elif answer.answered and 200 <= answer.status < 300:
+        try:
+            for family in text_string_to_metric_families(answer.text):
+                for sample in family.samples:
+                    samples += 1
+                    _count(sample, wanted)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):  # the parser's answers to no metrics
+            trouble = "is not in the Prometheus format"
+        if not trouble and not samples:
+            trouble = "holds no metric"
+    connections, open_fds, max_fds = (
+        Metric(name=name, samples=len(wanted[name]), total=_total(wanted[name])) for name in names
+    )
+    return MetricsPage(
+        exchange=answer.exchange,
+        body_trouble=trouble,
+        samples=samples,
+        websocket_connections=connections,
+        open_fds=open_fds,
+        max_fds=max_fds,
+    )
+
+
+def _count(sample: "Sample", wanted: dict[str, list[float]]) -> None:
+    name = sample.name if sample.name in wanted else sample.name.removesuffix("_total")
+    if name in wanted:
+        wanted[name].append(sample.value)
+
+
+def _total(values: list[float]) -> float | None:
+    """The sum; None when one of them is no count (NaN, infinite, negative) or when there are none."""
+    return sum(values) if values and all(math.isfinite(value) and value >= 0 for value in values) else None
+
+
+@probe()
+def websocket_connections(metrics_page: MetricsPage) -> WebSocketConnections:
+    """The number of sockets that the backend holds."""
+    metric = metrics_page.websocket_connections
+    if metrics_page.trouble:
+        raise CouldNotCheck(f"the metrics page {metrics_page.trouble} {SEE}")
+    if metric.total is None:
+        raise CouldNotCheck(f"{metric.name} has a value that is no count (NaN or negative)")
+    return WebSocketConnections(metric=metric.name, samples=metric.samples, count=metric.total)
+
+
+@probe()
+def open_files(metrics_page: MetricsPage) -> OpenFiles:
+    """The backend process's file descriptors, and how many it may have."""
+    page = metrics_page
+    exchange = page.exchange
+    if exchange.trouble or page.body_trouble or not 200 <= exchange.status < 300:
+        raise CouldNotCheck(f"the metrics page {page.trouble} {SEE}")
+    if not page.open_fds.total:
+        raise CouldNotCheck(f"the metrics page tells no number at {page.open_fds.name}: set backend.metrics.open_fds")
+    if not page.max_fds.total:
+        raise CouldNotCheck(f"the metrics page tells no limit at {page.max_fds.name}: set backend.metrics.max_fds")
+    return OpenFiles(open=page.open_fds.total, limit=page.max_fds.total)

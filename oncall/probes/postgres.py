@@ -1,0 +1,235 @@
+"""The database server: one attempt to connect, and what it and a few vital queries say.
+
+database_attempt holds the connection or the failure; the failure is a fact of its own, and what needs a session is
+unknown then and points at the check that judges it.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from oncall.config import Stack
+from oncall.facts.postgres import (
+    DatabaseAnswer,
+    DatabaseClock,
+    DatabaseConnection,
+    DatabaseLogin,
+    DatabaseRole,
+    DatabaseWrites,
+)
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.postgres_attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, Place, failure, place
+from oncall.probes.postgres_session import QueryTrouble, Session
+from oncall.probing import client, probe
+from oncall.secrets import Secrets
+
+log = logging.getLogger(__name__)
+
+STATES = (
+    ("starting up", r"starting up"),
+    ("shutting down", r"shutting down"),
+    ("recovering", r"recovery mode|not yet accepting connections|[Hh]ot standby mode is disabled"),
+)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of connecting: a session, or a failure; and how long it took."""
+
+    place: Place
+    seconds: float
+    session: Session | None = None
+    failure: Failure | None = None
+
+
+@client(deadline=ATTEMPT_SECONDS + 0.5)
+def database_attempt(stack: Stack, secrets: Secrets) -> Iterator[Attempt]:
+    """The one connection to the database, or why there is none."""
+    if stack.postgres.absent:
+        raise NotPart("oncall.toml says that there is no database")
+    where = place(stack, secrets)
+    attempt = _connect(where)
+    log.info("connecting to %s: %s in %.3f s", where.address, _told(attempt), attempt.seconds)
+    yield attempt
+    if attempt.session:
+        attempt.session.close()
+
+
+def _told(attempt: Attempt) -> str:
+    return "accepted" if attempt.failure is None else f"{attempt.failure.outcome} {attempt.failure.sqlstate}".strip()
+
+
+def _connect(where: Place) -> Attempt:
+    """Connect in a thread of its own, because a name that does not resolve knows no timeout."""
+    began = time.monotonic()
+    done: list[Attempt] = []
+    thread = threading.Thread(target=lambda: done.append(_try(where, began)), name="database connect", daemon=True)
+    thread.start()
+    thread.join(ATTEMPT_SECONDS)
+    seconds = time.monotonic() - began
+    return replace(done[0], seconds=seconds) if done else Attempt(where, seconds, failure=Failure("timeout"))
+
+
+def _try(where: Place, began: float) -> Attempt:
+    import psycopg
+    from psycopg.rows import dict_row
+
+    try:
+        connection: psycopg.Connection[dict[str, Any]] = psycopg.connect(
+            **where.parameters,  # type: ignore[arg-type]
+            connect_timeout=CONNECT_SECONDS,
+            application_name="oncall",
+            client_encoding="utf8",
+            options="",  # whatever PGOPTIONS says: poolers refuse them
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+            cursor_factory=psycopg.ClientCursor,
+        )
+    except psycopg.errors.ConnectionTimeout:
+        return Attempt(where, 0.0, failure=Failure("timeout"))
+    except (psycopg.Error, UnicodeError) as error:
+        return Attempt(where, 0.0, failure=failure(str(error)))
+    if time.monotonic() - began > ATTEMPT_SECONDS:  # nobody waits any more
+        connection.close()
+        return Attempt(where, 0.0, failure=Failure("timeout"))
+    return Attempt(where, 0.0, Session(connection, (psycopg.Error,), began, where.schema))
+
+
+@client()
+def database_session(database_attempt: Attempt) -> Session:
+    """The open session, for probes that need one."""
+    if database_attempt.session:
+        return database_attempt.session
+    raise CouldNotCheck(why_not(database_attempt))
+
+
+def why_not(attempt: Attempt) -> str:
+    """Why there is no session: the check that judges the failure, or what to set."""
+    failed = attempt.failure
+    if failed is None or failed.outcome != "rejected":
+        return "the database was not reached (see test_database_is_reachable)"
+    if failed.password_missing and attempt.place.missing:
+        return attempt.place.missing
+    if failed.sqlstate == "57P03":
+        return "the database is not up yet (see test_database_is_started_and_primary)"
+    if failed.sqlstate == "53300":
+        return "the database has no free connection slot (see test_database_has_free_connection_slots)"
+    if failed.sqlstate:
+        return "the database refused the login (see test_database_accepts_the_login)"
+    return f"the database refused the session in words that are not understood: {failed.message}"
+
+
+@probe()
+def database_connection(database_attempt: Attempt) -> DatabaseConnection:
+    """Whether anything that speaks PostgreSQL answers at the address."""
+    failed = database_attempt.failure or Failure("accepted")
+    return DatabaseConnection(
+        address=database_attempt.place.address,
+        outcome=failed.outcome,
+        sqlstate=failed.sqlstate,
+        message=failed.message,
+        seconds=database_attempt.seconds,
+    )
+
+
+@probe()
+def database_login(database_attempt: Attempt) -> DatabaseLogin:
+    """Whether our account may log in to this database."""
+    user = database_attempt.place.parameters.get("user", "")
+    failed = database_attempt.failure
+    if failed is None:
+        return DatabaseLogin(user=user or "oncall", outcome="accepted")
+    if failed.outcome == "rejected" and failed.sqlstate and failed.sqlstate not in ("57P03", "53300"):
+        return DatabaseLogin(user=user, outcome="refused", sqlstate=failed.sqlstate, message=failed.message)
+    raise CouldNotCheck(why_not(database_attempt))
+
+
+@probe(deadline=4.5)
+def database_role(database_attempt: Attempt) -> DatabaseRole:
+    """Whether the server is up, and the primary."""
+    failed = database_attempt.failure
+    if failed and failed.sqlstate == "57P03":
+        found = [state for state, pattern in STATES if re.search(pattern, failed.message)]
+        state: Any = found[0] if found else "not accepting connections"
+        return DatabaseRole(state=state, message=failed.message)
+    row = _session(database_attempt).rows(
+        """SELECT pg_is_in_recovery() AS standby, current_setting('server_version') AS version,
+           extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
+           extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8 AS up""",
+        vital=True,
+    )[0]
+    return DatabaseRole(
+        state="standby" if row["standby"] else "primary",
+        version=row["version"],
+        started_at=datetime.fromtimestamp(row["started"], UTC),
+        up_seconds=row["up"],
+    )
+
+
+def _session(attempt: Attempt) -> Session:
+    if attempt.session is None:
+        raise CouldNotCheck(why_not(attempt))
+    return attempt.session
+
+
+@probe(deadline=4.5)
+def database_answer(database_session: Session) -> DatabaseAnswer:
+    """How long one SELECT 1 takes."""
+    began = time.perf_counter()
+    try:
+        seconds = database_session.ask("SELECT 1 AS one", vital=True).seconds
+    except QueryTrouble as trouble:
+        if trouble.sqlstate == "57014" or trouble.silent:
+            return DatabaseAnswer(seconds=time.perf_counter() - began, timed_out=True)
+        raise CouldNotCheck(str(trouble)) from None
+    log.info("SELECT 1 took %.4f s", seconds)
+    return DatabaseAnswer(seconds=seconds)
+
+
+@probe(deadline=4.5)
+def database_writes(database_session: Session, database_role: DatabaseRole) -> DatabaseWrites:
+    """Whether sessions of this database begin read-only."""
+    if database_role.state != "primary":
+        raise CouldNotCheck("the database is not the primary (see test_database_is_started_and_primary)")
+    # A setting of our own account's says nothing about the application's, and hides the server's.
+    row = database_session.rows(
+        """SELECT s.reset_val = 'on' AS read_only, s.source AS set_by,
+             (SELECT max(split_part(c, '=', 2)) FROM pg_db_role_setting r, unnest(r.setconfig) c
+              WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
+              AND c LIKE 'default_transaction_read_only=%') AS by_database,
+             (SELECT coalesce(array_agg(DISTINCT o.rolname::text), '{}') FROM pg_db_role_setting r
+              JOIN pg_roles o ON o.oid = r.setrole, unnest(r.setconfig) c
+              WHERE c IN ('default_transaction_read_only=on', 'default_transaction_read_only=true')
+              AND o.rolname <> current_user) AS roles
+           FROM pg_settings s WHERE s.name = 'default_transaction_read_only'""",
+        vital=True,
+    )[0]
+    read_only, set_by = row["read_only"], row["set_by"]
+    if set_by in ("user", "database user", "client", "session"):
+        if row["by_database"] is None and read_only:
+            raise CouldNotCheck(
+                f"the role {database_session.user} has a default_transaction_read_only of its own, which hides the "
+                f"server's: ALTER ROLE {database_session.user} RESET default_transaction_read_only"
+            )
+        if row["by_database"] is not None:
+            read_only, set_by = row["by_database"] in ("on", "true", "yes", "1"), "database"
+    return DatabaseWrites(default_read_only=read_only, set_by=set_by, read_only_roles=tuple(row["roles"]))
+
+
+@probe(deadline=4.5)
+def database_clock(database_session: Session) -> DatabaseClock:
+    """The database's clock against ours."""
+    try:
+        answer = database_session.ask("SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
+    except QueryTrouble as trouble:
+        raise CouldNotCheck(str(trouble)) from None
+    return DatabaseClock(
+        offset_seconds=answer.rows[0]["now"] - (answer.asked_at + answer.seconds / 2),
+        round_trip_seconds=answer.seconds,
+    )

@@ -1,0 +1,84 @@
+"""pg_stat_statements: which statements are slow on average, and the plan of the slowest where it can be had safely."""
+
+import logging
+from dataclasses import replace
+
+from oncall.config import Limits
+from oncall.facts.queries import Statement, Statements
+from oncall.finding import CouldNotCheck
+from oncall.probes.postgres_activity import SEES_ALL
+from oncall.probes.postgres_session import OURS, QueryTrouble, Session, lacks, quoted
+from oncall.probes.sql_text import masked
+from oncall.probing import probe
+
+log = logging.getLogger(__name__)
+
+EXTENSION = f"""SELECT {SEES_ALL} AS sees_all,
+      (SELECT extversion FROM pg_extension WHERE extname = 'pg_stat_statements') AS version,
+      (SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+       WHERE extname = 'pg_stat_statements') AS schema"""  # noqa: S608  constants
+TEXT = 4000  # a longer statement has no plan shown
+
+
+@probe(deadline=4.5)
+def statements(database_session: Session, limits: Limits) -> Statements:
+    """This database's statements by average time, and the plan of the slowest ones."""
+    extension = database_session.rows(EXTENSION)[0]
+    if extension["version"] is None:
+        raise CouldNotCheck("pg_stat_statements is not created in this database: CREATE EXTENSION pg_stat_statements")
+    if not extension["sees_all"]:
+        raise CouldNotCheck(lacks(database_session.user, "pg_monitor"))
+    # The extension's version decides on the names: it is often older than the server.
+    major, minor = (int(part) for part in extension["version"].split(".")[:2])
+    infix = "exec_" if (major, minor) >= (1, 8) else ""
+    view = f"{quoted(extension['schema'])}.pg_stat_statements"
+    mine = f"query LIKE '{OURS.strip()}%%' OR query ~* '^(begin read only|set local|commit)'"
+    try:
+        answer = database_session.ask(
+            f"""SELECT calls, mean_{infix}time / 1000.0 AS mean_seconds, max_{infix}time / 1000.0 AS max_seconds,
+                  left(query, {TEXT}) AS query, count(*) OVER ()::int AS tracked
+                FROM {view} WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+                  AND NOT ({mine})
+                ORDER BY (calls >= %s) DESC, 2 DESC LIMIT 20""",  # noqa: S608  names from the catalogue, quoted
+            (limits.query_calls,),
+        )
+    except QueryTrouble as trouble:
+        if trouble.sqlstate == "55000":
+            raise CouldNotCheck(
+                "pg_stat_statements is created but not loaded: add it to shared_preload_libraries and restart"
+            ) from None
+        if trouble.sqlstate == "42501":
+            raise CouldNotCheck(lacks(database_session.user, "pg_monitor")) from None
+        raise CouldNotCheck(str(trouble)) from None
+    rows = answer.rows
+    log.info("pg_stat_statements %s tracks %d statements", extension["version"], rows[0]["tracked"] if rows else 0)
+    slowest = [
+        Statement(
+            calls=row["calls"],
+            mean_seconds=round(row["mean_seconds"], 4),
+            max_seconds=round(row["max_seconds"], 4),
+            query=masked(row["query"]),
+        )
+        for row in rows
+    ]
+    for place, row in enumerate(rows[:3]):
+        if slowest[place].mean_seconds > limits.query_mean_seconds and row["calls"] >= limits.query_calls:
+            slowest[place] = replace(slowest[place], plan=_plan(database_session, row["query"]))
+    return Statements(version=extension["version"], tracked=rows[0]["tracked"] if rows else 0, slowest=tuple(slowest))
+
+
+def _plan(session: Session, query: str) -> str:
+    """The generic plan, not run; empty where the server is older than 16, the text is cut, or a privilege is missing.
+
+    A plan is only made for one plain SELECT: planning takes no lock beyond the one that reading takes.
+    """
+    text = query.strip().rstrip(";")
+    if session.version < 160000 or len(query) >= TEXT or ";" in text or text[:6].lower() != "select":
+        return ""
+    try:
+        rows = session.ask(f"EXPLAIN (GENERIC_PLAN) {text}").rows
+    except QueryTrouble as trouble:
+        log.info("no plan: %s", trouble)
+        return ""
+    lines = [masked(str(next(iter(row.values()))), 120) for row in rows]
+    return " / ".join(line for line in lines[:6] if line)
