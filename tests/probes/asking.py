@@ -1,0 +1,44 @@
+"""Looks through the real door, a runner of their own each: what a check would get, or the exception it would meet."""
+
+import contextlib
+
+import oncall.probes.backups
+import oncall.probes.host
+import oncall.probes.migrations
+import oncall.probes.postgres
+import oncall.probes.postgres_activity
+import oncall.probes.postgres_integrity
+import oncall.probes.postgres_schema
+import oncall.probes.postgres_statements  # noqa: F401  these imports fill the register
+from oncall.config import Limits
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.redaction import Redactor
+from oncall.runner import Runner
+from oncall.secrets import Secrets
+
+
+@contextlib.contextmanager
+def door(stack, environment=None, limits=None):
+    """A function that answers look after look of one run."""
+    redact = Redactor(b"salt")
+    secrets = Secrets(environment or {}, None, redact.learn)
+    runner = Runner(10.0, {"stack": stack, "limits": limits or Limits(), "secrets": secrets}, redact)
+    try:
+        yield lambda name: runner.answer(name, {})
+    finally:
+        runner.finish()
+
+
+def ask(name, stack, environment=None, limits=None):
+    """One look."""
+    with door(stack, environment, limits) as answer:
+        return answer(name)
+
+
+def why_unknown(name, stack, environment=None, limits=None):
+    """The reason for which a look could not be made."""
+    try:
+        fact = ask(name, stack, environment, limits)
+    except (CouldNotCheck, NotPart) as error:
+        return str(error)
+    raise AssertionError(f"{name} looked: {fact}")

@@ -1,0 +1,48 @@
+"""Running one probe by hand, the way the door does it: its fact through JSON, blindness raised."""
+
+import inspect
+
+import oncall.probes.backend
+import oncall.probes.certificates
+import oncall.probes.frontend
+import oncall.probes.metrics
+import oncall.probes.response_times  # noqa: F401  these imports fill the register
+from oncall.config import Backend, Endpoint, Frontend, Health, Limits, Metrics, Stack, Websocket  # noqa: F401
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.http import Http
+from oncall.probing import PROBES
+from oncall.secrets import Secrets
+from oncall.snapshot import through
+
+FAST = Limits(health_seconds=0.3, page_seconds=0.3, response_seconds=0.3)
+
+
+def look(name, stack, *, limits=FAST, environment=None, ca_file="", **needs):
+    """The fact of one probe; its needs are looked for first, unless they are given."""
+    given = {"stack": stack, "limits": limits, "secrets": Secrets(environment or {}, None, lambda value: None), **needs}
+    given.setdefault("http", Http(ca_file))
+    asked = PROBES[name]
+    arguments = {}
+    for need in inspect.signature(asked.function).parameters:
+        if need not in given:
+            try:
+                given[need] = look(need, **{**given, "environment": environment, "ca_file": ca_file})
+            except (CouldNotCheck, NotPart) as error:
+                if need not in asked.optional:
+                    raise
+                given[need] = error
+        arguments[need] = given[need]
+    fact = through(asked.function(**arguments), asked.fact, str)
+    if blind := fact.blind():
+        raise CouldNotCheck(blind)
+    return fact
+
+
+def backend(port, **parts):
+    """A stack whose backend listens at a port of this host."""
+    return Stack(backend=Backend(url=f"http://127.0.0.1:{port}", **parts))
+
+
+def frontend(port, **parts):
+    """A stack whose frontend listens at a port of this host."""
+    return Stack(frontend=Frontend(url=f"http://127.0.0.1:{port}", **parts))

@@ -1,0 +1,128 @@
+"""Response times: as many requests as the verdict needs, and only successes are fast or slow."""
+
+import itertools
+import time
+
+import pytest
+
+from oncall.config import Endpoint, Limits
+from oncall.finding import CouldNotCheck
+from tests.probes.looking import backend, look
+from tests.probes.patients import free_port, raw_server, response, silent
+
+HEALTH = response(b'{"status": "ok"}', content_type="application/json")
+OPEN = (Endpoint(name="suites", path="/api/suites", authorized=False),)
+CLOSED = (Endpoint(name="suites", path="/api/suites"),)
+
+
+class Token:
+    def header(self):
+        return {"Authorization": "Bearer abc"}
+
+
+def times(answer, *, endpoints=OPEN, health=HEALTH, token=None, limits=None):
+    """Serve the endpoint with `answer(connection, count)` and look at it."""
+    counter = itertools.count(1)
+
+    def talk(connection, path):
+        if path == "/health":
+            connection.sendall(health) if health else silent(connection, path)
+        else:
+            answer(connection, next(counter))
+
+    with raw_server(talk) as port:
+        options = {"limits": limits} if limits else {}
+        stack = backend(port, endpoints=endpoints)
+        return look(
+            "response_times", stack, endpoint="suites", access_token=token or CouldNotCheck("no login"), **options
+        )
+
+
+def after(*seconds, status="200 OK"):
+    """Answer the first request after the first time, and so on; the last time holds for the rest."""
+
+    def answer(connection, count):
+        time.sleep(seconds[min(count, len(seconds)) - 1])
+        connection.sendall(response(b"[]", status))
+
+    return answer
+
+
+def test_a_fast_endpoint_needs_five_requests():
+    """When all are well under the limit the verdict is settled."""
+    fact = times(after(0.01))
+
+    assert (len(fact.samples), fact.trouble) == (5, None)
+    assert fact.p95 < 0.3
+
+
+def test_one_slow_answer_in_twenty_is_not_slow():
+    """A cold start is not a slow endpoint."""
+    fact = times(after(0.4, 0.0))
+
+    assert len(fact.samples) == 20
+    assert fact.p95 < 0.3
+
+
+def test_two_slow_answers_settle_it():
+    """The 95th percentile of twenty cannot be under the limit any more."""
+    fact = times(after(0.4))
+
+    assert len(fact.samples) == 2
+    assert fact.p95 > 0.3
+    assert fact.mostly == "mostly first byte"
+
+
+def test_an_endpoint_that_hangs_is_slow():
+    """A request that is cut off counts with the time that it was waited for."""
+    fact = times(silent)
+
+    assert fact.p95 > 0.3
+    assert fact.trouble is None
+    assert fact.mostly == "without an answer"
+
+
+def test_a_request_cut_off_by_our_own_end_proves_nothing(monkeypatch):
+    """When our time is up before the limit, the sample is left out."""
+    monkeypatch.setattr("oncall.probes.response_times.SECONDS", 1.0)
+    began = time.perf_counter()
+    fact = times(after(0.4, 0.4, 5), limits=Limits(health_seconds=0.3, response_seconds=0.5))
+
+    assert [sample.outcome for sample in fact.samples] == ["answered", "answered"]
+    assert time.perf_counter() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("500 Oops", "answers 500"), ("404 No", "answers 404"), ("302 Found", "answers 302")]
+)
+def test_no_success_is_not_called_slow(status, words):
+    """An endpoint that fails fast is told as failing."""
+    assert times(after(0, status=status)).trouble == words
+
+
+@pytest.mark.parametrize("status", ["401 No", "403 No", "429 Slow down"])
+def test_an_endpoint_that_will_not_serve_us_is_unknown(status):
+    """A refusal says nothing about speed."""
+    with pytest.raises(CouldNotCheck, match="/api/suites"):
+        times(after(0, status=status))
+
+
+def test_a_failed_login_makes_only_authorised_endpoints_unknown():
+    """Who needs no token does not care for the login."""
+    assert times(after(0)).trouble is None
+    with pytest.raises(CouldNotCheck, match="no login"):
+        times(after(0), endpoints=CLOSED)
+    assert times(after(0), endpoints=CLOSED, token=Token()).trouble is None
+
+
+def test_a_dead_backend_is_told_once():
+    """Refused, or hanging like its health check: one finding, elsewhere."""
+    with pytest.raises(CouldNotCheck, match="see test_backend_answers_its_health_check"):
+        look("response_times", backend(free_port(), endpoints=OPEN), endpoint="suites", access_token=Token())
+    with pytest.raises(CouldNotCheck, match="see test_backend_answers_its_health_check"):
+        times(silent, health=None)
+
+
+def test_an_endpoint_that_answers_beside_a_hanging_health_check_is_judged():
+    """The health check hangs with the database; what answers is judged all the same."""
+    assert times(after(0), health=None).trouble is None
