@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo checks break heal down test faults lint bench clean
+.PHONY: help demo checks break test lint index bench clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -31,6 +31,9 @@ test: $(READY)   ## the suite's own tests
 lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
+
+index: $(READY)  ## bring the README's index of checks up to date
+	@$(BIN)/python -m tests.readme_index
 
 bench: $(READY)  ## speed, as ratios in one run
 	@$(BIN)/python -m bench
