@@ -61,6 +61,13 @@ DatabaseHost = Annotated[
         "be a host name, an address or a socket's folder, without a port",
     ),
 ]
+Engine = Annotated[
+    str,
+    text(
+        rf"(unix:///{ONE_LINE}+|tcp://[^\s/?#@]+:[0-9]{{1,5}}|ssh://([^\s/?#@:]+@)?[^\s/?#@:]+(:[0-9]{{1,5}})?)?",
+        'be "unix:///path", "tcp://host:port" or "ssh://user@host", or be empty',
+    ),
+]
 Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
 
 HeaderName = Annotated[str, text(HTTP_NAME, "be the name of an HTTP header")]
@@ -116,6 +123,9 @@ class Docker:
     """The Compose project."""
 
     project: Project = "motel"
+    host: Engine = ""
+    exec: Flag = True
+    data_volume: Path = "/var/lib/postgresql"
     absent: Flag = False
 
 
@@ -247,6 +257,12 @@ class Postgres:
     dbname: Filled = "motel"
     user: Filled = "oncall"
     password_variable: MaybeVariable = "ONCALL_DB_PASSWORD"
+    password: Annotated[
+        Literal["variable", "from-container"],
+        Meta(
+            description='be "variable" or "from-container"; the password itself is what postgres.password_variable names'
+        ),
+    ] = "variable"
     url_variable: MaybeVariable = ""
     service: Service = "postgres"
     log_files: Patterns = ()
@@ -298,6 +314,13 @@ class Limits:
     backup_age_hours: Number = 26
     token_lifetime_hours: Number = 24
     clock_skew_seconds: Number = 5
+    restarts: Count = 3
+    container_memory_percent: Percent = 90
+    container_cpu_percent: Percent = 90
+    container_throttled_percent: Percent = 25
+    container_pids_percent: Percent = 80
+    log_lines: Count = 200
+    log_burst: Count = 10
     secret_bytes: Count = 32
     websocket_connections: Count = 1000
     websocket_ping_seconds: Number = 2.0
@@ -320,3 +343,11 @@ class Accepted:
 
     reason: Filled
     until: Day
+
+
+def services(stack: Stack) -> dict[str, str]:
+    """The Compose service behind each component that has one and is there."""
+    own: tuple[tuple[str, Postgres | Backend | Frontend], ...]
+    own = (("postgres", stack.postgres), ("backend", stack.backend), ("frontend", stack.frontend))
+    there = {name: part.service for name, part in own if not part.absent}
+    return there | {name: part.service for name, part in stack.components.items()}

@@ -185,7 +185,7 @@ class Runner:
             if run.look.fact and run.outcome
         }
 
-    def finish(self, seconds: float = 0.5) -> None:
+    def finish(self, seconds: float = 0.2) -> None:
         """Close what clients opened, all at once; what does not close in time is left to the end of the process."""
         closers = [
             threading.Thread(target=_close, args=(run.close,), daemon=True)
@@ -200,8 +200,8 @@ class Runner:
 
 
 def _failure(error: Exception, reason: str) -> Outcome:
-    kinds: dict[type[Exception], Kind] = {exception: kind for kind, exception in EXCEPTIONS.items()}
-    return Outcome(kinds[type(error)], reason=reason)
+    kind = next(kind for kind, exception in EXCEPTIONS.items() if isinstance(error, exception))
+    return Outcome(kind, reason=reason)
 
 
 def _close(generator: Iterator[Any]) -> None:

@@ -44,7 +44,7 @@ def clean(plain: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(plain, Mapping):
         return {clean(key, redact): clean(value, redact) for key, value in plain.items()}
     if isinstance(plain, list | tuple):
-        return [clean(value, redact) for value in plain]
+        return type(plain)(clean(value, redact) for value in plain)
     return plain
 
 

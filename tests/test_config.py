@@ -196,7 +196,7 @@ def test_snapshot_of_something_else_is_refused():
         ("[redis]\nservice = 1", "redis is not a key; a further part of yours goes under [components.redis]"),
         ("[backend]\nhealth_seconds = 1", "backend.health_seconds is not a key; did you mean limits.health_seconds?"),
         ("[[backend.endpoint]]\nname = 1", "backend.endpoint is not a key; did you mean backend.endpoints?"),
-        ("[docker]\nzzz = 1", "docker.zzz is not a key; docker has project, absent"),
+        ("[docker]\nzzz = 1", "docker.zzz is not a key; docker has project, host, exec, data_volume, absent"),
         ('[limits]\nhealth_seconds = "fast"', 'limits.health_seconds must be a number above 0, not "fast"'),
         ("[limits]\nhealth_seconds = 0", "limits.health_seconds must be a number above 0, not 0"),
         ("[limits]\nhealth_seconds = -1.5", "limits.health_seconds must be a number above 0, not -1.5"),
