@@ -193,9 +193,10 @@ def literals(kind: Any) -> tuple[str, ...]:
 
 def words(kind: Any) -> str:
     """What a value must be: the end of "<key> must ..."."""
-    if choice := [quoted(word) for word in literals(kind)]:
+    said = rule(kind, "description", None)
+    if said is None and (choice := [quoted(word) for word in literals(kind)]):
         return f"be {', '.join(choice[:-1])} or {choice[-1]}"
-    return str(rule(kind, "description", "be right"))
+    return str(said or "be right")
 
 
 def fits(kind: Any, value: Any) -> bool:
