@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -174,8 +175,7 @@ def _steps(id: str, number: int, lines: list[str]) -> tuple[Step, ...]:
     starts = [index for index, fenced, line in _unfenced(lines) if not fenced and STEP.fullmatch(line)]
     if not starts:
         raise _error(number, f"the recovery of {id!r} has no steps", "number them: `1. Restart it.`")
-    ends = [*starts[1:], len(lines)]
-    return tuple(_step(number + 1 + start, lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    return tuple(_step(number + 1 + start, lines[start:end]) for start, end in pairwise([*starts, len(lines)]))
 
 
 def _step(number: int, lines: list[str]) -> Step:
@@ -229,7 +229,7 @@ def _levels(number: int, body: list[str]) -> dict[str, Level]:
 def _parts(lines: list[str], mark: str, number: int) -> Iterator[tuple[str, int, list[str]]]:
     """The parts below each heading of one rank: its title, its line, what stands below it."""
     starts = [index for index, fenced, line in _unfenced(lines) if not fenced and line.startswith(mark)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         yield lines[start].removeprefix(mark).strip(), number + start + 1, lines[start + 1 : end]
 
 

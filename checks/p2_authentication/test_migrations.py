@@ -21,7 +21,8 @@ def test_no_migration_has_failed(migrations, finding):
     assert finished, finding(
         f"the migration {migrations.failed[0].name} did not finish" if migrations.failed
         else f"the database has no table {migrations.table}",
-        evidence={one.name: f"began {one.age_seconds:.0f} s ago: {one.reason}" for one in migrations.failed[:5]},
+        evidence={"table": migrations.table, "rows": migrations.rows}
+        | {one.name: f"began {one.age_seconds:.0f} s ago: {one.reason}" for one in migrations.failed[:5]},
         component="auth",
     )  # fmt: skip
 

@@ -8,8 +8,9 @@ pytestmark = [pytest.mark.p3, pytest.mark.playbook("missing-index")]
 def test_no_index_is_invalid(indexes, finding):
     """A page is slow although its index was created."""
     assert not indexes.invalid, finding(
-        f"{len(indexes.invalid)} of {indexes.total} indexes are invalid",
-        evidence={f"index {number}": name for number, name in enumerate(indexes.invalid[:5], 1)},
+        f"the index {indexes.invalid[0]} is invalid",
+        evidence={"invalid": len(indexes.invalid), "indexes": indexes.total}
+        | {f"index {number}": name for number, name in enumerate(indexes.invalid[:5], 1)},
         component="postgres",
     )
 
@@ -31,7 +32,7 @@ def test_foreign_keys_on_large_tables_are_indexed(foreign_keys, limits, finding)
     """Deleting a record takes long."""
     bare = foreign_keys.on_large_tables(limits.large_table_rows)
     assert not bare, finding(
-        f"{len(bare)} foreign keys on large tables lack an index, first on {bare[0].table}",
-        evidence={f"{key.table}.{key.name}": f"({', '.join(key.columns)}), {key.rows} rows" for key in bare[:5]},
+        f"the foreign key {bare[0].name} on {bare[0].table} has no index",
+        evidence={f"{key.table}.{key.name}": f"({', '.join(key.columns)}), about {key.rows} rows" for key in bare[:5]},
         component="postgres",
     )

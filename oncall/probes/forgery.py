@@ -68,8 +68,7 @@ def forged_token_use(
         if forgery == "tampered":
             answer = _there(tampered_answer)
         else:
-            if forgery != "expired":
-                _not_open_already(stack, tampered_answer, "tampered")
+            _not_open_already(stack, tampered_answer, "tampered")
             forged = forge(forgery, token, jwt_library, written_secret)
             _genuine_accepted(issued_token_use)
             answer = _sent(forged, stack, http, secrets, token)

@@ -27,7 +27,7 @@ GUARDS = (
     "BEGIN READ ONLY; SET LOCAL statement_timeout = '1s'; SET LOCAL lock_timeout = '200ms'; "
     "SET LOCAL idle_in_transaction_session_timeout = '3s'; "
 )
-OURS = "/* oncall */ "  # before each query, so that our own are told from the stack's
+OURS = "/* oncall */"  # in each query, so that our own are told from the stack's
 LOST = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 Row = dict[str, Any]
 
@@ -154,7 +154,8 @@ class Session:
     def _execute(self, job: Job) -> list[Row]:
         rows: list[Row] = []
         with self._connection.cursor() as cursor:
-            cursor.execute(f"{self._guards}{OURS}{job.sql}; COMMIT".encode(), job.params)
+            marked = job.sql.replace("SELECT ", f"SELECT {OURS} ", 1)
+            cursor.execute(f"{self._guards}{marked}; COMMIT".encode(), job.params)
             while True:
                 if cursor.description is not None:
                     rows = cursor.fetchall()

@@ -17,6 +17,11 @@ EXTENSION = f"""SELECT {SEES_ALL} AS sees_all,
       (SELECT extversion FROM pg_extension WHERE extname = 'pg_stat_statements') AS version,
       (SELECT n.nspname::text FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
        WHERE extname = 'pg_stat_statements') AS schema"""  # noqa: S608  constants
+# What a night's backup and a deployment do is slow by nature, and none of it is waited for by a page.
+MAINTENANCE = (
+    r"^\s*(copy|vacuum|analyze|create|alter|drop|reindex|cluster|refresh|explain|grant|revoke|begin|start|commit|"
+    r"rollback|end|set|show|reset|discard|deallocate|savepoint|release|lock|listen|notify|checkpoint)\M"
+)
 TEXT = 4000  # a longer statement has no plan shown
 
 
@@ -32,13 +37,13 @@ def statements(database_session: Session, limits: Limits) -> Statements:
     major, minor = (int(part) for part in extension["version"].split(".")[:2])
     infix = "exec_" if (major, minor) >= (1, 8) else ""
     view = f"{quoted(extension['schema'])}.pg_stat_statements"
-    mine = f"query LIKE '{OURS.strip()}%%' OR query ~* '^(begin read only|set local|commit)'"
     try:
         answer = database_session.ask(
             f"""SELECT calls, mean_{infix}time / 1000.0 AS mean_seconds, max_{infix}time / 1000.0 AS max_seconds,
                   left(query, {TEXT}) AS query, count(*) OVER ()::int AS tracked
                 FROM {view} WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-                  AND NOT ({mine})
+                  AND query NOT LIKE '%%{OURS}%%' AND query NOT LIKE '%%pg_stat_statements%%'
+                  AND query !~* '{MAINTENANCE}'
                 ORDER BY (calls >= %s) DESC, 2 DESC LIMIT 20""",  # noqa: S608  names from the catalogue, quoted
             (limits.query_calls,),
         )

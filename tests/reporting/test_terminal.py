@@ -103,6 +103,25 @@ def test_unknowns_with_one_reason_are_one_line():
     ]
 
 
+def test_the_last_lines_name_what_keeps_most_checks_from_an_answer():
+    """One missing password, over all severities, is one line; rare reasons are counted."""
+    wants = {"no password": 3, "no account": 2, "no file": 1, "no port": 1}
+    missing = [
+        verdict(f"test_{reason[3:]}_{number}", f"p{number + 1}", "unknown", reason=reason)
+        for reason, times in wants.items()
+        for number in range(times)
+    ]
+    lines = diagnosis(told(run(*missing)))
+
+    assert lines[-5:] == [
+        "unknown  7 checks",
+        "         3: no password",
+        "         2: no account",
+        "         1: no file",
+        "         1: for what stands above",
+    ]
+
+
 def test_every_outcome_is_told():
     """Error with its reason, accepted with its last day, skipped with its reason, passed counted, coverage."""
     text = "\n".join(told(OUTAGE))
@@ -123,7 +142,7 @@ def test_every_outcome_is_told():
         ((PASSED, ACCEPTED), "Healthy: 1 check passed, 1 accepted"),
         ((SKIPPED,), "Nothing was looked at: every check was skipped"),
         ((), "Nothing was looked at: no check was selected"),
-        ((ERROR, PASSED), "unknown  1 check: reasons above"),
+        ((ERROR, PASSED), "         1: for what stands above"),
     ],
 )
 def test_the_last_line_says_how_it_is(verdicts, words):
