@@ -49,6 +49,6 @@ $(READY): pyproject.toml constraints.txt
 	  || { echo "This needs Python's venv module: apt-get install python3-venv"; exit 1; }
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[stack,dev]' \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[stack,dev]' \
 	  || { echo "The packages could not be installed: see pip's message above"; exit 1; }
 	@touch $(READY)
