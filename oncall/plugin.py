@@ -1,6 +1,8 @@
 """The pytest plugin: options, the target, which checks run, and the run itself. Inert unless a check uses a probe."""
 
+import atexit
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from oncall import judging
-from oncall.config import Limits, Stack
+from oncall.config import Limits, Stack, services
 from oncall.finding import COMPONENTS, Finding, Message, recorder
 from oncall.judging import FOUND, Judge
 from oncall.loop import looks_of, run_checks
@@ -92,6 +94,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         and sys.argv[1:] == typed
         and sys.orig_argv[-len(typed) :] == typed
     ):
+        capture: Any = early_config.pluginmanager.get_plugin("capturemanager")
+        if capture:
+            capture.stop_global_capturing()  # it holds the very file descriptors that the next start will write to
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
 
@@ -115,9 +120,8 @@ def pytest_configure(config: pytest.Config) -> None:
     situation = config.stash[SITUATION] = _situation(config)
     config.pluginmanager.register(judging, "oncall-teststatus")
     report = str(config.getini("oncall_report"))
-    if report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath):
-        config.option.htmlpath = str(config.rootpath / report)
-    publisher = Publisher(config, situation.redact)
+    wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
+    publisher = Publisher(config, situation.redact, config.rootpath / report if wanted else None)
     config.pluginmanager.register(publisher, "oncall-publisher")
 
 
@@ -163,13 +167,16 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A check that names `endpoint` runs once for each endpoint of the target."""
-    marked = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
-    if "endpoint" not in metafunc.fixturenames or "endpoint" in marked or SITUATION not in metafunc.config.stash:
+    """A check that names `endpoint` or `service` runs once for each of the target's."""
+    if SITUATION not in metafunc.config.stash:
         return
-    names = [endpoint.name for endpoint in metafunc.config.stash[SITUATION].target.stack.backend.endpoints]
-    none = pytest.param("none", marks=pytest.mark.skip(reason="the target file names no endpoint"))
-    metafunc.parametrize("endpoint", names or [none])
+    stack = metafunc.config.stash[SITUATION].target.stack
+    several = {"endpoint": [endpoint.name for endpoint in stack.backend.endpoints], "service": [*services(stack)]}
+    marked = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    for argument, names in several.items():
+        if argument in metafunc.fixturenames and argument not in marked:
+            none = pytest.param("none", marks=pytest.mark.skip(reason=f"the target file names no {argument}"))
+            metafunc.parametrize(argument, names or [none])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -215,6 +222,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
     publisher.follow(judge, runner, situation)
     _listen(situation, runner.interrupt)
+    atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
     for item in items:
         for name in looks_of(item):
             runner.start(name, parameters(item))
@@ -259,7 +267,7 @@ def _listen(situation: Situation, interrupt: Callable[[], None]) -> None:
 
     def stop(number: int, frame: object) -> None:
         interrupt()
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, signal.SIG_DFL)
 
     with contextlib.suppress(ValueError):  # not the main thread: somebody runs pytest inside their own program
         situation.handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -15,6 +15,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class Look:
     optional: tuple[str, ...]
     fact: type[Fact] | None
 
-    @property
+    @cached_property
     def needs(self) -> tuple[str, ...]:
         return tuple(inspect.signature(self.function).parameters)
 

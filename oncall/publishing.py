@@ -4,9 +4,9 @@ import contextlib
 import os
 import platform
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ class RedactedStream:
 class Publisher:
     """Registered in every session; publishes only when a run was followed."""
 
-    def __init__(self, config: pytest.Config, redact: Callable[[str], str]):
-        self.config, self.redact = config, redact
+    def __init__(self, config: pytest.Config, redact: Callable[[str], str], report: Path | None):
+        self.config, self.redact, self.default_report = config, redact, report
         self.trouble: list[str] = []
         self.judge: Judge | None = None
         self.runner: Any = None
@@ -46,11 +46,11 @@ class Publisher:
         self.run: Run | None = None
         self.playbook: Playbook | None = None
         self.report: Path | None = None
-        self.draft: Path | None = None
+        self.written: set[Path] = set()
         self.began = time.monotonic()
         self.uncollected: list[pytest.CollectReport] = []
-        if config.option.htmlpath and not config.option.collectonly:
-            self._prepare_report(Path(os.path.expandvars(config.option.htmlpath)).expanduser())
+        if config.option.htmlpath or report:
+            self._prepare_report()
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             # pytest offers no hook for the terminal's own stream, and its headers and warnings need cleaning as well
@@ -61,19 +61,16 @@ class Publisher:
         for report in self.uncollected:
             judge.uncollected(report)
 
-    def _prepare_report(self, path: Path) -> None:
-        """A draft beside the report, so that a reader never meets half a file, and a full disk keeps the old one."""
-        self.report = Path.cwd() / path
-        self.config.option.htmlpath = None
+    def _prepare_report(self) -> None:
+        """pytest-html makes the report's folder at once, and would end the run where it cannot."""
+        typed = str(self.config.option.htmlpath or self.default_report)
+        report = Path.cwd() / os.path.expanduser(os.path.expandvars(typed))
         try:
-            self.report.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{self.report.name}.", suffix=".tmp", dir=self.report.parent)
-            os.close(handle)
+            report.parent.mkdir(parents=True, exist_ok=True)
+            self.config.option.htmlpath, self.report = str(report), report
         except OSError as error:
-            self.trouble.append(f"the report {path} could not be written: {error.strerror}")
-        else:
-            self.draft = Path(name)
-            self.config.option.htmlpath = name
+            self.config.option.htmlpath = None
+            self.trouble.append(f"the report {report} could not be written: {error.strerror}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -96,38 +93,46 @@ class Publisher:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Any:
         """Innermost, inside the terminal reporter's own wrapper: whatever cannot be written, the summary is printed."""
+        page = self._plugin("_generate_report")
         if self.judge is None:
-            try:
-                return (yield)
-            finally:
-                self._publish_report(None)
+            if page and (self.default_report or session.exitstatus == pytest.ExitCode.USAGE_ERROR):
+                page._generate_report = _nothing  # no run: last night's report stays
+            return (yield)
         self.runner.finish()
         self.playbook = self._read_playbook()
-        self._write(self.config.option.save, "snapshot", self._snapshot)
+        option = self.config.option
+        self._write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        self._write(self.config.option.result, "result", self._result)
-        self._publish_report(session)
-        try:
-            return (yield)
-        except OSError as error:
-            self.trouble.append(f"a report could not be written: {error.strerror}")
-            return None
-        finally:
-            self.run = self._run()
-            session.exitstatus = exit_code(
-                int(session.exitstatus),
-                self.judge.verdicts.values(),
-                fail_on=self.config.option.fail_on,
-                interrupted=self.runner.interrupted,
-                not_written=bool(self.trouble),
-            )
+        if page and self.report:
+            self._publish(page, session, self.report)
+        self._tell_of_files()
+        self._write(option.result, "result", self._result)
+        junit = self._plugin("node_reporters_ordered")
+        if junit:
+            with self._whole(junit.logfile, "JUnit file") as draft:
+                junit.logfile = str(draft)
+                yield
+        else:
+            yield
+        self._tell_of_files()
+        session.exitstatus = exit_code(
+            int(session.exitstatus),
+            self.judge.verdicts.values(),
+            fail_on=option.fail_on,
+            interrupted=self.runner.interrupted,
+            not_written=bool(self.trouble),
+        )
+        return None
+
+    def _plugin(self, member: str) -> Any:
+        """The plugin that has this member; neither pytest-html's nor pytest's own JUnit file has a name to ask for."""
+        return next((plugin for plugin in self.config.pluginmanager.get_plugins() if hasattr(plugin, member)), None)
 
     def _run(self) -> Run:
         assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
         situation, option = self.situation, self.config.option
         selection = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
         plain = msgspec.to_builtins(tuple(self.judge.verdicts.values()))
-        report = self.report if self.report and not self.trouble else None
         return Run(
             stack=situation.target.stack.name,
             started=situation.clock,
@@ -139,10 +144,15 @@ class Publisher:
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
             trouble=tuple(self.trouble),
-            report=str(report) if report else None,
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )
+
+    def _tell_of_files(self) -> None:
+        """What could be written and what not is part of what the run tells."""
+        assert self.run is not None  # noqa: S101  for mypy: set at the session's end
+        report = str(self.report) if self.report in self.written else None
+        self.run = replace(self.run, trouble=tuple(self.trouble), report=report)
 
     def _read_playbook(self) -> Playbook:
         page = self.config.rootpath / str(self.config.getini("oncall_playbook"))
@@ -162,43 +172,42 @@ class Publisher:
         assert self.run is not None  # noqa: S101  for mypy: set just before
         return msgspec.json.format(msgspec.json.encode(json.document(self.run)), indent=2)
 
-    def _write(self, path: str | None, what: str, content: Callable[[], bytes]) -> None:
-        """Write a file as a whole or not at all."""
-        if not path:
-            return
-        draft = Path(f"{path}.{os.getpid()}.tmp")
+    @contextlib.contextmanager
+    def _whole(self, path: str | Path, what: str) -> Iterator[Path]:
+        """A draft beside the file: a reader never meets half of one, and a full disk keeps the old one."""
+        file = Path(os.path.realpath(path))
+        special = file.exists() and not file.is_file()  # /dev/null or a pipe is written to, and stays what it is
+        draft = file if special else file.with_name(f".{file.name}.{os.getpid()}.tmp")
         try:
-            draft.write_bytes(content())
-            draft.replace(path)
+            yield draft
+            if not special:
+                draft.replace(file)
+            self.written.add(Path(path))
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
             self.trouble.append(f"the {what} {path} could not be written: {error.strerror}")
-
-    def _publish_report(self, session: pytest.Session | None) -> None:
-        """Let pytest-html write its draft, and put that in the report's place. Without a session: throw it away."""
-        page = next((p for p in self.config.pluginmanager.get_plugins() if hasattr(p, "_generate_report")), None)
-        if page is None or self.draft is None or self.report is None:
-            return
-        self.config.pluginmanager.unregister(page)  # it would print the draft's name, and raise on a full disk
-        try:
-            if session is not None:
-                page.pytest_sessionfinish(session=session)
-                self.draft.chmod(0o644)
-                self.draft.replace(self.report)
-        except OSError as error:
-            self.trouble.append(f"the report {self.report} could not be written: {error.strerror}")
-        except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
-            self.trouble.append(f"the report {self.report} could not be made: {type(error).__name__}: {error}")
         finally:
-            with contextlib.suppress(OSError):
-                self.draft.unlink(missing_ok=True)
+            if not special:
+                with contextlib.suppress(OSError):
+                    draft.unlink(missing_ok=True)
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_report_title(self, report: Any) -> None:
+    def _write(self, path: str | None, what: str, content: Callable[[], bytes]) -> None:
+        if path:
+            with self._whole(path, what) as draft:
+                draft.write_bytes(content())
+
+    def _publish(self, page: Any, session: pytest.Session, report: Path) -> None:
+        """Let pytest-html write its page here and only here: it would write in place, and raise on a full disk."""
         from oncall.reporting import html
 
-        report.title = html.title(self.run) if self.run else "Diagnosis"
+        try:
+            with self._whole(report, "report") as draft:
+                page._report_path = draft
+                page._report.title = html.title(self.run) if self.run else ""
+                page.pytest_sessionfinish(session=session)
+        except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
+            self.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
+        page._generate_report = _nothing
+        self.config.pluginmanager.unregister(page)  # it would print the draft's name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
@@ -221,3 +230,7 @@ class Publisher:
         terminalreporter.ensure_newline()
         for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding):
             terminalreporter.write_line(line)
+
+
+def _nothing(*_: object) -> None:
+    """In the place of a report that is written already, or never."""

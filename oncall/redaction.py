@@ -18,7 +18,9 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
 SHORT = 8  # a shorter secret is masked as a whole word only: "test" must not eat the middle of "latest"
-BREAK = re.compile(r"[ \t]*(?:\r?\n|\\r\\n|\\n)[ \t]*")  # where a value is wrapped, in a text or in an escape
+REMEMBERED = 2000  # longer texts are told once, and would fill the memory
+CUT = 40  # a shorter text has not been shortened
+BREAK = re.compile(r"(?:\s|\\[rnt])+")  # where a value is wrapped, in a text or in an escape, or was put together again
 
 PATTERNS = tuple(
     (re.compile(pattern), mask)
@@ -51,9 +53,9 @@ class Redactor:
 
     def __init__(self, salt: bytes):
         self._salt = salt
-        self._tokens: dict[
-            str, str
-        ] = {}  # spelling -> token, longest first; replaced as a whole, so reading needs no lock
+        # spelling -> token, longest first, and what texts became under them: a run says most of its texts many times.
+        # Replaced as a whole and together, so reading needs no lock.
+        self._known: tuple[dict[str, str], dict[str, str]] = {}, {}
         self._lock = threading.Lock()
 
     def learn(self, secret: str) -> None:
@@ -61,9 +63,10 @@ class Redactor:
         if not secret.strip() or len(secret) < 3:
             return  # a blank or a single letter is no secret, and masking it would eat every text
         with self._lock:
-            if secret not in self._tokens:
-                new = dict.fromkeys(spellings(secret), self.token(secret)) | self._tokens
-                self._tokens = {spelling: new[spelling] for spelling in sorted(new, key=len, reverse=True)}
+            tokens, _ = self._known
+            if secret not in tokens:
+                new = dict.fromkeys(spellings(secret), self.token(secret)) | tokens
+                self._known = {spelling: new[spelling] for spelling in sorted(new, key=len, reverse=True)}, {}
 
     def token(self, secret: str) -> str:
         """What stands for a secret: `<secret 3fa91c>`."""
@@ -71,17 +74,51 @@ class Redactor:
         return f"<secret {digest[:6]}>"
 
     def __call__(self, text: str) -> str:
-        unwrapped = BREAK.sub("", text)
-        for spelling, token in self._tokens.items():
-            if spelling in text:
-                text = text.replace(spelling, token) if len(spelling) >= SHORT else _word(spelling).sub(token, text)
-            if len(spelling) >= SHORT and unwrapped is not text and spelling in unwrapped:
-                text = _wrapped(spelling).sub(token, text)
-        for pattern, mask in PATTERNS:
-            text = pattern.sub(mask, text)
-        if "'" in text and SQL.search(text):
-            text = "".join(LITERAL.sub("'?'", line) if SQL.search(line) else line for line in text.splitlines(True))
-        return text
+        tokens, told = self._known
+        if text in told:
+            return told[text]
+        masked = _masked(text, tokens)
+        if len(text) < REMEMBERED and len(told) < 10_000:
+            told[text] = masked
+        return masked
+
+
+def _masked(text: str, tokens: Mapping[str, str]) -> str:
+    """The text with every spelling replaced by its token, and every pattern by its mask."""
+    unwrapped = BREAK.sub("", text)
+    for spelling, token in tokens.items():
+        if spelling in text:
+            text = text.replace(spelling, token) if len(spelling) >= SHORT else _word(spelling).sub(token, text)
+        if len(spelling) < SHORT:
+            continue
+        bare = _bare(spelling)
+        if bare in unwrapped and len(bare) >= SHORT:
+            text = _wrapped(bare).sub(token, text)
+        if len(text) >= CUT:
+            text = _ends(text, spelling, token)
+    for pattern, mask in PATTERNS:
+        text = pattern.sub(mask, text)
+    if "'" in text and SQL.search(text):
+        text = "".join(LITERAL.sub("'?'", line) if SQL.search(line) else line for line in text.splitlines(True))
+    return text
+
+
+def _ends(text: str, spelling: str, token: str) -> str:
+    """The text without the piece of a spelling at its end or beginning, where somebody has shortened it."""
+    inner = text.rstrip(".…")
+    at = inner.rfind(spelling[:SHORT], max(0, len(inner) - len(spelling)))
+    if at >= 0 and spelling.startswith(inner[at:]):
+        text = text[:at] + token + text[len(inner) :]
+    inner = text.lstrip(".…")
+    end = inner.find(spelling[-SHORT:], 0, len(spelling)) + SHORT
+    if end >= SHORT and spelling.endswith(inner[:end]):
+        text = text[: len(text) - len(inner)] + token + inner[end:]
+    return text
+
+
+@lru_cache(2048)
+def _bare(spelling: str) -> str:
+    return BREAK.sub("", spelling)
 
 
 @lru_cache(256)
@@ -104,10 +141,12 @@ def spellings(secret: str) -> Iterator[str]:
     yield quote_plus(secret)
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield json.dumps(json.dumps(secret)[1:-1])[1:-1]
     yield html.escape(secret)
     yield repr(secret)[1:-1]
     raw = secret.encode("utf-8", "replace")
     yield raw.hex()
+    yield raw.hex().upper()
     for offset in range(3):  # inside a longer text, base64 of a value depends on where it starts: keep what does not
         start, end = (0, 2, 3)[offset], ((offset + len(raw)) * 8 // 6)
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

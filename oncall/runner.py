@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -50,6 +51,10 @@ class Run:
     close: Iterator[Any] | None = None
 
 
+# Whose log lines these are; a probe hands it to threads of its own by contextvars.copy_context().run.
+LOOKING: ContextVar[Run | None] = ContextVar("looking", default=None)
+
+
 class Runner:
     """All looks of one live run.
 
@@ -64,7 +69,6 @@ class Runner:
         self.deadline = time.monotonic() + budget
         self.interrupted = False
         self._changed = threading.Condition()
-        self._by_thread: dict[int, Run] = {}
         self._starting: list[str] = []
 
     def start(self, name: str, given: Mapping[str, str]) -> Run:
@@ -130,14 +134,14 @@ class Runner:
             self._settle(run, Outcome("unknown", reason=f"{run.key} did not answer within {seconds:g} s"))
         return run.outcome
 
-    def _settle(self, run: Run, outcome: Outcome) -> None:
+    def _settle(self, run: Run, outcome: Outcome, seconds: float | None = None) -> None:
         with self._changed:
             if run.outcome is None:  # an answer after the deadline comes too late: the check has been judged
-                run.outcome = outcome
+                run.outcome, run.seconds = outcome, seconds
                 self._changed.notify_all()
 
     def _work(self, run: Run) -> None:
-        self._by_thread[threading.get_ident()] = run
+        LOOKING.set(run)
         try:
             values = {name: self._need(run.look, name, value) for name, value in run.arguments.items()}
         except (CouldNotCheck, NotPart, ProbeCrashed) as error:
@@ -159,8 +163,7 @@ class Runner:
         except BaseException as error:  # whatever it is, it is this probe's bug
             reason = f"probe {run.key} crashed: {type(error).__name__}: {error}"
             outcome = Outcome("crashed", reason=self.redact(reason).replace("\n", " "))
-        run.seconds = time.monotonic() - started
-        self._settle(run, outcome)
+        self._settle(run, outcome, time.monotonic() - started)
 
     def _need(self, look: Look, name: str, value: Any) -> Any:
         if not isinstance(value, Run):
@@ -172,9 +175,10 @@ class Runner:
                 return error
             raise
 
-    def logged(self, thread: int, text: str) -> None:
+    def logged(self, text: str) -> None:
         """Keep what a probe logs with that probe, not with the check that happens to be judged meanwhile."""
-        if run := self._by_thread.get(thread):
+        run = LOOKING.get()
+        if run and run.outcome is None:  # what comes later would be in the snapshot and not in the verdict
             run.log.append(self.redact(text))
 
     def saved(self) -> dict[str, Saved]:
@@ -217,4 +221,4 @@ class ProbeLog(logging.Handler):
         self.runner = runner
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.runner.logged(record.thread or 0, self.format(record))
+        self.runner.logged(self.format(record))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -58,7 +58,7 @@ def saved(kind: str, value: Any, reason: str, seconds: float | None, log: list[s
 class Snapshot:
     """A run's facts, the target that it looked at, and the moment (UTC) when it began."""
 
-    clock: datetime
+    clock: Annotated[datetime, msgspec.Meta(tz=True)]
     target: Target
     looks: dict[str, Saved]
 
@@ -74,7 +74,7 @@ def read_snapshot(path: Path) -> Snapshot:
         plain = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise SnapshotError(f"{path}: the snapshot cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise SnapshotError(f"{path}: this is not a snapshot: it is not JSON") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
@@ -116,7 +116,7 @@ class Replay:
         if record is None:
             raise ProbeCrashed(f"{name} is a client: a check can only name facts")
         try:
-            fact = msgspec.convert(look["fact"], record)
+            fact = msgspec.convert(look.get("fact"), record)
         except msgspec.ValidationError as error:
             raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {error}") from None
         if blind := fact.blind():

@@ -56,8 +56,8 @@ class Login(Fact):
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
 
     @property
-    def evidence(self) -> dict[str, str | int | float | None]:
-        return {
+    def evidence(self) -> dict[str, str | int | float]:
+        values = {
             "address": self.exchange.address,
             "status": self.exchange.status or None,
             "seconds": round(self.exchange.seconds, 3),
@@ -65,6 +65,7 @@ class Login(Fact):
             "seen instead": ", ".join(self.seen[:5]) or None,
             "detail": self.exchange.detail or None,
         }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,14 +77,15 @@ class IssuedToken(Fact):
         return tuple(troubles)
 
     @property
-    def evidence(self) -> dict[str, str | int | float | None]:
-        return {
+    def evidence(self) -> dict[str, str | int | float]:
+        values = {
             "iat": self.issued_at.isoformat() if self.issued_at else None,
             "nbf": self.not_before.isoformat() if self.not_before else None,
             "exp": self.expires_at.isoformat() if self.expires_at else None,
             "lifetime seconds": self.lifetime_seconds,
             "judged by the clock of": self.clock or None,
         }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def span(seconds: float) -> str:
@@ -160,6 +161,11 @@ class JwtSecret(Fact):
         return None
 
     @property
+    def evidence(self) -> dict[str, str | int]:
+        looked: dict[str, str | int] = {"looked in": self.source, "bytes": self.bytes}
+        return looked | ({"value": self.token} if self.token else {})
+
+    @property
     def guessable(self) -> str | None:
         """Why anybody could guess it, as words after its name; raises CouldNotCheck when there is no value."""
         self._there()
@@ -178,6 +184,44 @@ class JwtSecret(Fact):
     def _there(self) -> None:
         if not self.present or self.empty or self.blank or self.unresolved:
             raise CouldNotCheck(f"{self.variable} is not set (see test_jwt_secret_is_set)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretCopy:
+    """One place that holds the signing secret. group: equal for equal values; 0: it is missing or empty there."""
+
+    place: str
+    group: int
+    filed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JwtSecretCopies(Fact):
+    """The places that hold the signing secret, containers first, and which of them agree."""
+
+    variable: str
+    copies: tuple[SecretCopy, ...]
+
+    def blind(self) -> str | None:
+        return None if any(copy.group for copy in self.copies) else "no copy of the secret was looked at"
+
+    @property
+    def difference(self) -> str | None:
+        """How they differ, as words after the variable's name; None: all are the same."""
+        running = {copy.group for copy in self.copies if not copy.filed}
+        if 0 in running:
+            return "is missing in some of the backend's containers"
+        if len(running) > 1:
+            return f"differs between the backend's containers ({len(running)} values)"
+        for copy in self.copies:
+            if copy.filed and copy.group not in running:
+                return f"differs between the backend and {copy.place}"
+        return None
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        shown = self.copies if len(self.copies) <= 6 else (*self.copies[:5], self.copies[-1])
+        return {copy.place: f"value {copy.group}" if copy.group else "missing or empty" for copy in shown}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,8 +134,8 @@ class Handshake(Fact):
         return words.get(self.outcome) or plain.trouble or self.outcome
 
     @property
-    def evidence(self) -> dict[str, str | int | float | bool | None]:
-        return {
+    def evidence(self) -> dict[str, str | int | float | bool]:
+        values = {
             "address": self.address,
             "status": self.status or None,
             "seconds": round(self.seconds, 3),
@@ -145,6 +145,7 @@ class Handshake(Fact):
             "close reason": self.close_reason or None,
             "detail": self.detail or None,
         }
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)

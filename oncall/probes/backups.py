@@ -101,7 +101,7 @@ def _read(shell: Shell, command: str, path: str, size: int, folder: bool) -> tup
         return "size", "broken", "the file is empty"
     if command:
         script = command.replace("{file}", shlex.quote(path))
-        reader = Reader(command.split()[0], script)
+        reader = Reader(_name(command), script)
     elif folder:
         reader = PG_RESTORE
     else:
@@ -120,6 +120,14 @@ def _read(shell: Shell, command: str, path: str, size: int, folder: bool) -> tup
         except CouldNotCheck:
             log.info("reading all of %s took too long: only its table of contents was read", path)
     return result
+
+
+def _name(command: str) -> str:
+    """The tool's name without its folder."""
+    try:
+        return shlex.split(command)[0].rpartition("/")[2]
+    except (ValueError, IndexError):  # an open quote, or nothing but blanks: sh will say so
+        return "host.backup_reader"
 
 
 def _judged(reader: Reader, ran: Ran, path: str) -> tuple[str, str, str]:

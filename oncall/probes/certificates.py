@@ -3,6 +3,7 @@
 One handshake an address, verified as a browser verifies. When it is refused, the reason is the finding.
 """
 
+import contextvars
 import logging
 import socket
 import ssl
@@ -34,7 +35,10 @@ def certificates(stack: Stack) -> Certificates:
     def look(address: str) -> None:
         found[address] = seen(address, addresses[address], context)
 
-    threads = [threading.Thread(target=look, args=(one,), name=f"tls {one}", daemon=True) for one in addresses]
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(look, one), name=f"tls {one}", daemon=True)
+        for one in addresses
+    ]
     ends = time.perf_counter() + SECONDS + 0.3
     for thread in threads:
         thread.start()

@@ -28,7 +28,7 @@ def clocks(stack: Stack, backend_health: HealthAnswer | Missing, database_clock:
     else:
         missing.append(f"postgres: {database_clock}")
     if not found:
-        raise CouldNotCheck("neither the backend nor the database told the time")
+        raise CouldNotCheck(f"no clock of the stack could be read: {'; '.join(missing)}")
     return Clocks(host=stack.host.at, clocks=tuple(found), missing=tuple(missing))
 
 

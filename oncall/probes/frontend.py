@@ -1,5 +1,6 @@
 """The frontend, asked like a browser does: the page, then what the page names."""
 
+import contextvars
 import hashlib
 import threading
 import time
@@ -107,7 +108,10 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
             names = names_in_css(answer.text, one.url, page.exchange.address) if one.kind == "stylesheet" else []
             answers[one.url] = (judged(one, answer, page), names)
 
-    threads = [threading.Thread(target=work, name="asset", daemon=True) for _ in range(min(AT_ONCE, len(waiting)))]
+    threads = [
+        threading.Thread(target=contextvars.copy_context().run, args=(work,), name="asset", daemon=True)
+        for _ in range(min(AT_ONCE, len(waiting)))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

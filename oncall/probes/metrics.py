@@ -22,6 +22,7 @@ from oncall.secrets import Secrets
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
+HEALTH = "test_backend_answers_its_health_check"
 SEE = "(see test_connection_count_is_exported)"
 
 
@@ -42,6 +43,9 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     )
     if not answer.answered and not backend_health.exchange.answered:
         raise CouldNotCheck(NO_ANSWER)
+    same = answer.status in (502, 503, 504) and backend_health.exchange.status == answer.status
+    if same and not backend_health.blames:
+        raise CouldNotCheck(f"the backend answers {answer.status} to everything (see {HEALTH})")
     if answer.status in (401, 403):
         raise CouldNotCheck("the metrics page refuses our credentials: set backend.metrics.headers")
     return read_metrics(answer, metrics)

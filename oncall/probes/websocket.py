@@ -222,18 +222,35 @@ def direct_handshake(stack: Stack, direct_socket: Talk, backend_health: HealthAn
     return handshake
 
 
-@probe()
-def websocket_ping(stack: Stack, direct_handshake: Handshake, direct_socket: Talk) -> WebSocketPing:
-    """Whether a ping on the direct socket is answered, and how fast."""
+@client()
+def ping_kind(stack: Stack) -> str:
+    """How this socket is pinged; asked first, since what is not part of the stack must not count as unknown."""
     if stack.websocket.ping == "none":
         raise NotPart('oncall.toml says that this socket answers no ping (websocket.ping = "none")')
+    return stack.websocket.ping
+
+
+@probe()
+def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: Talk) -> WebSocketPing:
+    """Whether a ping on the direct socket is answered, and how fast."""
     if direct_socket.ping is None:
         raise CouldNotCheck(f"the websocket did not open and stay open (see {DIRECT})")
+    if direct_handshake.first_answer == "none" and not direct_socket.ping.answered:
+        raise CouldNotCheck(f"the websocket answers nothing at all (see {DIRECT})")
     return direct_socket.ping
 
 
-@probe(deadline=OPEN_SECONDS + 1.0, optional=("frontend_page",))
+@client()
+def public_address(stack: Stack) -> str:
+    """The address that users come by; asked first, as above."""
+    if not stack.websocket.public_url:
+        raise NotPart("oncall.toml names no public address of the WebSocket (websocket.public_url)")
+    return stack.websocket.public_url
+
+
+@probe(deadline=OPEN_SECONDS + ANSWER_SECONDS + 1.0, optional=("frontend_page",))
 def public_handshake(
+    public_address: str,
     stack: Stack,
     secrets: Secrets,
     websocket_library: Library,
@@ -242,16 +259,13 @@ def public_handshake(
     frontend_page: Page | Missing,
 ) -> Handshake:
     """How the handshake through the proxy ended, given that the direct one works."""
-    url = stack.websocket.public_url
-    if not url:
-        raise NotPart("oncall.toml names no public address of the WebSocket (websocket.public_url)")
     if not direct_handshake.succeeded:
         raise CouldNotCheck(f"the direct handshake fails too (see {DIRECT})")
-    offered = offer(stack, secrets, url, socket_token)
+    offered = offer(stack, secrets, public_address, socket_token)
+    first = secrets.expand(stack.websocket.first_message, **({"TOKEN": socket_token} if socket_token else {}))
     handshake, session = opened(stack, websocket_library, offered, bool(socket_token))
     if session is not None:
-        session.wait(lambda: False, AT_ONCE_SECONDS / 3)
-        handshake = _closed(handshake, session)
+        handshake = _after_first_message(session, handshake, first, stack.websocket.first_answer_contains)
         session.close(GRACE)
     page = frontend_page.exchange if isinstance(frontend_page, Page) else None
     if page and not handshake.status and not page.answered and page.at == handshake.at:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oncall import playbook as book
@@ -96,6 +97,8 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
+    from oncall.reporting.compiled import Compiled
+
     def harmless(found: Any) -> Any:
         return plain.visible(found, lines=True) if isinstance(found, str) and not isinstance(found, Markup) else found
 
@@ -106,6 +109,7 @@ def _template() -> Template:
         finalize=harmless,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=Compiled(Path(__file__)),
     )
     environment.filters.update(shown=plain.value, prose=prose)
     environment.globals.update(outcomes=OUTCOMES, checks=outline.checks)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from oncall.config import Stack
 
 BEGIN, END = "diagnosis of {}", "end of diagnosis"
+SHOWN_NAMES = 2  # of checks that were skipped for one reason
 SHOWN_REASONS = 3
 INDENT = " " * 9  # as wide as the longest label and a blank
 COLOURS = {"FAILED": "1;31", "UNKNOWN": "1;33", "ERROR": "1;35", "broken": "1;31", "unknown": "1;33", "next": "1"}
@@ -107,7 +108,9 @@ def _rest(page: _Page, run: Run) -> None:
     """What needs nobody: skipped with its reasons, passed, and how much of it all was answered."""
     page.gap()
     for reason, verdicts in outline.by_reason(run.of(None, "skipped")).items():
-        _group(page, "skipped", reason, verdicts)
+        few = len(verdicts) <= SHOWN_NAMES
+        names = ", ".join(verdict.check for verdict in verdicts) if few else outline.checks(len(verdicts))
+        page.entry("skipped", f"{plain.visible(names)}: {plain.visible(reason)}")
     page.entry("passed", outline.checks(len(run.of(None, "passed"))))
     if coverage := outline.coverage(run):
         page.entry("answered", coverage)

@@ -14,14 +14,18 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from stack.state import StackError
 
 if TYPE_CHECKING:
+    from stack.docker.running import DockerStack
     from stack.running import Running
 
+    Handle = Running | DockerStack
+
 Kind = Literal["real", "limit-moved"]
+Mode = Literal["embedded", "docker"]  # which kind of stack it breaks; one on Docker gets a DockerStack
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +37,8 @@ class Fault:
     must_fail: tuple[str, ...]  # checks, by name: all of them fail
     may_fail: tuple[str, ...]  # these may fail too, if they blame the component
     unknown: tuple[str, ...]  # these cannot look
-    inject: "Callable[[Running], None]"
+    mode: Mode
+    inject: "Callable[[Any], None]"
 
     @property
     def story(self) -> str:
@@ -52,10 +57,11 @@ def fault(
     must_fail: Sequence[str] = (),
     may_fail: Sequence[str] = (),
     unknown: Sequence[str] = (),
-) -> "Callable[[Callable[[Running], None]], Callable[[Running], None]]":
+    mode: Mode = "embedded",
+) -> "Callable[[Callable[[Any], None]], Callable[[Any], None]]":
     """Put a function into the catalogue."""
 
-    def register(function: "Callable[[Running], None]") -> "Callable[[Running], None]":
+    def register(function: "Callable[[Any], None]") -> "Callable[[Any], None]":
         if name in _FAULTS:
             raise StackError(f"two faults are named {name}")
         if not (function.__doc__ or "").strip():
@@ -68,6 +74,7 @@ def fault(
             must_fail=tuple(must_fail),
             may_fail=tuple(may_fail),
             unknown=tuple(unknown),
+            mode=mode,
             inject=function,
         )
         return function
@@ -75,28 +82,31 @@ def fault(
     return register
 
 
-def catalogue() -> dict[str, Fault]:
-    """All faults; every file of this package that registers one is found."""
+def catalogue(mode: Mode = "embedded") -> dict[str, Fault]:
+    """All faults of a kind of stack; every file of this package that registers one is found."""
     for module in pkgutil.iter_modules(__path__):
         if module.name not in ("proxy", "sessions"):
             importlib.import_module(f"{__name__}.{module.name}")
-    return dict(sorted(_FAULTS.items(), key=lambda item: (item[1].component, item[0])))
+    chosen = [item for item in _FAULTS.items() if item[1].mode == mode]
+    return dict(sorted(chosen, key=lambda item: (item[1].component, item[0])))
 
 
-def named(names: Sequence[str]) -> list[Fault]:
+def named(names: Sequence[str], mode: Mode = "embedded") -> list[Fault]:
     """The faults of these names."""
-    known = catalogue()
+    known = catalogue(mode)
     if not names:
         raise StackError(f"break needs the name of a fault: {', '.join(known)}")
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f", did you mean {near[0]}?" if near else "."
+            if name in _FAULTS:
+                hint = f" for this stack: it is for the {_FAULTS[name].mode} one."
             raise StackError(f"there is no fault {name}{hint} Known: {', '.join(known)}")
     return [known[name] for name in names]
 
 
-def inject(stack: "Running", chosen: Sequence[Fault], tell: Callable[[str], None]) -> None:
+def inject(stack: "Handle", chosen: Sequence[Fault], tell: Callable[[str], None]) -> None:
     for each in chosen:
         stack.state["broken"].append(each.name)
         stack.save()
@@ -108,7 +118,7 @@ def inject(stack: "Running", chosen: Sequence[Fault], tell: Callable[[str], None
         tell(f"{each.name}: {each.story}")
 
 
-def show() -> int:
-    for each in catalogue().values():
+def show(mode: Mode = "embedded") -> int:
+    for each in catalogue(mode).values():
         print(f"{each.component:10} {each.name:34} {each.story}")
     return 0

@@ -228,7 +228,7 @@ def frontend_certificate_not_trusted(stack: Running) -> None:
 def frontend_tls_port_speaks_plain(stack: Running) -> None:
     """The TLS port was configured without TLS."""
     stack.restart("frontend", TLS_CERTIFICATE=None, TLS_KEY=None)
-    proxy(stack, "plain", stack.ports["tls"], "--to", str(stack.ports["frontend"]), "--set", "X-Port: tls")
+    proxy(stack, "plain", stack.ports["tls"], "--to", str(stack.ports["frontend"]))
 
 
 @fault("frontend-tls-port-closed", component="frontend", cause_class="misconfiguration", unknown=[CERTIFICATES])
@@ -272,6 +272,12 @@ def frontend_upstream_timeout(stack: Running) -> None:
     port = stack.free_port()
     proxy(stack, "slow", port, "--to", str(stack.ports["backend"]), "--delay", "1.5")
     stack.restart("frontend", UPSTREAM=f"http://127.0.0.1:{port}", UPSTREAM_TIMEOUT_SECONDS="0.5")
+
+
+@fault("frontend-swallows-messages", component="frontend", cause_class="network", must_fail=[PROXY])
+def frontend_swallows_messages(stack: Running) -> None:
+    """The socket opens through the proxy, and what the server says is kept back."""
+    put_before(stack, "frontend", "--only", "/realtime", "--swallow", "all")
 
 
 def asset(stack: Running, pattern: str) -> Path:

@@ -3,8 +3,9 @@
     python -m stack.faults.proxy --listen 25432 --to 5432 --delay 0.8          any TCP: every answer comes 0.8 s late
     python -m stack.faults.proxy --listen 3001 --to 23001 --only /health --status 200 --text OK
 
-The plain TCP mode (delay, blackhole, reset) knows nothing of protocols; any other option makes it an HTTP proxy that
-serves one request a connection. `--only` limits what is spoilt to paths that match from their beginning: /api, /$
+The plain TCP mode (delay, drip, mute, blackhole, reset, banner) knows nothing of protocols; any other option makes it
+an HTTP proxy that serves one request a connection. `--only` limits what is spoilt to paths that match a pattern from
+their beginning: /api, /$
 """
 
 import argparse
@@ -20,8 +21,8 @@ from email.utils import formatdate, parsedate_to_datetime
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 WHOLE_HEAD = 1 << 16
 PONG = 0xA
-HTTP_ONLY = ("only", "route", "status", "turn", "set", "clock", "drip", "cut", "replace", "without_upgrade")
-WEBSOCKET_ONLY = ("wrong_accept", "swallow", "hang_up")
+HTTP_ONLY = ("only", "route", "status", "turn", "set", "clock", "cut", "replace", "without_upgrade")
+WEBSOCKET_ONLY = ("wrong_accept", "swallow")
 
 
 def options() -> argparse.Namespace:
@@ -32,6 +33,7 @@ def options() -> argparse.Namespace:
     add("--delay", type=float, default=0.0, help="every answer comes so many seconds late")
     add("--blackhole", action="store_true", help="accept, and never answer")
     add("--reset", action="store_true", help="break the connection off as soon as something was asked")
+    add("--mute-after", type=bytes.fromhex, default=b"", help="pass on until these bytes were answered, then nothing")
     add("--banner", default="", help="say this to whoever connects, and nothing else")
     add("--only", nargs="+", default=[], help="HTTP: spoil only these paths (patterns)")
     add("--route", nargs="+", default=[], help="HTTP: PREFIX=PORT, other places for some paths")
@@ -41,7 +43,7 @@ def options() -> argparse.Namespace:
     add("--turn", default="", help="HTTP: OLD=NEW, another status of the answers that have this one")
     add("--set", action="append", default=[], help="HTTP: 'Name: value' of every answer")
     add("--clock", type=float, default=0.0, help="HTTP: move the answer's Date by so many seconds")
-    add("--drip", type=float, default=0.0, help="HTTP: one byte of the answer every so many seconds")
+    add("--drip", type=float, default=0.0, help="one byte of the answer every so many seconds")
     add("--cut", type=int, default=None, help="HTTP: hang up after so many bytes of the body")
     add("--replace", nargs=2, action="append", default=[], help="HTTP: other words in the body")
     add("--without-upgrade", action="store_true", help="HTTP: do not pass a request's Upgrade and Connection on")
@@ -49,7 +51,7 @@ def options() -> argparse.Namespace:
     add("--swallow", choices=["pong", "all"], help="WebSocket: what does not come back once the socket is open")
     add("--hang-up", type=float, default=None, help="WebSocket: close it so many seconds after it opened")
     given = parser.parse_args()
-    given.http = any(getattr(given, name) for name in HTTP_ONLY + WEBSOCKET_ONLY)
+    given.http = any(getattr(given, name) for name in HTTP_ONLY + WEBSOCKET_ONLY) or given.hang_up is not None
     if not given.to and not (given.blackhole or given.reset or given.banner or given.status):
         parser.error("--to says where everything is passed on to")
     return given
@@ -87,7 +89,7 @@ async def relay(given: argparse.Namespace, reader: Reader, writer: Writer, port:
         await reader.read(1)
     else:
         theirs, ours = await asyncio.open_connection("127.0.0.1", port)
-        await both(copy(reader, ours), late(theirs, writer, given.delay))
+        await both(copy(reader, ours), late(given, theirs, writer))
         ours.close()
 
 
@@ -107,13 +109,24 @@ async def copy(reader: Reader, writer: Writer) -> None:
         await writer.drain()
 
 
-async def late(reader: Reader, writer: Writer, seconds: float) -> None:
-    """As over a long line: everything comes that much later, and in its order."""
+async def late(given: argparse.Namespace, reader: Reader, writer: Writer) -> None:
+    """As over a long line, or a thin one: everything comes that much later, and in its order. Or nothing more comes."""
+    end = b""
     while data := await reader.read(WHOLE_HEAD):
-        if seconds:
-            await asyncio.sleep(seconds)
-        writer.write(data)
+        await asyncio.sleep(given.delay)
+        await dripped(writer, data, given.drip)
+        if given.mute_after:
+            end += data
+            if given.mute_after in end:
+                await swallow(reader)
+            end = end[-len(given.mute_after) :]
+
+
+async def dripped(writer: Writer, data: bytes, seconds: float) -> None:
+    for place in range(0, len(data), 1 if seconds else len(data)):
+        writer.write(data[place : place + 1] if seconds else data)
         await writer.drain()
+        await asyncio.sleep(seconds)
 
 
 async def swallow(reader: Reader) -> None:
@@ -201,13 +214,7 @@ async def spoil_body(given: argparse.Namespace, writer: Writer, head: bytes, bod
             body = body.replace(old.encode(), new.encode())
         head = with_header(head, b"Content-Length", str(len(body)).encode())
     whole = head + (body if given.cut is None else body[: given.cut])
-    if not given.drip:
-        writer.write(whole)
-    else:
-        for place in range(len(whole)):
-            writer.write(whole[place : place + 1])
-            await asyncio.sleep(given.drip)
-    await writer.drain()
+    await dripped(writer, whole, given.drip)
 
 
 async def converse(
@@ -216,7 +223,8 @@ async def converse(
     """An open WebSocket."""
     back: Awaitable[None] = copy(part[0], client[1])
     if given and given.hang_up is not None:
-        await both(copy(client[0], part[1]), back, asyncio.sleep(given.hang_up))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(both(copy(client[0], part[1]), back), given.hang_up)
         return
     if given and given.swallow == "all":
         back = swallow(part[0])

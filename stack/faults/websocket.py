@@ -165,12 +165,6 @@ def websocket_closed_at_once(stack: Running) -> None:
     put_before(stack, "backend", "--hang-up", "0")
 
 
-@fault("websocket-idle-at-once", component="websocket", cause_class="misconfiguration", must_fail=[PING])
-def websocket_idle_at_once(stack: Running) -> None:
-    """The socket is closed after a moment of silence."""
-    stack.restart("backend", WEBSOCKET_IDLE_SECONDS="0.1")
-
-
 @fault("websocket-mute", component="websocket", cause_class="network", must_fail=[HANDSHAKE], unknown=BEHIND_SOCKET)
 def websocket_mute(stack: Running) -> None:
     """The socket opens, and what the server says never comes through."""

@@ -96,6 +96,13 @@ def test_a_dead_backend_is_told_once():
         look("metrics_page", backend(free_port()))
 
 
+def test_a_gateway_that_answers_502_to_everything_is_told_once():
+    """It is the health check's story, as for the login and the socket."""
+    gateway = site({}, response(b"", "502 Bad Gateway"))
+    with raw_server(gateway) as port, pytest.raises(CouldNotCheck, match="502 to everything"):
+        look("metrics_page", backend(port))
+
+
 def test_a_hanging_metrics_page_of_a_healthy_backend_is_a_finding():
     """Only the metrics page hangs: that is its own fault."""
 

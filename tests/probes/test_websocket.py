@@ -291,6 +291,17 @@ def test_a_ping_that_is_never_answered_fails():
         assert "does not answer a ping within" in look("websocket_ping").trouble(0.4)
 
 
+def test_a_socket_that_answers_nothing_is_told_once():
+    """The first message went unanswered: that the ping does too is the same story."""
+    settings = OPEN | {"first_message": '{"hello": 1}', "first_answer_contains": "welcome"}
+    with upgrades(then=lambda connection: time.sleep(4)) as fake, served(Patient().app) as healthy:
+        look = Look(stack(healthy, websocket={"url": f"ws://127.0.0.1:{fake.port}/"} | settings))
+
+        assert look("direct_handshake").trouble == "opens but does not answer the first message"
+        with pytest.raises(CouldNotCheck, match="test_handshake_succeeds"):
+            look("websocket_ping")
+
+
 def test_a_ping_by_message_is_timed():
     """Some servers answer only their own kind of ping."""
 
@@ -372,6 +383,26 @@ def test_direct_works_and_the_proxy_does_not(status, words):
 
         assert look("direct_handshake").succeeded
         assert words in look("public_handshake").trouble
+
+
+def test_a_proxy_that_keeps_the_answers_back_is_seen():
+    """The upgrade passes, the first message is answered on the direct way only."""
+
+    async def talk(websocket):
+        await websocket.accept()
+        await websocket.receive_text()
+        await websocket.send_text("welcome")
+        await websocket.receive()
+
+    patient = Patient()
+    patient.socket = talk
+    settings = OPEN | {"first_message": '{"hello": 1}', "first_answer_contains": "welcome"}
+    with upgrades(then=lambda connection: time.sleep(4)) as proxy, served(patient.app) as port:
+        settings["public_url"] = f"ws://127.0.0.1:{proxy.port}/"
+        look = Look(stack(port, websocket=settings))
+
+        assert look("direct_handshake").succeeded
+        assert look("public_handshake").trouble == "opens but does not answer the first message"
 
 
 def test_a_proxy_that_passes_everything_succeeds():

@@ -1,0 +1,16 @@
+"""Timings as a table: seconds for the eye, ratios for the comparison with another machine."""
+
+
+def rows(timings, unit):
+    """One line a candidate; `unit` is the name of the one that counts as 1."""
+    width = max(map(len, timings))
+    yield f"{'':{width}}   median      min   x {unit}"
+    for name, timing in timings.items():
+        ratio = timing.median / timings[unit].median
+        yield f"{name:{width}} {timing.median:6.2f} s {timing.least:6.2f} s   {ratio:.2f}"
+
+
+def bar(what, value, limit, because):
+    """A promise and whether it is kept, in words."""
+    verdict = "met" if value <= limit else f"FALLS SHORT by {value - limit:.2f} s"
+    return f"{what}: {value:.2f} s, at most {limit:.2f} s ({because}): {verdict}"

@@ -1,0 +1,33 @@
+"""One reference stack for all of these tests; whoever breaks it has it healed afterwards."""
+
+import pytest
+
+from stack import lifecycle
+from stack.state import Home
+from tests.integration.playbook_runs import Runs
+
+
+def quiet(line):
+    """The stack's own talk is not for a test's output."""
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A stack that runs; for tests that do it no harm."""
+    home = Home(tmp_path_factory.mktemp("stack") / "home")
+    lifecycle.up(home, quiet)
+    yield home
+    lifecycle.down(home, quiet)
+
+
+@pytest.fixture
+def patient(home):
+    """The running stack, to be broken: it is healed when the test is over."""
+    yield lifecycle.running(home)
+    lifecycle.heal(home, quiet)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Runs the playbook; its files go into this test's folder."""
+    return Runs(tmp_path)

@@ -1,0 +1,116 @@
+"""One run of the playbook as people type it: a process of its own, and everything that it left."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.target import toml
+
+ROOT = Path(__file__).resolve().parents[2]
+LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "ONCALL_TARGET", "COLUMNS", "PYTEST_ADDOPTS")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run told: its exit code, its screen, how long its process lived, its files."""
+
+    code: int
+    screen: str
+    seconds: float
+    folder: Path
+    result: str
+
+    @property
+    def verdicts(self):
+        """Verdict by check, from the result file."""
+        return {verdict["check"]: verdict for verdict in json.loads(self.result)["verdicts"]}
+
+    def checks(self, *outcomes):
+        return {check for check, verdict in self.verdicts.items() if verdict["outcome"] in outcomes}
+
+    @property
+    def report(self):
+        return (self.folder / "report.html").read_text()
+
+    @property
+    def junit(self):
+        return ElementTree.parse(self.folder / "junit.xml").getroot()[0]
+
+    @property
+    def diagnosis(self):
+        """What stands between the two markers: the same run gives the same lines."""
+        lines = self.screen.splitlines()
+        begin = next(number for number, line in enumerate(lines) if "diagnosis of" in line)
+        end = next(number for number, line in enumerate(lines) if "end of diagnosis" in line)
+        return "\n".join(lines[begin : end + 1])
+
+
+class Runs:
+    """Starts runs whose files go into one folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def command(self, target, *options):
+        """The words of a run that writes a report, a JUnit file and a result."""
+        files = ["--html=report.html", "--junitxml=junit.xml", "--result=result.json"]
+        files = [word.replace("=", f"={self.folder}/") for word in files]
+        return [sys.executable, "-m", "pytest", *([f"--target={target}"] if target else []), *files, *options]
+
+    def __call__(self, target, *options, **more):
+        return self.typed(*self.command(target, *options), **more)
+
+    def typed(self, *words, within=(), cwd=ROOT, timeout=60, environment=None, **variables):
+        """Run these very words.
+
+        within: a command to start them with, such as unshare.
+        environment: the whole environment; variables: what is added to ours.
+        """
+        (self.folder / "result.json").unlink(missing_ok=True)
+        env = environment if environment is not None else clean_environment(**variables)
+        began = time.monotonic()
+        done = subprocess.run(
+            [*within, *map(str, words)], cwd=cwd, env=env, capture_output=True, timeout=timeout, check=False
+        )
+        seconds = time.monotonic() - began
+        screen = (done.stdout + done.stderr).decode(errors="backslashreplace")
+        result = self.folder / "result.json"
+        return Outcome(done.returncode, screen, seconds, self.folder, result.read_text() if result.exists() else "")
+
+    def a_second(self, target):
+        """One second on a machine that has time for us; longer where even listing the checks takes longer."""
+        return max(1.0, 1.7 * self(target, "--collect-only").seconds)
+
+    def begin(self, target, *options):
+        """Start a run and do not wait for it."""
+        words = self.command(target, *options)
+        return subprocess.Popen(
+            words, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def clean_environment(**variables):
+    """Ours, without what would change a run."""
+    return {name: value for name, value in os.environ.items() if name not in LEFT_OUT} | variables
+
+
+def write_target(file, tables):
+    """A target file of these tables."""
+    file.write_text(toml(tables))
+    return file
+
+
+def checkout(folder):
+    """What a checkout holds of the suite, without any target file."""
+    folder.mkdir()
+    for name in ("checks", "oncall"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml", "PLAYBOOK.md"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder

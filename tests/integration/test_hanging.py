@@ -1,0 +1,68 @@
+"""A hang is a bug of ours: whatever hangs, the run ends in time, and tells of every check."""
+
+import pytest
+
+from stack import lifecycle
+from tests.integration import hanging
+
+NO_NETWORK = {  # judged by files and tools of this machine alone
+    "test_filesystems_have_free_space",
+    "test_filesystems_have_free_inodes",
+    "test_memory_is_available",
+    "test_swap_is_not_exhausted",
+    "test_database_log_shows_no_corruption",
+    "test_newest_backup_is_recent",
+    "test_newest_backup_is_readable",
+    "test_jwt_secret_is_set",
+    "test_jwt_secret_is_not_a_default",
+    "test_jwt_secret_is_long_enough",
+}
+
+
+@pytest.fixture(params=["silent", "dropping", "dripping"])
+def hung(request, home, tmp_path):
+    """A target file whose every address hangs in one way."""
+    with getattr(hanging, request.param)() as (port, _):
+        yield hanging.aimed_at(port, lifecycle.running(home), tmp_path / "hung.toml")
+
+
+@pytest.mark.parametrize(("options", "budget"), [(("--budget=2",), 2), ((), 10)], ids=["budget-2", "default"])
+def test_hung_stack_is_diagnosed_within_the_budget(hung, runs, options, budget):
+    """The process ends within its budget and a second; every check has a verdict, a row and a test case."""
+    run = runs(hung, *options)
+
+    assert run.seconds < budget + runs.a_second(hung), run.screen
+    assert_all_is_told(run, listed(runs, hung))
+
+
+def test_critical_checks_of_a_hung_stack_need_no_more_than_the_slowest_look(hung, runs):
+    """With -m p1 the run ends with the slowest look's own deadline, long before the budget."""
+    run = runs(hung, "-m", "p1")
+
+    assert run.seconds < 5 + runs.a_second(hung), run.screen
+    assert_all_is_told(run, listed(runs, hung, "-m", "p1"))
+
+
+def test_paused_stack_is_diagnosed_within_the_budget(patient, runs):
+    """Processes that are stopped in the middle of their work hold up the run no more than silent ports do."""
+    for part in ("postgres", "backend", "frontend"):
+        patient.pause(part)
+    run = runs(patient.home.target, "--budget=2")
+
+    assert run.seconds < 2 + runs.a_second(patient.home.target), run.screen
+    assert_all_is_told(run, listed(runs, patient.home.target))
+
+
+def listed(runs, target, *options):
+    """How many checks are selected."""
+    return runs.typed(*runs.command(target, *options), "--collect-only").screen.count("::")
+
+
+def assert_all_is_told(run, number):
+    assert run.code == 1, run.screen
+    assert len(run.verdicts) == number > 10
+    assert int(run.junit.get("tests")) == number
+    assert all(check in run.report for check in run.verdicts)
+    assert run.checks("passed") <= NO_NETWORK
+    assert not run.checks("error"), run.screen
+    assert "test_backend_answers_its_health_check" in run.checks("failed", "unknown")

@@ -1,0 +1,245 @@
+"""The wheel carries the library: another team's suite, with its own probe, checks and playbook, runs on it alone."""
+
+import os
+import re
+import shutil
+import socketserver
+import subprocess
+import sys
+import threading
+import venv
+import zipfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+from stack import lifecycle
+from stack.state import Home
+
+ROOT = Path(__file__).parent.parent
+LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "reports")
+PASSWORD = "hunter2-of-the-redis"
+
+CONFTEST = '''
+"""A team's own wiring page, with a probe of its own for a component that the library has never heard of."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from oncall.facts import Fact
+from oncall.finding import NotPart
+from oncall.probes import EVERY_PROBE
+from oncall.probing import probe
+
+pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedisAnswer(Fact):
+    said: str
+
+    def blind(self) -> str | None:
+        return None if self.said else "redis was not asked"
+
+
+@probe(deadline=2.0)
+def redis_answer(stack, secrets) -> RedisAnswer:
+    """What the cache answers to AUTH and PING."""
+    if "redis" not in stack.components:
+        raise NotPart("the target file names no [components.redis]")
+    words = f"AUTH {secrets['REDIS_PASSWORD']}\\r\\nPING\\r\\n"
+    with socket.create_connection(("127.0.0.1", int(os.environ["REDIS_PORT"])), timeout=1.0) as redis:
+        redis.sendall(words.encode())
+        return RedisAnswer(said=redis.makefile().readlines()[-1].strip())
+'''
+CHECKS = '''
+"""P2: the cache, and one look that the library brings."""
+
+import pytest
+
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("redis-down")]
+
+
+def test_redis_answers(redis_answer, finding):
+    """Everybody is logged out now and then."""
+    assert redis_answer.said == "+PONG", finding(
+        "redis does not serve", evidence={"said": redis_answer.said}, component="redis"
+    )
+
+
+def test_database_is_reachable(database_connection, finding):
+    """Every page that needs data fails."""
+    assert database_connection.answered, finding(database_connection.sentence, component="postgres")
+'''
+PLAYBOOK = """
+## The cache is down <a id="redis-down"></a>
+
+Severity: P2
+
+### Symptoms
+
+- Everybody is logged out now and then.
+
+### Diagnosis
+
+- The check asks it.
+
+### Recovery
+
+1. Look at what it says.
+
+   ```
+   {compose} logs --tail 50 redis
+   ```
+   - Risk: read-only
+   - Verify: test_redis_answers
+"""
+CONFIGURATION = """
+[pytest]
+oncall_report = out/diagnosis.html
+addopts = -p no:anyio -p no:logging -p no:cacheprovider --capture=sys --tb=no
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy of this checkout: building leaves things behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, folder / "checkout", ignore=LEFT_BEHIND)
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--disable-pip-version-check"]
+    here = ["--no-build-isolation", "--no-index"] if builds_here() else []
+    made = subprocess.run(
+        [*pip, *here, f"--wheel-dir={folder}", folder / "checkout"], capture_output=True, text=True, timeout=120
+    )
+    assert made.returncode == 0, made.stdout + made.stderr
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def builds_here():
+    """Whether this environment has the setuptools that pyproject.toml asks for; without it, pip fetches one."""
+    wanted = re.search(r'requires = \["setuptools>=(\d+)"', (ROOT / "pyproject.toml").read_text())
+    try:
+        return int(version("setuptools").partition(".")[0]) >= int(wanted[1])
+    except PackageNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """An environment with the wheel in it; the libraries that the wheel needs are lent by this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder)
+    (site,) = folder.glob("lib/python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    (site / "lent.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The embedded stack."""
+    home = Home(tmp_path_factory.mktemp("stack") / "home")
+    lifecycle.up(home, lambda line: None)
+    yield home
+    lifecycle.down(home, lambda line: None)
+
+
+class Redis(socketserver.StreamRequestHandler):
+    """As much of a cache as its port shows; one in trouble repeats the password, as careless programs do."""
+
+    def handle(self):
+        password = self.rfile.readline().decode().split()[1]
+        self.rfile.readline()
+        self.wfile.write(f"+OK\r\n{self.server.says.format(password)}\r\n".encode())
+
+
+@pytest.fixture
+def redis():
+    """A cache on a real port; `says` is its answer to PING."""
+    server = socketserver.TCPServer(("127.0.0.1", 0), Redis)
+    server.says = "+PONG"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def foreign(python, home, redis, tmp_path):
+    """Run the other team's suite: its exit code, its screen, its HTML."""
+    for name, text in (
+        ("conftest.py", CONFTEST),
+        ("test_cache.py", CHECKS),
+        ("PLAYBOOK.md", PLAYBOOK),
+        ("pytest.ini", CONFIGURATION),
+    ):
+        (tmp_path / name).write_text(text)
+
+    def run(*options, target="[components.redis]\nservice = 'redis'\n", password=PASSWORD):
+        (tmp_path / "oncall.toml").write_text(home.target.read_text() + target)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ONCALL"))}
+        clean |= {"REDIS_PORT": str(redis.server_address[1])} | ({"REDIS_PASSWORD": password} if password else {})
+        command = [python, "-m", "pytest", *options]
+        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60)
+        report = tmp_path / "out" / "diagnosis.html"
+        return done.returncode, done.stdout + done.stderr, report.read_text() if report.exists() else ""
+
+    return run
+
+
+def test_wheel_carries_the_library_and_nothing_else(wheel):
+    """The package with its types and templates; checks, reference stack and tests stay in the checkout."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = {f"oncall/{file.relative_to(ROOT / 'oncall')}" for file in (ROOT / "oncall").rglob("*.py")}
+
+    assert shipped <= names
+    assert {"oncall/py.typed", "oncall/reporting/diagnosis.html", "oncall/reporting/diagnosis.css"} <= names
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"oncall", "pytest_oncall"}
+
+
+def test_foreign_suite_runs_on_the_wheel(foreign, python):
+    """No file of this checkout is needed: the library is the wheel's, and the plugin loads itself."""
+    code, screen, report = foreign()
+    asked = [python, "-P", "-c", "import oncall; print(oncall.__file__)"]
+    found = Path(subprocess.run(asked, capture_output=True, text=True).stdout)
+
+    assert code == 0, screen
+    assert "2 passed" in screen
+    assert "test_redis_answers" in report
+    assert found.is_relative_to(python.parent.parent)
+
+
+def test_foreign_finding_is_told_with_the_foreign_playbook(foreign, redis):
+    """A component and a recovery of the team's own; the password that the cache repeats reaches nobody."""
+    redis.says = "-ERR not serving {}"
+    code, screen, report = foreign()
+
+    assert code == 1
+    for told in (screen, report):
+        assert "redis does not serve" in told
+        assert "docker-compose logs --tail 50 redis" in told
+        assert "-ERR not serving &lt;secret" in told or "-ERR not serving <secret" in told
+        assert PASSWORD not in told
+
+
+def test_foreign_blindness_is_unknown(foreign):
+    """A secret of the team's own that is not set is named; the rest is judged."""
+    code, screen, report = foreign(password=None)
+
+    assert code == 1
+    assert "REDIS_PASSWORD is not set" in screen
+    assert "REDIS_PASSWORD is not set" in report
+    assert "1 passed, 1 unknown" in screen
+
+
+def test_foreign_component_that_is_not_declared_is_skipped(foreign):
+    """What the target file does not name is no part of this stack; alone, it is not green either."""
+    code, screen, _ = foreign(target="")
+    alone, _, _ = foreign("-k", "redis", target="")
+
+    assert code == 0, screen
+    assert "the target file names no [components.redis]" in screen
+    assert alone == 5
