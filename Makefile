@@ -7,15 +7,21 @@ READY  := $(VENV)/.ready
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo checks break test lint index bench clean
+.PHONY: help demo demo-docker checks break test lint index bench clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
-	@grep -E '^[a-z]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+: .*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 demo: $(READY)   ## start the embedded stack, diagnose it, stop it; FAULT=name breaks it first
 	@trap '$(BIN)/python -m stack down' EXIT; \
 	  $(BIN)/python -m stack up || exit 1; \
+	  if [ -n "$(FAULT)" ]; then $(BIN)/python -m stack break $(FAULT) || exit 1; fi; \
+	  $(BIN)/python -m pytest --target=.stack/oncall.toml
+
+demo-docker: $(READY) ## the same under Compose, in containers; FAULT=name breaks it first
+	@trap '$(BIN)/python -m stack down --docker' EXIT; \
+	  $(BIN)/python -m stack up --docker || exit 1; \
 	  if [ -n "$(FAULT)" ]; then $(BIN)/python -m stack break $(FAULT) || exit 1; fi; \
 	  $(BIN)/python -m pytest --target=.stack/oncall.toml
 

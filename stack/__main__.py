@@ -1,11 +1,12 @@
-"""`python -m stack up | status | down | break FAULT... | heal | faults`."""
+"""`python -m stack up | status | down | break FAULT... | heal | faults`, with --docker under Compose."""
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 from stack.state import Home, StackError
 
@@ -48,27 +49,38 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stack", description="The reference stack, of ordinary processes.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="up|status|down|break|heal|faults")
-    verbs.add_parser("up", help="start it and wait until it is healthy")
-    verbs.add_parser("status", help="a line a part")
-    verbs.add_parser("down", help="end it and leave nothing behind")
-    verbs.add_parser("heal", help="undo every fault")
-    verbs.add_parser("faults", help="list the ways to break it")
-    verbs.add_parser("break", help="break it").add_argument("fault", nargs="*")
+    parser = argparse.ArgumentParser(
+        prog="python -m stack",
+        description="The reference stack: of ordinary processes, or with --docker of containers under Compose.",
+    )
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="up|status|down|break|heal|faults|image|compose-v2"
+    )
+    docker = argparse.ArgumentParser(add_help=False)
+    docker.add_argument("--docker", action="store_true", help="the stack under Compose")
+    verbs.add_parser("up", help="start it and wait until it is healthy", parents=[docker])
+    verbs.add_parser("status", help="a line a part", parents=[docker])
+    verbs.add_parser("down", help="end it and leave nothing behind", parents=[docker])
+    verbs.add_parser("heal", help="undo every fault", parents=[docker])
+    verbs.add_parser("faults", help="list the ways to break it", parents=[docker])
+    verbs.add_parser("break", help="break it", parents=[docker]).add_argument("fault", nargs="*")
+    verbs.add_parser("image", help="make the containers' images from Debian's packages")
+    verbs.add_parser("compose-v2", help="fetch Compose v2 from Debian's package and print its path")
     return parser.parse_args()
 
 
 def _do(arguments: argparse.Namespace) -> int | None:
     from stack import faults
 
-    if arguments.verb == "faults":
-        return faults.show()
-    chosen = faults.named(arguments.fault) if arguments.verb == "break" else []
-
-    from stack import lifecycle
-
+    if arguments.verb in ("image", "compose-v2"):
+        return _prepare(arguments.verb)
     home = Home()
+    mode = _mode(arguments, home)
+    if arguments.verb == "faults":
+        return faults.show(mode)
+    chosen = faults.named(arguments.fault, mode) if arguments.verb == "break" else []
+
+    lifecycle = importlib.import_module("stack.docker.lifecycle" if mode == "docker" else "stack.lifecycle")
     start = time.monotonic()
     if arguments.verb == "status":
         lines = lifecycle.status(home)
@@ -83,6 +95,30 @@ def _do(arguments: argparse.Namespace) -> int | None:
             stack = (lifecycle.up if arguments.verb == "up" else lifecycle.heal)(home, _tell)
             print("\n".join(lifecycle.status(home)))
             _tell(f"healthy after {time.monotonic() - start:.1f} s; its target file is {stack.home.target}")
+    return 0
+
+
+def _mode(arguments: argparse.Namespace, home: Home) -> Literal["embedded", "docker"]:
+    """What was asked for; else what is there."""
+    if arguments.docker:
+        return "docker"
+    try:
+        state = home.read() or {}
+    except StackError:  # damaged: the verb itself will say so, and `down` removes what belongs to it
+        return "docker" if (home.path / "compose.env").exists() else "embedded"
+    if arguments.verb == "up" and state.get("mode") == "docker":
+        raise StackError("a stack on Docker is there: end it with `python -m stack down`, or name another STACK_HOME")
+    return "docker" if state.get("mode") == "docker" else "embedded"
+
+
+def _prepare(verb: str) -> int:
+    from stack.docker import compose, engine, image
+
+    if verb == "compose-v2":
+        print(compose.fetch())
+    else:
+        engine.require()
+        print("\n".join(image.debian(_tell).values()))
     return 0
 
 

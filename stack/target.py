@@ -17,7 +17,7 @@ def describe(home: Home, server: postgres.Server, ports: dict[str, int]) -> dict
             "at": "local",
             "filesystems": [str(home.path), str(server.data)],
             "backup_file": str(home.backups / "*.dump"),
-            "backup_reader": f"{shlex.quote(str(postgres.reader()))} --list {{file}}",
+            "backup_reader": f"{shlex.quote(str(postgres.reader()))} --file=/dev/null {{file}}",
         },
         "docker": {"absent": True},
         "backend": {

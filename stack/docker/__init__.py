@@ -1,0 +1,1 @@
+"""The reference stack under Compose: the same parts in containers, with images that need no registry."""

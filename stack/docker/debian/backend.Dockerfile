@@ -1,0 +1,8 @@
+ARG BASE
+FROM $BASE
+COPY stack /app/stack
+WORKDIR /app
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LANG=C.UTF-8
+USER nobody
+CMD ["python3", "-m", "stack.backend"]
+EXPOSE 3001

@@ -1,0 +1,6 @@
+ARG BASE
+FROM $BASE
+COPY page /usr/share/nginx/html
+CMD ["nginx", "-g", "daemon off;"]
+STOPSIGNAL SIGQUIT
+EXPOSE 80
