@@ -260,7 +260,7 @@ class Postgres:
     password: Annotated[
         Literal["variable", "from-container"],
         Meta(
-            description='be "variable" or "from-container"; the password itself is what postgres.password_variable names'
+            description='be "variable" or "from-container"; the password is what postgres.password_variable names'
         ),
     ] = "variable"
     url_variable: MaybeVariable = ""

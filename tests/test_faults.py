@@ -1,9 +1,9 @@
 """Every way to break the stack turns exactly the right checks red; the healthy stack keeps all of them green."""
 
 import pytest
+
 from stack import faults, lifecycle
 from stack.state import Home
-
 from tests.scoring import covers, diagnose, differences
 
 CATALOGUE = faults.catalogue()

@@ -53,18 +53,18 @@ CHECKS = _checks()
 # What the team's first playbook did by hand to look, and what does it now. An empty tuple: it looks into containers,
 # so it is still done by hand, and PLAYBOOK.md must carry it.
 BY_HAND = {
-    "docker-compose ps": (),
+    "docker-compose ps": ("test_service_is_running", "test_service_stays_up", "test_service_is_healthy"),
     "curl http://localhost:3001/health": ("test_backend_answers_its_health_check", "test_every_health_sub_check_is_ok"),
     "curl http://localhost:3000": ("test_frontend_serves_its_page", "test_scripts_and_styles_are_served"),
     "docker-compose logs --tail=100 backend": (),
     "docker-compose logs --tail=100 frontend": (),
     "docker-compose logs --tail=100 postgres": ("test_database_log_shows_no_corruption",),
-    "docker stats": (),
+    "docker stats": ("test_container_memory_is_under_its_limit", "test_container_cpu_is_not_pegged"),
     "df -h": ("test_filesystems_have_free_space", "test_filesystems_have_free_inodes"),
     "free -m": ("test_memory_is_available", "test_swap_is_not_exhausted"),
     "docker network ls": (),
     "docker-compose exec backend ping postgres": ("test_database_is_reachable",),
-    "dmesg | grep -i oom": (),
+    "dmesg | grep -i oom": ("test_nothing_was_killed_for_memory",),
     "docker-compose logs backend | grep -i auth": (),
     "docker-compose exec backend env | grep JWT": ("test_jwt_secret_is_set",),
     "curl -X POST http://localhost:3001/api/auth/login": (

@@ -92,7 +92,9 @@ def test_bug_in_the_suite_is_an_error_in_one_sentence(suite, probes, checks, wor
 
 def test_forty_looks_take_as_long_as_one(suite):
     """All looks of the selected checks run at the same time; deselected ones are not even started."""
-    probes = "@probe()\ndef slots(who) -> Slots:\n    time.sleep(1.5)\n    open(f'{who}.seen', 'w')\n    return Slots(free=3, limit=10)\n"
+    probes = HEALTHY.replace("slots()", "slots(who)").replace(
+        "return", "time.sleep(1.5)\n    open(f'{who}.seen', 'w')\n    return"
+    )
     checks = CHECK.replace(
         "def test_slots(", "@pytest.mark.parametrize('who', [f'n{i}' for i in range(40)])\ndef test_slots(who, "
     )
@@ -124,7 +126,8 @@ def test_fixtures_of_wider_scope_survive_the_order(suite):
             f"@probe()\ndef slow{n}() -> Slots:\n    time.sleep({n / 5})\n    return Slots(free=3, limit=10)\n"
             for n in range(4)
         )
-        + "import pytest\n@pytest.fixture(scope='session')\ndef once():\n    print('SETUP', end='')\n    yield 1\n    print('DOWN')\n"
+        + "import pytest\n@pytest.fixture(scope='session')\ndef once():\n"
+        + "    print('SETUP', end='')\n    yield 1\n    print('DOWN')\n"
     )
     file = "import pytest\npytestmark = pytest.mark.p1\n" + "".join(
         f"def test_{{}}{n}(slow{n}, once, finding):\n    assert slow{n}.free\n" for n in range(4)

@@ -83,9 +83,13 @@ class Runs:
         result = self.folder / "result.json"
         return Outcome(done.returncode, screen, seconds, self.folder, result.read_text() if result.exists() else "")
 
+    def listed(self, target, *options):
+        """The checks that would be judged; nothing is looked at and no file is written."""
+        return self.typed(sys.executable, "-m", "pytest", f"--target={target}", "--collect-only", *options)
+
     def a_second(self, target):
         """One second on a machine that has time for us; longer where even listing the checks takes longer."""
-        return max(1.0, 1.7 * self(target, "--collect-only").seconds)
+        return max(1.0, 1.7 * self.listed(target).seconds)
 
     def begin(self, target, *options):
         """Start a run and do not wait for it."""

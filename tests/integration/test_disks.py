@@ -63,7 +63,7 @@ cat /dev/zero > /tmp/filling 2>/dev/null || true
 @needs_mounts
 def test_full_tmp_changes_nothing(condition, patient, runs, tmp_path_factory):
     """A full /tmp stops neither the run nor the report."""
-    kept = [tmp_path_factory.getbasetemp(), patient.data.parent]
+    kept = [tmp_path_factory.getbasetemp(), patient.data.parent, ROOT]
     run = runs(patient.home.target, within=privately(FULL_TMP, *kept))
 
     assert_diagnosis_is_whole(run, condition if condition == 1 else 0)

@@ -32,7 +32,7 @@ def test_hung_stack_is_diagnosed_within_the_budget(hung, runs, options, budget):
     run = runs(hung, *options)
 
     assert run.seconds < budget + runs.a_second(hung), run.screen
-    assert_all_is_told(run, listed(runs, hung))
+    assert_all_is_told(run, runs.listed(hung))
 
 
 def test_critical_checks_of_a_hung_stack_need_no_more_than_the_slowest_look(hung, runs):
@@ -40,7 +40,7 @@ def test_critical_checks_of_a_hung_stack_need_no_more_than_the_slowest_look(hung
     run = runs(hung, "-m", "p1")
 
     assert run.seconds < 5 + runs.a_second(hung), run.screen
-    assert_all_is_told(run, listed(runs, hung, "-m", "p1"))
+    assert_all_is_told(run, runs.listed(hung, "-m", "p1"))
 
 
 def test_paused_stack_is_diagnosed_within_the_budget(patient, runs):
@@ -50,15 +50,11 @@ def test_paused_stack_is_diagnosed_within_the_budget(patient, runs):
     run = runs(patient.home.target, "--budget=2")
 
     assert run.seconds < 2 + runs.a_second(patient.home.target), run.screen
-    assert_all_is_told(run, listed(runs, patient.home.target))
+    assert_all_is_told(run, runs.listed(patient.home.target))
 
 
-def listed(runs, target, *options):
-    """How many checks are selected."""
-    return runs.typed(*runs.command(target, *options), "--collect-only").screen.count("::")
-
-
-def assert_all_is_told(run, number):
+def assert_all_is_told(run, listing):
+    number = listing.screen.count("::")
     assert run.code == 1, run.screen
     assert len(run.verdicts) == number > 10
     assert int(run.junit.get("tests")) == number
