@@ -1,9 +1,11 @@
 """Every way to break the stack turns exactly the right checks red; the healthy stack keeps all of them green."""
 
+import os
+
 import pytest
 
 from stack import faults, lifecycle
-from stack.state import Home
+from stack.state import Home, StackError
 from tests.scoring import covers, diagnose, differences
 
 CATALOGUE = faults.catalogue()
@@ -27,7 +29,12 @@ def broken(home):
     """Break the stack; heal it whatever the test says."""
 
     def inject(*names):
-        faults.inject(lifecycle.running(home), faults.named(names), quiet)
+        try:
+            faults.inject(lifecycle.running(home), faults.named(names), quiet)
+        except StackError as refused:
+            if os.geteuid() == 0:
+                raise
+            pytest.skip(f"as an ordinary user: {refused}")  # a small full file system takes a mount
         return home.target
 
     yield inject

@@ -85,6 +85,7 @@ class Session:
         self._guards = GUARDS + (f"SET LOCAL search_path TO {quoted(schema)}; " if schema else "")
         self._ends = began + BUDGET_SECONDS
         self._lost = ""
+        self._silent = False
         self._numbers = itertools.count()
         self._jobs: queue.PriorityQueue[Job] = queue.PriorityQueue()
         threading.Thread(target=self._work, name="database session", daemon=True).start()
@@ -108,12 +109,13 @@ class Session:
     def ask(self, sql: str, params: tuple[object, ...] | None = None, *, vital: bool = False) -> Answer:
         """As rows(), with the time it took; raises QueryTrouble, for probes to which an SQLSTATE is an answer."""
         if self._lost:
-            raise QueryTrouble(self._lost)
+            raise QueryTrouble(self._lost, silent=self._silent)
         job = Job(0 if vital else 1, next(self._numbers), sql, params)
         self._jobs.put(job)
         if not job.begun.wait(max(0.0, self._ends - time.monotonic())):
             raise QueryTrouble(f"the {BUDGET_SECONDS:g} s for all queries were over before this one was asked")
         if not job.done.wait(SILENCE_SECONDS):
+            self._silent = True  # also for those that wait in the queue: to them the server says as little
             self._lose("the database stopped answering in the middle of a query")
             raise QueryTrouble(self._lost, silent=True)
         if job.answer is None:
@@ -129,12 +131,12 @@ class Session:
         self._lost = self._lost or reason
         with contextlib.suppress(queue.Empty):
             while True:
-                self._jobs.get_nowait().settle(trouble=QueryTrouble(self._lost))
+                self._jobs.get_nowait().settle(trouble=QueryTrouble(self._lost, silent=self._silent))
 
     def _work(self) -> None:
         while (job := self._jobs.get()).rank >= 0:
             if self._lost:
-                job.settle(trouble=QueryTrouble(self._lost))
+                job.settle(trouble=QueryTrouble(self._lost, silent=self._silent))
             elif time.monotonic() < self._ends:
                 self._put(job)
         with contextlib.suppress(*self._errors):
