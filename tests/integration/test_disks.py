@@ -52,7 +52,7 @@ FULL_TMP = """
 full="$1/full-tmp"
 mkdir -p "$full"
 mount -t tmpfs -o size=64k tmpfs "$full"
-for kept; do
+printf '%s\n' "$1" "$2" "$3" | while read -r kept; do
   case "$kept" in /tmp/*) mkdir -p "$full/${kept#/tmp/}"; mount --bind "$kept" "$full/${kept#/tmp/}";; esac
 done
 mount --rbind "$full" /tmp
