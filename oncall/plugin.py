@@ -104,7 +104,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 def _joined(words: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for word in words:
-        if joined and joined[-1] in ("--target", "--replay", "--save", "--result"):
+        if joined and joined[-1] in ("--target", "--replay", "--save", "--result", "--html", "--junitxml"):
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -168,11 +168,15 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A check that names `endpoint` or `service` runs once for each of the target's."""
-    if SITUATION not in metafunc.config.stash:
+    if SITUATION not in metafunc.config.stash or not PROBES.keys() & set(metafunc.fixturenames):
         return
     stack = metafunc.config.stash[SITUATION].target.stack
     several = {"endpoint": [endpoint.name for endpoint in stack.backend.endpoints], "service": [*services(stack)]}
-    marked = {name for mark in metafunc.definition.iter_markers("parametrize") for name in str(mark.args[0]).split(",")}
+    marks = [
+        (*mark.args, mark.kwargs.get("argnames", ""))[0] for mark in metafunc.definition.iter_markers("parametrize")
+    ]
+    listed = [mark.split(",") if isinstance(mark, str) else mark for mark in marks]
+    marked = {name.strip() for names in listed for name in names}
     for argument, names in several.items():
         if argument in metafunc.fixturenames and argument not in marked:
             none = pytest.param("none", marks=pytest.mark.skip(reason=f"the target file names no {argument}"))

@@ -35,10 +35,15 @@ class Secrets:
         return f"<Secrets of the environment{f' and {shown(self._file)}' if self._file else ''}>"
 
     def __getitem__(self, name: str) -> str:
+        value = self.plain(name)
+        self.learn(value)
+        return value
+
+    def plain(self, name: str) -> str:
+        """A value that is no secret, such as an account's name: an account called "probe" must not mask that word."""
         found = [value for source in (self._environ, self._written) if (value := source.get(name)) is not None]
         for value in found:
             if value.strip():
-                self.learn(value)
                 return value
         place = f"the environment or into {shown(self._file)}" if self._file else "the environment"
         if self._trouble and self._file:

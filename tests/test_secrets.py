@@ -180,3 +180,11 @@ def test_file_with_mark_and_windows_ends(secrets, tmp_path):
     secrets(b"\xef\xbb\xbfA=one\r\nexport B='two'\r\n")
 
     assert read_env_file(tmp_path / ".env") == {"A": "one", "B": "two"}
+
+
+def test_account_name_is_no_secret():
+    """An account called "probe" must not mask that word in every report."""
+    learned = []
+
+    assert Secrets({"ACCOUNT": "probe"}, None, learned.append).plain("ACCOUNT") == "probe"
+    assert learned == []

@@ -106,7 +106,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
     """The probe account's one login of this run."""
     declared(stack)
     auth = stack.auth
-    account, password = secrets[auth.account_variable], secrets[auth.password_variable]
+    account, password = secrets.plain(auth.account_variable), secrets[auth.password_variable]
     if isinstance(backend_health, HealthAnswer) and backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER)
     answer = log_in(stack, limits, secrets, http, account, password)
