@@ -26,3 +26,12 @@ def test_unknown_account_is_refused(refused_login, finding):
         component="auth",
         blames=refused_login.blames,
     )
+
+
+def test_no_burst_of_authentication_errors(authentication_log, limits, finding):
+    """Many users are thrown out or cannot log in, though a login by hand works."""
+    assert authentication_log.most < limits.log_burst, finding(
+        f"log of backend: {authentication_log.symptom}",
+        evidence=authentication_log.evidence,
+        component="auth",
+    )

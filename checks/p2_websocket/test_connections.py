@@ -30,3 +30,12 @@ def test_file_descriptors_are_under_their_limit(open_files, limits, finding):
         evidence={"open": open_files.open, "limit": open_files.limit},
         component="backend",
     )
+
+
+def test_no_burst_of_socket_errors(socket_log, limits, finding):
+    """People go offline and come back, again and again."""
+    assert socket_log.most < limits.log_burst, finding(
+        f"log of backend: {socket_log.symptom}",
+        evidence=socket_log.evidence,
+        component="websocket",
+    )

@@ -207,4 +207,4 @@ class CorruptionLog(Fact):
     lines: tuple[LogLine, ...] = ()
 
     def blind(self) -> str | None:
-        return None if self.lines_read else "the database's log files are empty"
+        return None if self.lines_read else "the database's log is empty"

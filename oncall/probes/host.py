@@ -4,13 +4,17 @@ Every command is one small reading tool under coreutils' `timeout`, because test
 """
 
 import logging
+import os
+import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from oncall.config import Stack
+from oncall.facts.containers import DockerEngine
 from oncall.facts.host import Filesystem, Filesystems, Memory
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.engine_address import engine_address
 from oncall.probing import client, probe
 
 if TYPE_CHECKING:
@@ -82,10 +86,31 @@ def host_shell(stack: Stack) -> Shell:
     import testinfra
 
     if stack.host.at == "local":
+        _refuse_the_wrong_machine(stack)
         return Shell(testinfra.get_host("local://"), "the host")
     shell = Shell(testinfra.get_host(stack.host.at, controlpersist=0, timeout=2, ssh_extra_args=SSH), stack.host.at)
     shell.run("true")
     return shell
+
+
+def _refuse_the_wrong_machine(stack: Stack) -> None:
+    """A stack whose engine is elsewhere does not live here, whatever this machine's disks say."""
+    if stack.docker.absent:
+        return
+    try:
+        address = engine_address(stack, os.environ)
+    except CouldNotCheck:
+        return  # the engine's own check says so
+    if address.remote:
+        raise CouldNotCheck(f"the Docker engine is on {address.host}, not here: set host.at to ssh://{address.host}")
+
+
+def docker_root(stack: Stack, engine: DockerEngine | CouldNotCheck | NotPart) -> str:
+    """The engine's own folder when it is on the host that we look at, else nothing."""
+    if not isinstance(engine, DockerEngine) or not engine.root.startswith("/"):
+        return ""
+    same = engine.local if stack.host.at == "local" else engine.address == re.sub("//.*@", "//", stack.host.at)
+    return engine.root if same else ""
 
 
 DF = """for path; do
@@ -95,15 +120,18 @@ DF = """for path; do
 done"""
 
 
-@probe()
-def filesystems(stack: Stack, host_shell: Shell) -> Filesystems:
-    """Space and inodes of the filesystems that the stack lives on."""
-    ran = host_shell.script(DF, *stack.host.filesystems)
+@probe(optional=("docker_engine",))
+def filesystems(stack: Stack, host_shell: Shell, docker_engine: DockerEngine | CouldNotCheck | NotPart) -> Filesystems:
+    """Space and inodes of the filesystems that the stack lives on, Docker's own among them."""
+    root = docker_root(stack, docker_engine)
+    ran = host_shell.script(DF, *dict.fromkeys([*stack.host.filesystems, *([root] if root else [])]))
     space: dict[str, list[str]] = {}
     inodes: dict[str, list[str]] = {}
     for line in ran.stdout.splitlines():
         kind, _, rest = line.partition("\t")
         path, _, table = rest.partition("\t")
+        if kind == "missing" and path == root and path not in stack.host.filesystems:
+            continue  # the engine's view of its machine may be another than ours
         if kind == "missing":
             raise CouldNotCheck(f"{path} is not there on the host: set host.filesystems")
         (space if kind == "space" else inodes)[path] = table.split()
@@ -112,13 +140,14 @@ def filesystems(stack: Stack, host_shell: Shell) -> Filesystems:
         if len(words) < 7 or not words[2].isdigit():
             raise CouldNotCheck(f"df said nothing about {path}: {ran.complaint}")
         one = _filesystem(path, words, inodes.get(path, []))
-        earlier = found.get(one.mount)
-        found[one.mount] = _filesystem(path, words, inodes.get(path, []), earlier.paths if earlier else ())
+        disk = one.device if one.device.startswith("/dev/") else one.mount  # one disk may be mounted at many places
+        earlier = found.get(disk)
+        found[disk] = replace(earlier, paths=(*earlier.paths, path)) if earlier else one
     log.info("%d filesystems hold %s", len(found), ", ".join(stack.host.filesystems))
     return Filesystems(filesystems=tuple(sorted(found.values(), key=lambda one: -one.used_percent)))
 
 
-def _filesystem(path: str, space: list[str], inodes: list[str], earlier: tuple[str, ...] = ()) -> Filesystem:
+def _filesystem(path: str, space: list[str], inodes: list[str]) -> Filesystem:
     """One line of `df -PkT` and one of `df -Pi`; both may hold blanks in the mount point, at their end."""
     device, kind, size, used, free = space[0], space[1], *map(int, space[2:5])
     counted = len(inodes) >= 4 and all(word.isdigit() for word in inodes[1:4]) and int(inodes[1]) > 0
@@ -126,7 +155,7 @@ def _filesystem(path: str, space: list[str], inodes: list[str], earlier: tuple[s
         mount=" ".join(space[6:]),
         device=device,
         kind=kind,
-        paths=(*earlier, path),
+        paths=(path,),
         size_kib=size,
         free_kib=free,
         used_percent=round(100.0 * used / (used + free), 1) if used + free else 100.0,

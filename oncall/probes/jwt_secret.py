@@ -1,7 +1,8 @@
 """The backend's signing secret, judged in here so that only the judgement leaves.
 
-Its value is read from the backend's own file of variables. What the backend makes of quotes there depends on what
-reads the file, so the token that it signs decides; where there is none, the question stays open.
+Its value is what the backend's containers have in their environment. Where there is no container it is read from the
+backend's own file of variables. What the backend makes of quotes there depends on what reads the file, so the token
+that it signs decides; where there is none, the question stays open.
 """
 
 import re
@@ -15,6 +16,7 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.auth import AccessToken
 from oncall.probes.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.known_secrets import WELL_KNOWN
+from oncall.probes.runtime import Container, Project
 from oncall.probing import client, probe
 from oncall.secrets import Secrets, load, meant, parse_env_file, shown
 
@@ -25,25 +27,31 @@ SPOKEN = {"secret", "token", "default", "test", "password", "login", "value", "j
 
 @dataclass(frozen=True)
 class WrittenSecret:
-    """The secret as it is written in the file; None: it is not there."""
+    """The secret as it is written; None: it is not there.
+
+    as_it_is: it comes from a process's environment, so nothing reads quotes out of it any more.
+    replicas: what the other containers of the backend have.
+    """
 
     written: str | None = field(repr=False)
     source: str
+    as_it_is: bool = False
+    replicas: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def meant(self) -> str:
         """The value without the quotes and the comment around it."""
-        return meant(self.written or "")
+        return (self.written or "") if self.as_it_is else meant(self.written or "")
 
     @property
     def literal(self) -> str:
         """The value as a reader that knows no quotes takes it."""
-        return (self.written or "").strip()
+        return (self.written or "") if self.as_it_is else (self.written or "").strip()
 
     @property
     def readings(self) -> tuple[str, ...]:
         """What the backend may make of it."""
-        return tuple(dict.fromkeys((self.meant, self.literal, self.written or "")))
+        return tuple(dict.fromkeys((self.meant, self.literal, self.written or "", *self.replicas)))
 
     @property
     def in_quotes(self) -> bool:
@@ -54,29 +62,64 @@ class WrittenSecret:
         return bool(self.meant.strip())
 
 
-@client()
-def written_secret(stack: Stack, secrets: Secrets) -> WrittenSecret:
-    """The backend's signing secret, as it stands in the file of its variables."""
+@client(optional=("project",))
+def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCheck | NotPart) -> WrittenSecret:
+    """The backend's signing secret, from its containers, or from the file of its variables where it has none."""
+    if isinstance(project, CouldNotCheck):
+        raise project
+    containers = backend_containers(stack, project)
+    secret = in_containers(containers, stack.auth.secret_variable) if containers else in_file(stack, project)
+    for value in secret.readings:
+        learn(secrets, value)
+    return secret
+
+
+def backend_containers(stack: Stack, project: Project | NotPart) -> tuple[Container, ...]:
+    """The backend's containers: those that run, else those that did."""
+    found = project.of(stack.backend.service) if isinstance(project, Project) else ()
+    return tuple(one for one in found if one.running) or found
+
+
+def in_containers(containers: tuple[Container, ...], name: str) -> WrittenSecret:
+    """The value of the first container; raises CouldNotCheck when it stands in a file inside."""
+    first = containers[0]
+    if name not in first.environment and first.environment.get(f"{name}_FILE", "").strip():
+        raise CouldNotCheck(f"{first.name} reads {name} from a file inside ({name}_FILE), which is not looked into")
+    others = (one.environment.get(name, "") for one in containers[1:])
+    written = first.environment.get(name)
+    return WrittenSecret(written, f"the environment of {first.name}", True, tuple(value for value in others if value))
+
+
+def in_file(stack: Stack, project: Project | NotPart) -> WrittenSecret:
+    """The value in the file of the backend's variables."""
     name, file = stack.auth.secret_variable, stack.backend.env_file
     if not file:
-        raise CouldNotCheck(f"no place to look for {name}: set backend.env_file")
+        lacking = "the backend has no container, and " if isinstance(project, Project) else ""
+        raise CouldNotCheck(f"{lacking}no place to look for {name}: set backend.env_file")
     if stack.host.at != "local":
         raise CouldNotCheck(f"backend.env_file stands on {stack.host.at}: run the checks there to look at {name}")
-    path = Path(file)
+    return WrittenSecret(written_in(Path(file), "backend.env_file", True).get(name), shown(Path(file)))
+
+
+def written_in(path: Path, key: str, wanted: bool) -> dict[str, str]:
+    """A file's values as they are written; raises CouldNotCheck when it cannot be read, or is wanted and not there."""
     _, trouble = load(path)
     try:
         if not trouble and not path.exists():
+            if not wanted:
+                return {}
             trouble = "there is no such file"
         if trouble:
-            raise CouldNotCheck(f"backend.env_file {shown(path)} cannot be read: {trouble}")
-        written = parse_env_file(path.read_text("utf-8")).get(name)
+            raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {trouble}")
+        return parse_env_file(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CouldNotCheck(f"backend.env_file {shown(path)} cannot be read: {type(error).__name__}") from None
-    secret = WrittenSecret(written, shown(path))
-    for value in secret.readings:
-        if value.lower() not in SPOKEN:  # masking such a word would mutilate every sentence, and so give it away
-            secrets.learn(value)
-    return secret
+        raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {type(error).__name__}") from None
+
+
+def learn(secrets: Secrets, value: str) -> None:
+    """Make a secret known, unless it is a word that our own sentences need."""
+    if value.lower() not in SPOKEN:  # masking such a word would mutilate every sentence, and so give it away
+        secrets.learn(value)
 
 
 @probe(optional=("access_token",))

@@ -23,6 +23,7 @@ from oncall.facts.postgres import (
     DatabaseWrites,
 )
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.container_password import ContainerPassword
 from oncall.probes.postgres_attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, Place, failure, place
 from oncall.probes.postgres_session import QueryTrouble, Session
 from oncall.probing import client, probe
@@ -48,11 +49,11 @@ class Attempt:
 
 
 @client(deadline=ATTEMPT_SECONDS + 0.5)
-def database_attempt(stack: Stack, secrets: Secrets) -> Iterator[Attempt]:
+def database_attempt(stack: Stack, secrets: Secrets, container_password: ContainerPassword) -> Iterator[Attempt]:
     """The one connection to the database, or why there is none."""
     if stack.postgres.absent:
         raise NotPart("oncall.toml says that there is no database")
-    where = place(stack, secrets)
+    where = place(stack, secrets, container_password)
     attempt = _connect(where)
     log.info("connecting to %s: %s in %.3f s", where.address, _told(attempt), attempt.seconds)
     yield attempt

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from oncall.config import Stack
 from oncall.facts.postgres import Outcome
 from oncall.finding import CouldNotCheck
+from oncall.probes.container_password import ContainerPassword
 from oncall.secrets import Secrets
 
 ATTEMPT_SECONDS = 3.0  # for all addresses of the host together
@@ -77,7 +78,7 @@ class Place:
         return ",".join(f"{host}:{port}" for host, port in zip(shown, ports, strict=True))
 
 
-def place(stack: Stack, secrets: Secrets) -> Place:
+def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place:
     """The database's address as the target says it.
 
     Raises CouldNotCheck when the variable with a whole address is not set or holds something else. A password that
@@ -88,7 +89,10 @@ def place(stack: Stack, secrets: Secrets) -> Place:
     part = stack.postgres
     parameters = {"host": part.host, "port": str(part.port), "dbname": part.dbname, "user": part.user}
     missing = ""
-    if part.password_variable:
+    if contained.asked:
+        missing = contained.missing
+        parameters |= {"password": contained.value} if contained.value else {}
+    elif part.password_variable:
         try:
             parameters["password"] = secrets[part.password_variable]
         except CouldNotCheck as error:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from oncall.config import Stack
 from oncall.facts.postgres import CorruptionLog, DamagedDatabase, LogLine, PageChecksums
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.container_logs import LogReader
 from oncall.probes.host import Shell
 from oncall.probes.postgres_session import Session
 from oncall.probes.sql_text import masked
@@ -57,15 +58,59 @@ def _time(epoch: float | None) -> datetime | None:
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
-@probe(deadline=4.0)
-def corruption_log(stack: Stack, host_shell: Shell) -> CorruptionLog:
-    """Lines at the end of the server's log that speak of damage."""
+@probe(deadline=4.0, optional=("host_shell", "log_reader"))
+def corruption_log(
+    stack: Stack, host_shell: Shell | CouldNotCheck | NotPart, log_reader: LogReader | CouldNotCheck | NotPart
+) -> CorruptionLog:
+    """Lines at the end of the server's log, of its files and of its containers, that speak of damage."""
     if stack.postgres.absent:
         raise NotPart("oncall.toml says that there is no database")
-    patterns = stack.postgres.log_files
-    if not patterns:
-        raise NotPart("oncall.toml names no log files of the database (postgres.log_files)")
-    ran = host_shell.script(TAILS, str(LAST_BYTES), *patterns, seconds=3.0)
+    files: dict[str, list[str]] = {}
+    missing: list[CouldNotCheck] = []
+    try:
+        files |= _of_containers(log_reader, stack)
+    except CouldNotCheck as error:
+        missing.append(error)
+    if stack.postgres.log_files:
+        try:
+            files |= _of_files(stack.postgres.log_files, host_shell)
+        except CouldNotCheck as error:
+            missing.append(error)
+    if not files and not missing:
+        raise NotPart("oncall.toml names no log files of the database (postgres.log_files), and there is no Docker")
+    found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
+    if missing and not found:  # half of the logs are no evidence that all is well
+        raise missing[0]
+    log.info("%d lines of %d logs read, %d speak of damage", sum(map(len, files.values())), len(files), len(found))
+    return CorruptionLog(
+        files=tuple(files),
+        lines_read=sum(map(len, files.values())),
+        count=len(found),
+        lines=tuple(LogLine(file=line.file, text=masked(line.text, 200)) for line in found[:5]),
+    )
+
+
+def _of_containers(reader: LogReader | CouldNotCheck | NotPart, stack: Stack) -> dict[str, list[str]]:
+    """The newest lines of the database's containers; nothing where there is no Docker, or log files in its place."""
+    if isinstance(reader, NotPart):
+        return {}
+    if isinstance(reader, CouldNotCheck):
+        raise reader
+    if stack.postgres.log_files and not reader.project.of(stack.postgres.service):
+        return {}
+    containers, written = reader.containers("postgres"), reader.of("postgres")
+    return {
+        f"log of {one.name}": [line.words for line in log.lines] for one, log in zip(containers, written, strict=True)
+    }
+
+
+def _of_files(patterns: tuple[str, ...], shell: Shell | CouldNotCheck | NotPart) -> dict[str, list[str]]:
+    """The ends of the newest log files; raises CouldNotCheck when none can be read."""
+    if isinstance(shell, NotPart):
+        return {}
+    if isinstance(shell, CouldNotCheck):
+        raise shell
+    ran = shell.script(TAILS, str(LAST_BYTES), *patterns, seconds=3.0)
     files: dict[str, list[str]] = {}
     for part in ran.stdout.split("\001")[1:]:
         file, _, text = part.partition("\n")
@@ -74,14 +119,7 @@ def corruption_log(stack: Stack, host_shell: Shell) -> CorruptionLog:
         raise CouldNotCheck(f"a log file of the database may not be read: {ran.complaint}")
     if not files:
         raise CouldNotCheck(f"no log file of the database matches {', '.join(patterns)}")
-    found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
-    log.info("%d lines of %d files read, %d speak of damage", sum(map(len, files.values())), len(files), len(found))
-    return CorruptionLog(
-        files=tuple(files),
-        lines_read=sum(map(len, files.values())),
-        count=len(found),
-        lines=tuple(LogLine(file=line.file, text=masked(line.text, 200)) for line in found[:5]),
-    )
+    return files
 
 
 def telling(line: str) -> bool:

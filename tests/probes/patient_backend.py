@@ -22,7 +22,7 @@ import oncall.probes.frontend
 import oncall.probes.postgres
 import oncall.probes.token
 import oncall.probes.websocket  # noqa: F401  these imports fill the register
-from oncall.config import Auth, Backend, Frontend, Limits, Postgres, Stack, Websocket
+from oncall.config import Auth, Backend, Docker, Frontend, Limits, Postgres, Stack, Websocket
 from oncall.redaction import Redactor
 from oncall.runner import Runner
 from oncall.secrets import Secrets
@@ -151,7 +151,7 @@ def served(app):
 
 
 def stack(port, *, auth=None, websocket=None, frontend_port=None, **backend):
-    """A stack whose backend listens at a port of this host, with no database."""
+    """A stack whose backend listens at a port of this host, with no database and no Docker."""
     backend.setdefault("endpoints", ())
     return Stack(
         backend=Backend(url=f"http://127.0.0.1:{port}", **backend),
@@ -159,6 +159,7 @@ def stack(port, *, auth=None, websocket=None, frontend_port=None, **backend):
         websocket=Websocket(**{"url": f"ws://127.0.0.1:{port}/realtime"} | (websocket or {})),
         frontend=Frontend(url=f"http://127.0.0.1:{frontend_port}") if frontend_port else Frontend(absent=True),
         postgres=Postgres(absent=True),
+        docker=Docker(absent=True),
     )
 
 

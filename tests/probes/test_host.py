@@ -7,12 +7,14 @@ import time
 
 import pytest
 
-from oncall.config import Host, Postgres, Stack
+from oncall.config import Docker, Host, Postgres, Stack
 from oncall.facts.host import Filesystem, Filesystems
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.host import Shell
 from tests.probes.asking import ask, door, why_unknown
 from tests.probes.postgres_server import as_nobody, install, postgres
+
+NO_DOCKER = Docker(absent=True)
 
 LOG = """2026-01-02 03:04:05 UTC [1] LOG:  database system is ready to accept connections
 2026-01-02 03:04:06 UTC [9] ERROR:  invalid page in block 7 of relation base/5/16384
@@ -105,7 +107,7 @@ def test_an_absent_host_is_not_looked_at():
     """What the target says is not there is skipped."""
     for name in ("filesystems", "memory", "newest_backup", "corruption_log"):
         with pytest.raises(NotPart):
-            ask(name, Stack(host=Host(absent=True), postgres=Postgres(log_files=("/x",))))
+            ask(name, Stack(host=Host(absent=True), docker=NO_DOCKER, postgres=Postgres(log_files=("/x",))))
 
 
 def test_a_host_that_ssh_does_not_reach_is_unknown():
@@ -265,7 +267,7 @@ def test_a_backup_that_is_being_written_is_not_called_broken(folder):
 def test_damage_in_the_log_is_found(folder):
     """Signs of damage count, the statement that met them does not."""
     (folder / "postgresql.log").write_text(LOG)
-    fact = ask("corruption_log", Stack(postgres=Postgres(log_files=(f"{folder}/*.log",))))
+    fact = ask("corruption_log", Stack(docker=NO_DOCKER, postgres=Postgres(log_files=(f"{folder}/*.log",))))
 
     assert (fact.count, fact.lines_read, len(fact.files)) == (1, 3, 1)
     assert "invalid page in block" in fact.lines[0].text
@@ -273,7 +275,7 @@ def test_damage_in_the_log_is_found(folder):
 
 def test_a_healthy_log_is_evidence_and_an_empty_one_is_not(folder):
     """Nothing found in nothing is no good news."""
-    stack = Stack(postgres=Postgres(log_files=(f"{folder}/*.log",)))
+    stack = Stack(docker=NO_DOCKER, postgres=Postgres(log_files=(f"{folder}/*.log",)))
     assert "matches" in why_unknown("corruption_log", stack)
     (folder / "a.log").write_text("")
     assert "empty" in why_unknown("corruption_log", stack)
@@ -288,7 +290,7 @@ def test_only_the_newest_logs_and_their_ends_are_read(folder):
         path = folder / f"{number}.log"
         path.write_text(LOG.splitlines()[1] + "\n" + "LOG:  fine\n" * 30000)
         os.utime(path, (number, number))
-    fact = ask("corruption_log", Stack(postgres=Postgres(log_files=(f"{folder}/*.log",))))
+    fact = ask("corruption_log", Stack(docker=NO_DOCKER, postgres=Postgres(log_files=(f"{folder}/*.log",))))
 
     assert [file[-5:] for file in fact.files] == ["4.log", "3.log", "2.log"]
     assert fact.count == 0

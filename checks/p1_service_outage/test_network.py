@@ -1,0 +1,33 @@
+"""P1 Service outage: containers that cannot reach one another."""
+
+import pytest
+
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("container-network")]
+
+
+def test_services_share_a_network(peer_network, service, finding):
+    """Everything runs, but requests between the parts fail."""
+    assert peer_network.trouble is None, finding(
+        f"{service} {peer_network.trouble}",
+        evidence=peer_network.evidence,
+        component="network",
+    )
+
+
+def test_database_name_resolves_in_the_backend(name_resolution, finding):
+    """The backend answers, but everything that needs data fails with 'ENOTFOUND'."""
+    assert name_resolution.trouble is None, finding(
+        f"the name {name_resolution.name} {name_resolution.trouble} in the backend",
+        evidence={"asked with": name_resolution.tool, "in": name_resolution.container, "said": name_resolution.said},
+        component="network",
+    )
+
+
+def test_database_port_answers_in_the_backend(port_from_inside, finding):
+    """The backend answers, but everything that needs data fails with 'ECONNREFUSED' or a timeout."""
+    assert port_from_inside.trouble is None, finding(
+        f"{port_from_inside.address} {port_from_inside.trouble} when asked from the backend",
+        evidence={"asked with": port_from_inside.tool, "in": port_from_inside.container, "said": port_from_inside.said},
+        component="network" if port_from_inside.outcome in ("timeout", "unreachable") else "backend",
+        blames=port_from_inside.blames,
+    )

@@ -1,0 +1,51 @@
+"""P1 Service outage: a service's containers do not run."""
+
+import pytest
+
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("service-down")]
+
+
+def test_docker_engine_answers(docker_engine, finding):
+    """No container can be looked at, started or stopped."""
+    assert docker_engine.answers, finding(
+        docker_engine.trouble,
+        evidence={
+            "address": docker_engine.address,
+            "named by": docker_engine.source,
+            "outcome": docker_engine.outcome,
+            "message": docker_engine.message,
+            "seconds": round(docker_engine.seconds, 2),
+        },
+        component="docker",
+    )
+
+
+def test_service_is_running(service, service_containers, limits, finding):
+    """What this service does is gone."""
+    assert service_containers.containers, finding(
+        f"{service} has no container",
+        evidence=service_containers.absence,
+        component=service,
+    )
+    down = service_containers.not_running(limits.restarts)
+    assert not down, finding(
+        f"{service} {down[0].trouble}",
+        evidence=service_containers.described(down),
+        component=service,
+    )
+
+
+def test_service_stays_up(service, service_containers, limits, finding):
+    """The service comes and goes: some requests work, others do not."""
+    looping = service_containers.starting_again(limits.restarts)
+    assert not looping, finding(
+        f"{service} starts again and again: {looping[0].restarts} restarts",
+        evidence=service_containers.described(looping),
+        component=service,
+    )
+
+
+def test_service_is_healthy(service, service_health, finding):
+    """The service runs, but does not do its work."""
+    sick = service_health.unhealthy
+    assert not sick, finding(f"{service} {sick[0].trouble}", evidence=service_health.evidence, component=service)

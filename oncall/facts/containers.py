@@ -1,0 +1,268 @@
+"""What is known about the Docker engine and the containers of a service."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from oncall.facts import Fact
+from oncall.finding import CouldNotCheck
+
+EngineOutcome = Literal[
+    "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
+]
+Status = Literal["", "created", "running", "paused", "restarting", "removing", "exited", "dead", "stopping"]
+HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
+
+SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
+EXIT_CODES = {
+    125: "Docker could not start it",
+    126: "its command cannot be executed",
+    127: "its command was not found",
+    134: "aborted (SIGABRT)",
+    135: "bus error (SIGBUS)",
+    137: "killed (SIGKILL)",
+    139: "segmentation fault (SIGSEGV)",
+    143: "terminated (SIGTERM)",
+}
+ENGINE_TROUBLE = {
+    "no socket": "the Docker engine's socket is not there",
+    "permission denied": "we have no permission for the Docker engine's socket",
+    "refused": "the Docker engine does not run: its address refuses connections",
+    "hangs": "the Docker engine accepts connections but does not answer",
+    "unresolved": "the name of the Docker engine's machine does not resolve",
+    "unreached": "the Docker engine's machine cannot be reached",
+    "garbled": "something that is no Docker engine answers at its address",
+}
+
+
+def exit_words(code: int) -> str:
+    """What an exit code means."""
+    if code in EXIT_CODES:
+        return f"exit code {code}, {EXIT_CODES[code]}"
+    if 128 < code < 165:
+        return f"exit code {code}, signal {code - 128}"
+    return f"exit code {code}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerEngine(Fact):
+    """What came of asking the engine for its version.
+
+    local: whether it runs on this very machine. root: its own folder there, "" when it does not tell.
+    """
+
+    address: str
+    outcome: EngineOutcome
+    message: str = ""
+    source: str = ""
+    seconds: float = 0.0
+    version: str = ""
+    api: str = ""
+    root: str = ""
+    cgroup_version: str = ""
+    cpus: int = 0
+    machine: str = ""
+    local: bool = False
+
+    @property
+    def answers(self) -> bool:
+        return self.outcome == "answers"
+
+    @property
+    def trouble(self) -> str:
+        return ENGINE_TROUBLE.get(self.outcome, "")
+
+    def blind(self) -> str | None:
+        return None if self.outcome else "the Docker engine was not asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerState:
+    """One container of a service. up_seconds: None while it does not run."""
+
+    id: str
+    name: str
+    status: Status
+    exit_code: int
+    error: str = ""
+    oom_killed: bool = False
+    restarts: int = 0
+    restart_policy: str = ""
+    up_seconds: float | None = None
+    ended_seconds_ago: float | None = None
+    memory_limit_mib: float = 0.0
+    pids_limit: int = 0
+    image: str = ""
+
+    def looping(self, restarts: int) -> bool:
+        """Whether it starts again and again."""
+        fresh = self.up_seconds is None or self.up_seconds < SETTLED_SECONDS
+        return self.status == "restarting" or (self.status == "running" and self.restarts >= restarts and fresh)
+
+    @property
+    def trouble(self) -> str:
+        """Why it does not run, "" when it does."""
+        if self.status == "running":
+            return ""
+        if self.status == "created":
+            if "port is already allocated" in self.error or "address already in use" in self.error:
+                return "was never started: a port that it publishes is taken"
+            words = exit_words(self.exit_code) if self.exit_code else ("see the error" if self.error else "")
+            return f"was created but never started{f': {words}' if words else ''}"
+        if self.status == "exited":
+            return f"has ended: {exit_words(self.exit_code)}"
+        return f"is {self.status or 'in no known state'}"
+
+    @property
+    def evidence(self) -> str:
+        """What a person would want to know of it."""
+        said: list[str] = [self.status]
+        if self.status != "running" and self.exit_code:
+            said.append(exit_words(self.exit_code))
+        if self.up_seconds is not None:
+            said.append(f"up {ago(self.up_seconds)}")
+        if self.ended_seconds_ago is not None and self.status != "running":
+            said.append(f"ended {ago(self.ended_seconds_ago)} ago")
+        if self.restarts:
+            said.append(f"{self.restarts} restarts")
+        if self.error:
+            said.append(self.error[:300])
+        return ", ".join(said)
+
+
+def ago(seconds: float) -> str:
+    """A span in the largest unit that fits."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceContainers(Fact):
+    """The containers of one Compose service; one-off ones (`run`) are not among them.
+
+    component: our name for the service. in_project: containers of all services. other_projects: when there are none.
+    """
+
+    component: str
+    service: str
+    project: str
+    containers: tuple[ContainerState, ...] = ()
+    in_project: int = 0
+    other_services: tuple[str, ...] = ()
+    other_projects: tuple[str, ...] = ()
+
+    def not_running(self, restarts: int) -> tuple[ContainerState, ...]:
+        """Those that do not run; raises CouldNotCheck when some merely are between two starts of a loop."""
+        down = [one for one in self.containers if one.trouble and not one.looping(restarts)]
+        if not down and self.looping(restarts):
+            raise CouldNotCheck(
+                f"{self.component} starts again and again (see test_service_stays_up[{self.component}])"
+            )
+        return tuple(down)
+
+    def looping(self, restarts: int) -> tuple[ContainerState, ...]:
+        """Those that start again and again."""
+        return tuple(one for one in self.containers if one.looping(restarts))
+
+    def must_run(self, restarts: int) -> None:
+        """Raises CouldNotCheck unless every container runs or loops."""
+        down = [one for one in self.containers if one.trouble and not one.looping(restarts)]
+        if down or not self.containers:
+            raise CouldNotCheck(f"{self.component} is not running (see test_service_is_running[{self.component}])")
+
+    def starting_again(self, restarts: int) -> tuple[ContainerState, ...]:
+        """Those in a loop; raises CouldNotCheck when there is none, but not all run."""
+        loops = self.looping(restarts)
+        if not loops:
+            self.must_run(restarts)
+        return loops
+
+    @property
+    def without_memory_limit(self) -> tuple[ContainerState, ...]:
+        """Those that may take all of the host's memory; raises CouldNotCheck when there is no container."""
+        if not self.containers:
+            raise CouldNotCheck(f"{self.component} has no container (see test_service_is_running[{self.component}])")
+        return tuple(one for one in self.containers if not one.memory_limit_mib)
+
+    def described(self, containers: tuple[ContainerState, ...] = ()) -> dict[str, str | int]:
+        """Evidence: these containers, and how many there are."""
+        found = {f"{one.name} {one.id}": one.evidence for one in containers[:4]}
+        return {"service": self.service, "containers": len(self.containers), **found}
+
+    @property
+    def absence(self) -> dict[str, str | int]:
+        """Evidence for a missing container: what is there instead."""
+        there: dict[str, str | int] = {"project": self.project, "service": self.service}
+        if self.other_services:
+            there["services with containers"] = ", ".join(self.other_services[:10])
+        elif self.other_projects:
+            there["projects on this engine"] = ", ".join(self.other_projects[:10])
+        else:
+            there["containers of this project"] = self.in_project
+        return there
+
+    def blind(self) -> str | None:
+        return None if self.service else "no service was looked for"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthResult:
+    """One container's last health check. ended: False when it was given up after its timeout."""
+
+    id: str
+    name: str
+    status: HealthStatus
+    streak: int = 0
+    exit_code: int | None = None
+    output: str = ""
+    up_seconds: float = 0.0
+    starting_seconds: float = 0.0
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has been starting for longer than its own numbers allow."""
+        return self.status == "starting" and self.up_seconds > self.starting_seconds
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, "" when nothing is."""
+        if self.overdue:
+            return f"is still starting after {ago(self.up_seconds)}"
+        if self.status != "unhealthy":
+            return ""
+        if self.exit_code in (126, 127):
+            return f"has a health check that cannot be run itself (exit code {self.exit_code})"
+        if self.exit_code == -1:
+            return "does not answer its health check in time"
+        return "fails its health check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceHealth(Fact):
+    """The health checks that Docker makes for one service's running containers."""
+
+    component: str
+    service: str
+    containers: tuple[HealthResult, ...] = ()
+
+    @property
+    def unhealthy(self) -> tuple[HealthResult, ...]:
+        """The failing ones; raises CouldNotCheck when none fails, but one is not through its first check."""
+        sick = tuple(one for one in self.containers if one.trouble)
+        starting = [one for one in self.containers if one.status == "starting"]
+        if not sick and starting:
+            raise CouldNotCheck(f"{self.component}'s first health check is not through: ask again soon")
+        return sick
+
+    @property
+    def evidence(self) -> dict[str, str | int]:
+        found: dict[str, str | int] = {}
+        for one in self.unhealthy[:4]:
+            code = "none" if one.exit_code is None else one.exit_code
+            said = f", said: {one.output}" if one.output else ""
+            found[f"{one.name} {one.id}"] = f"{one.status}, {one.streak} failures in a row, exit code {code}{said}"
+        return {"service": self.service, **found}
+
+    def blind(self) -> str | None:
+        return None if self.containers and self.containers[0].status else "no health check's result was read"

@@ -1,0 +1,119 @@
+"""What the last lines of the containers' logs say: known signatures with their meaning, and bursts of errors."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from oncall.facts import Fact
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSign:
+    """One signature in a service's log.
+
+    meaning: words after "log of backend: ". blames: the component that the line itself accuses; empty: nobody else.
+    count: how many lines hold it; `line` is the newest of them, without personal data, at most 200 characters.
+    """
+
+    name: str
+    meaning: str
+    count: int
+    blames: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+    line: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerLog(Fact):
+    """The newest lines of all containers of one service.
+
+    containers: how many logs were read; a service that has written nothing since its start is evidence too.
+    cut: older lines were left out, because there were too many or too long ones.
+    signs: what counts, worst first; past: what is over: too old, from before the last start, or part of a start-up.
+    """
+
+    service: str
+    containers: int
+    lines_read: int = 0
+    bytes_read: int = 0
+    cut: bool = False
+    started_at: datetime | None = None
+    signs: tuple[LogSign, ...] = ()
+    past: tuple[LogSign, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.containers else "no container's log was read"
+
+    @property
+    def symptom(self) -> str:
+        """The worst sign, as a finding's one line."""
+        return f"log of {self.service}: {self.signs[0].meaning[:70]}" if self.signs else ""
+
+    @property
+    def blames(self) -> str | None:
+        """The component that the worst sign accuses."""
+        return (self.signs[0].blames or None) if self.signs else None
+
+    @property
+    def evidence(self) -> dict[str, str | int]:
+        return {f"{sign.count} x {sign.meaning}": f"{_clock(sign.last)}{sign.line}" for sign in self.signs[:5]} | {
+            "lines read": self.lines_read
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorKind:
+    """Errors of one kind in a log. count: without those that runs of this suite may have caused (`own`)."""
+
+    name: str
+    words: str
+    count: int
+    own: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    line: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorLog(Fact):
+    """Errors of the backend around one subject, counted by kind, most first, within the last minutes."""
+
+    service: str
+    containers: int
+    minutes: float
+    lines_read: int = 0
+    kinds: tuple[ErrorKind, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.containers else "no container's log was read"
+
+    @property
+    def most(self) -> int:
+        return self.kinds[0].count if self.kinds else 0
+
+    @property
+    def symptom(self) -> str:
+        """The most frequent kind, as a finding's one line."""
+        if not self.kinds:
+            return ""
+        return f"{self.kinds[0].count} {self.kinds[0].words} within {self.minutes:g} min"
+
+    @property
+    def evidence(self) -> dict[str, str | int]:
+        counts: dict[str, str | int] = {kind.words: kind.count for kind in self.kinds[:5]}
+        last = self.kinds[0] if self.kinds else None
+        return counts | ({"last line": f"{_clock(last.last)}{last.line}"} if last else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthenticationLog(ErrorLog):
+    """Errors around logins and tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SocketLog(ErrorLog):
+    """Errors around WebSockets."""
+
+
+def _clock(at: datetime | None) -> str:
+    return f"{at:%H:%M:%S} UTC " if at else ""

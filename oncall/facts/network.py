@@ -1,0 +1,113 @@
+"""What is known about the network between the containers: who shares one with whom, and what the backend sees."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from oncall.facts import Fact
+from oncall.finding import CouldNotCheck
+
+Reached = Literal["", "open", "refused", "timeout", "unreachable", "unresolved", "closed"]
+SHARING = "test_services_share_a_network"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerNetwork(Fact):
+    """Whether a service is on a network that the services are on which it talks to.
+
+    containers: its running containers that were looked at; unattached: those of them on no network.
+    without_address: networks in which one of them has no address.
+    apart: services it needs and shares no network with; adrift: those of its peers that are on no network themselves.
+    """
+
+    service: str
+    containers: int
+    networks: tuple[str, ...] = ()
+    unattached: int = 0
+    without_address: tuple[str, ...] = ()
+    peers: dict[str, str]
+    apart: tuple[str, ...] = ()
+    adrift: tuple[str, ...] = ()
+
+    def blind(self) -> str | None:
+        return None if self.containers else "no running container was looked at"
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, as words after the service's name; raises CouldNotCheck when only a peer is to be judged."""
+        if self.unattached:
+            some = f"{self.unattached} of {self.containers} containers" if self.containers > 1 else "its container"
+            return f"is on no network ({some})" if self.containers > 1 else "is on no network"
+        if self.apart:
+            return f"shares no network with {self.apart[0]}"
+        if self.without_address:
+            return f"has no address in the network {self.without_address[0]}"
+        if self.adrift:
+            raise CouldNotCheck(f"{self.adrift[0]} is on no network (see {SHARING}[{self.adrift[0]}])")
+        return None
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        peers = {f"networks of {peer}": networks or "none" for peer, networks in self.peers.items()}
+        return {"networks": ", ".join(self.networks) or "none"} | peers
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameResolution(Fact):
+    """What the database's name means inside the backend's container.
+
+    tool: what was asked with; "" where the name is an address, which needs no asking.
+    addresses: what it resolves to; database: the addresses of the database's containers, when it is one of ours.
+    """
+
+    container: str
+    name: str
+    tool: str = ""
+    addresses: tuple[str, ...] = ()
+    database: tuple[str, ...] = ()
+    timed_out: bool = False
+    said: str = ""
+
+    def blind(self) -> str | None:
+        return None if self.container and self.name else "no name was looked up"
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, as words after the name."""
+        if self.timed_out:
+            return "gets no answer from the name server"
+        if not self.addresses:
+            return "does not resolve"
+        if self.database and not set(self.addresses) & set(self.database):
+            return f"resolves to {self.addresses[0]}, which is not the database"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortFromInside(Fact):
+    """Whether the database's port accepts a connection from inside the backend's container."""
+
+    container: str
+    address: str
+    tool: str = ""
+    outcome: Reached = ""
+    said: str = ""
+
+    def blind(self) -> str | None:
+        return None if self.outcome else "no connection was tried from inside the backend"
+
+    @property
+    def blames(self) -> str | None:
+        """A refusal accuses the database: its machine answers, but nothing listens there."""
+        return "postgres" if self.outcome in ("refused", "closed") else None
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong, as words after the address; raises CouldNotCheck when its name is the trouble."""
+        if self.outcome == "unresolved":
+            raise CouldNotCheck("the name does not resolve (see test_database_name_resolves_in_the_backend)")
+        return {
+            "refused": "refuses connections",
+            "timeout": "does not answer",
+            "unreachable": "is out of reach",
+            "closed": "accepts no connection",
+        }.get(self.outcome)

@@ -1,0 +1,195 @@
+"""From lines to what they mean: which signatures count now, which are over, and how many errors make a burst.
+
+Pure functions of lines and times.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from oncall.facts.logs import ErrorKind, LogSign
+from oncall.probes.log_lines import Line
+from oncall.probes.log_signatures import DAILY, NOT_SOCKET, SIGNATURES, TARGET, Counted, Signature
+from oncall.probes.sql_text import masked
+
+STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
+TOGETHER = timedelta(seconds=2)  # lines nearer than this belong to one moment
+OUR_ACCOUNT = re.compile(r"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be
+UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
+
+Blame = Callable[[str, str], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """The newest lines of one container. looping: it is restarted again and again, or has ended."""
+
+    lines: Sequence[Line]
+    started_at: datetime | None = None
+    looping: bool = False
+    bytes: int = 0
+    cut: bool = False
+
+
+@dataclass
+class _Seen:
+    signature: Signature
+    meaning: str
+    blames: str
+    lines: list[Line] = field(default_factory=list)
+
+    def sign(self, component: str) -> LogSign:
+        times = [line.at for line in self.lines if line.at]
+        shown = self.lines[-1].shown
+        return LogSign(
+            name=self.signature.name,
+            meaning=self.meaning,
+            count=len(self.lines),
+            blames="" if self.blames == component else self.blames,
+            first=min(times, default=None),
+            last=max(times, default=None),
+            line=masked(shown, 200) if component == "postgres" else shown,
+        )
+
+
+def signs(
+    component: str,
+    logs: Iterable[Written],
+    *,
+    now: datetime,
+    recent: timedelta,
+    up_since: Mapping[str, datetime],
+    blame: Blame,
+) -> tuple[tuple[LogSign, ...], tuple[LogSign, ...]]:
+    """The signatures that count, and those that are over; each worst first.
+
+    up_since: component -> when its oldest running container started; one that does not run is not in it.
+    blame: takes the words for a target and the component that wrote the line; gives its name to show, and the
+        component behind it or "".
+    """
+    counted: dict[tuple[str, str], _Seen] = {}
+    over: dict[tuple[str, str], _Seen] = {}
+    for log in logs:
+        for line in log.lines:
+            if line.level == "quiet" or not (found := recognised(line, component)):
+                continue
+            signature, target = found
+            shown, behind = blame(target, component) if target else (signature.nobody, "")
+            accused = signature.blames
+            if accused == TARGET:
+                accused = behind or ("postgres" if signature.nobody == "the database" else "")
+            meaning = signature.meaning.replace("{target}", shown)
+            counts = signature.kind != "evidence" and not _over(line, log, signature, accused, now, recent, up_since)
+            key = (signature.name, shown)
+            (counted if counts else over).setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
+    return _ordered(counted, component), _ordered(over, component)[:10]
+
+
+def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
+    """The first signature that the line holds, and the target that it names."""
+    for signature in SIGNATURES:
+        if signature.read_in(component) and (found := signature.pattern.search(line.words)):
+            named = found.groupdict()
+            target = next((value for name, value in named.items() if value and name.startswith("to")), "")
+            port = next((value for name, value in named.items() if value and name.startswith("port")), "")
+            return signature, f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
+    return None
+
+
+def _over(
+    line: Line,
+    log: Written,
+    signature: Signature,
+    accused: str,
+    now: datetime,
+    recent: timedelta,
+    up_since: Mapping[str, datetime],
+) -> bool:
+    """Whether the line is too old to count, or from before a start, or a normal part of one."""
+    if line.at is None:
+        return False
+    if line.at < now - recent:
+        return True
+    grace = STARTING if signature.kind == "passing" else timedelta()
+    if not log.looping and log.started_at and line.at < log.started_at + grace:
+        return True
+    return signature.kind == "passing" and accused in up_since and line.at < up_since[accused] + grace
+
+
+def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[LogSign, ...]:
+    rank = {signature.name: number for number, signature in enumerate(SIGNATURES)}
+    kinds = {"fatal": 0, "passing": 1, "evidence": 2}
+    found = sorted(seen.values(), key=lambda one: (kinds[one.signature.kind], rank[one.signature.name]))
+    return tuple(one.sign(component) for one in found)[:20]
+
+
+def bursts(
+    logs: Iterable[Written], kinds: Sequence[Counted], *, since: datetime, failing_path: str = ""
+) -> tuple[ErrorKind, ...]:
+    """Errors of each kind since then, most first; without those that runs of this suite cause.
+
+    failing_path: a 5xx on this path counts as well.
+    """
+    found: dict[str, list[Line]] = {}
+    marks: list[datetime] = []
+    words = {kind.name: kind.words for kind in kinds}
+    own = {kind.name: kind.own for kind in kinds}
+    for log in logs:
+        for line in log.lines:
+            if line.at is None or line.at < since:
+                continue
+            if OUR_ACCOUNT.search(line.words):
+                marks.append(line.at)
+            elif failing_path and line.path == failing_path and line.status >= 500:
+                found.setdefault("failing", []).append(line)
+            elif line.level != "quiet" and (kind := _kind(line, kinds)):
+                found.setdefault(kind.name, []).append(line)
+    words["failing"] = f"answers of 5xx by {failing_path}"
+    ours = _our_moments([line.at for lines in found.values() for line in lines if line.at], marks)
+    told = [_counted(name, words[name], own.get(name, 0), lines, ours) for name, lines in found.items()]
+    return tuple(sorted(told, key=lambda kind: -kind.count))
+
+
+def _kind(line: Line, kinds: Sequence[Counted]) -> Counted | None:
+    if DAILY.search(line.words) or NOT_SOCKET.search(line.words):
+        return None
+    return next((kind for kind in kinds if kind.pattern.search(line.words)), None)
+
+
+Moment = tuple[datetime, datetime, int]
+
+
+def _our_moments(times: list[datetime], marks: list[datetime]) -> list[Moment]:
+    """Moments that look like runs of ours: first, last, and how many runs they may hold.
+
+    A run is refused once as an account that it made up, and a few times with forged tokens, all within seconds. Where
+    the log names accounts, the runs are counted; where it does not, a few moments of several refusals pass for runs.
+    """
+    moments: list[list[datetime]] = []
+    for at in sorted(times + marks):
+        if moments and at - moments[-1][-1] <= TOGETHER:
+            moments[-1].append(at)
+        else:
+            moments.append([at])
+    if marks:
+        told = ((one[0], one[-1], sum(one[0] <= mark <= one[-1] for mark in marks)) for one in moments)
+        return [moment for moment in told if moment[2]]
+    return [(one[0], one[-1], 1) for one in moments if len(one) >= 3][-UNMARKED_RUNS:]
+
+
+def _counted(name: str, words: str, own: int, lines: list[Line], ours: list[Moment]) -> ErrorKind:
+    forgiven = 0
+    for first, last, runs in ours:
+        here = sum(first <= line.at <= last for line in lines if line.at)
+        forgiven += min(here, own * runs)
+    times = [line.at for line in lines if line.at]
+    return ErrorKind(
+        name=name,
+        words=words,
+        count=len(lines) - forgiven,
+        own=forgiven,
+        first=min(times, default=None),
+        last=max(times, default=None),
+        line=lines[-1].shown,
+    )

@@ -1,0 +1,194 @@
+"""Lines of a log as they come from an engine: bytes to lines, each with its time, its level and its words.
+
+Pure: nothing here looks at anything. However long a line is, it is judged by its beginning and its end.
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+HEAD, END = 8 * 1024, 4 * 1024  # what is kept of a longer line; engines put times into a line at every 16 KiB
+SHOWN = 200
+SKIPPED = " … ".encode()
+STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?")
+PIECE_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) ")
+COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]+")
+LOUD = re.compile(r"\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|WARN|WARNING|error|crit|emerg|warn)\b")
+QUIET = re.compile(r"\b(?:INFO|DEBUG|TRACE|VERBOSE|info|debug|trace|notice)\b|\"level\": ?[123]0\b")
+REQUEST = re.compile(r"\"[A-Z]{3,7} (\S+) HTTP/[\d.]+\" (\d{3})\b")  # a line of an access log
+QUOTED_SQL = re.compile(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
+MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
+REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
+LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
+Level = Literal["loud", "quiet", "unsaid"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows."""
+
+    at: datetime | None
+    words: str
+    shown: str
+    level: Level
+    path: str = ""
+    status: int = 0
+
+
+class Newest:
+    """The newest lines of a stream, however much goes by and however long a line is.
+
+    size: how many bytes of them are kept; of a long line only its beginning and its end.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.seen, self.cut = size, 0, False
+        self._lines: deque[bytes] = deque()
+        self._kept = 0
+        self._head, self._end = bytearray(), b""
+
+    def take(self, piece: bytes) -> None:
+        """Let a piece of the stream go by."""
+        self.seen += len(piece)
+        start = 0
+        while (at := piece.find(b"\n", start)) >= 0:
+            self._add(piece[start:at])
+            self._finish()
+            start = at + 1
+        self._add(piece[start:])
+
+    def _add(self, part: bytes) -> None:
+        room = HEAD - len(self._head)
+        self._head += part[:room]
+        if rest := part[room:]:
+            self._end = (self._end + rest)[-END:] if len(rest) < END else rest[-END:]
+
+    def _finish(self) -> None:
+        line = bytes(self._head)
+        if self._end:
+            self.cut = True
+            line = whole_characters(line) + SKIPPED + whole_characters(PIECE_STAMP.sub(b"", self._end))
+        self._head, self._end = bytearray(), b""
+        if not line.strip():
+            return
+        self._lines.append(line)
+        self._kept += len(line)
+        while self._kept > self.size and len(self._lines) > 1:
+            self._kept -= len(self._lines.popleft())
+            self.cut = True
+
+    def lines(self) -> list[bytes]:
+        """Oldest first; the last one may not be finished."""
+        if self._head:
+            self._finish()
+        return list(self._lines)
+
+
+def parsed(raw: Iterable[bytes]) -> Iterator[Line]:
+    """Each line read; one without a time of its own has that of the line before."""
+    at: datetime | None = None
+    for line in raw:
+        found, rest = stamp(line)
+        at = found or at
+        yield read(rest, at)
+
+
+def stamp(line: bytes) -> tuple[datetime | None, bytes]:
+    """The time that the engine has put before a line, and the line without it."""
+    found = STAMP.match(line)
+    if not found:
+        return None, line
+    day, fraction, zone = (part.decode() if part else "" for part in found.groups())
+    try:
+        at = datetime.fromisoformat(f"{day}.{fraction[:6]:0<6}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None, line
+    return at, line[found.end() :]
+
+
+def read(raw: bytes, at: datetime | None) -> Line:
+    """One line: JSON of the usual loggers, or plain text."""
+    stripped = raw.strip()
+    if stripped[:1] == b"{" and stripped[-1:] == b"}":
+        try:
+            plain = json.loads(stripped.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            plain = None
+        if isinstance(plain, dict):
+            return _structured(plain, at)
+    text = clean(raw.decode("utf-8", "replace"))
+    head = text[:120]
+    request = REQUEST.search(text)
+    if request or QUOTED_SQL.search(text[:400]):
+        level: Level = "quiet"
+    elif LOUD.search(head):
+        level = "loud"
+    else:
+        level = "quiet" if QUIET.search(text[:80]) else "unsaid"
+    path, status = (request[1], int(request[2])) if request else ("", 0)
+    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status)
+
+
+def _structured(plain: dict[str, Any], at: datetime | None) -> Line:
+    message = next((str(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
+    reasons = [words for key in REASON_KEYS if (words := _words(plain.get(key)))]
+    words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
+    first = next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
+    shown = clean(f"{message}: {first}" if message and first else message or words)[:SHOWN]
+    path = next((str(plain[key]) for key in ("path", "url") if isinstance(plain.get(key), str)), "")
+    status = next((plain[key] for key in ("status", "statusCode", "status_code") if _number(plain.get(key))), 0)
+    return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _level(plain: dict[str, Any]) -> Level:
+    """pino counts (30 is info, 50 is error); the others say a word."""
+    value = next((plain[key] for key in LEVEL_KEYS if plain.get(key) is not None), None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "quiet" if value < 40 else "loud"
+    word = str(value or "").lower()
+    if word.startswith(("info", "debug", "trace", "verbose", "notice", "silly", "http")):
+        return "quiet"
+    return "loud" if word else "unsaid"
+
+
+def _words(value: Any, depth: int = 0) -> str:
+    """All texts in a value, two levels deep."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and depth < 2:
+        return " ".join(filter(None, (_words(inner, depth + 1) for inner in list(value.values())[:40])))
+    if isinstance(value, list) and depth < 2:
+        return " ".join(filter(None, (_words(inner, depth + 1) for inner in value[:20])))
+    return str(value) if _number(value) else ""
+
+
+def whole_characters(piece: bytes) -> bytes:
+    """UTF-8 that was cut somewhere, without what is left of a character at either end."""
+    start, end = 0, len(piece)
+    while start < min(3, end) and piece[start] & 0xC0 == 0x80:
+        start += 1
+    for back in range(1, min(4, end) + 1):
+        byte = piece[-back]
+        if byte & 0xC0 != 0x80:
+            length = 1 if byte < 0xC0 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            end -= back if length > back else 0
+            break
+    return piece[start:end]
+
+
+def _middle(text: str) -> str:
+    return text if len(text) <= HEAD + END else f"{text[:HEAD]} … {text[-END:]}"
+
+
+def clean(text: str) -> str:
+    """Without colours and control characters; blanks of any kind become one line."""
+    return NO_TEXT.sub(" ", COLOUR.sub("", text)).replace("\n", " ").replace("\r", " ").rstrip()
