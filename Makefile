@@ -32,7 +32,8 @@ break: $(READY)  ## break the running embedded stack: FAULT=name
 	@$(BIN)/python -m stack break $(FAULT)
 
 test: $(READY)   ## the suite's own tests
-	@$(BIN)/python -m pytest -c tests/pytest.toml tests
+	@$(BIN)/python -m pytest -c tests/pytest.toml -m alone tests
+	@$(BIN)/python -m pytest -c tests/pytest.toml -m "not alone" -n 2 --dist loadfile tests
 
 lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .

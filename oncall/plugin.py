@@ -240,7 +240,8 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     stack, limits = situation.target.stack, situation.target.limits
     for value in _known_secrets(stack):
         situation.redact.learn(value)
-    secrets = Secrets(os.environ, Path(stack.secrets_file) if stack.secrets_file else None, situation.redact.learn)
+    file = Path(stack.secrets_file) if stack.secrets_file else None
+    secrets = Secrets(os.environ, file, situation.redact.learn, situation.redact.token)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)

@@ -25,8 +25,15 @@ REFERENCE = re.compile(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class Secrets:
     """Looks secrets up by the names that the target file gives them; shows none of them."""
 
-    def __init__(self, environ: Mapping[str, str], file: Path | None, learn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        file: Path | None,
+        learn: Callable[[str], None],
+        token: Callable[[str], str] = lambda secret: "",
+    ) -> None:
         self.learn = learn  # for what arises at run time, such as a token: call it before anything else
+        self.token = token  # what stands for a secret in a fact: equal only for equal ones of one installation
         self._environ = environ
         self._file = file
         self._written, self._trouble = load(file) if file else ({}, "")

@@ -43,7 +43,7 @@ def up(home: Home, tell: Tell) -> Running:
     return _start_new(home, tell)
 
 
-def _start_new(home: Home, tell: Tell) -> Running:
+def _start_new(home: Home, tell: Tell, again: bool = True) -> Running:
     postgres.wheel()
     known = new_secrets()
     state: dict[str, Any] = {
@@ -70,6 +70,10 @@ def _start_new(home: Home, tell: Tell) -> Running:
     except (StackError, OSError) as error:
         state["phase"] = "failed"
         _end_all(home, state)
+        if again and not all(map(ports.is_free, state.get("ports", {}).values())):
+            tell("somebody else took one of the ports meanwhile: starting again on others")
+            down(home, lambda text: None, keep_lock=True)
+            return _start_new(home, tell, again=False)
         with suppress(OSError):
             home.write(state)
         if isinstance(error, StackError):

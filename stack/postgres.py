@@ -58,8 +58,8 @@ def wheel() -> Path:
 
 
 def bases() -> list[Path]:
-    """The system's temporary folders."""
-    return list(dict.fromkeys(map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp", "/dev/shm"))))
+    """The system's temporary folders; first those that all see, because a folder there claims ports (see below)."""
+    return list(dict.fromkeys(map(Path, ("/tmp", "/var/tmp", "/dev/shm", tempfile.gettempdir()))))
 
 
 def new_run_folder(ports: Iterable[int]) -> Path:

@@ -49,7 +49,7 @@ def differences(fault, code, verdicts):
             continue
         if verdict["outcome"] == "failed" and covers(fault.may_fail, check):
             blamed = verdict["blames"] or verdict["component"]
-            wrong += [f"{check} may fail, but blames {blamed}, not {fault.component}"] if blamed != fault.component else []
+            wrong += [f"{check} may fail, but blames {blamed}"] if blamed != fault.component else []
         else:
             wrong.append(f"{check} should pass, is {said(verdict)}")
     return wrong

@@ -12,7 +12,7 @@ from dataclasses import replace
 from oncall.config import Limits, Stack
 from oncall.facts.container_stats import ContainerStats, ContainerUse
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.containers import compose_service
+from oncall.probes.containers import compose_service, steady
 from oncall.probes.runtime import Container, Project, Runtime, Sample, at_once
 from oncall.probing import probe
 
@@ -30,9 +30,7 @@ def container_stats(
 ) -> ContainerStats:
     """Memory, CPU and processes of each container of one service."""
     name = compose_service(stack, service)
-    found = project.of(name)
-    if not found or any(not one.running for one in found):
-        raise CouldNotCheck(f"{service} is not running (see test_service_is_running[{service}])")
+    found = steady(service, project.of(name), limits)
     used: list[ContainerUse] = []
     for one in at_once(lambda one: _watch(one, docker_client, limits), found, SECONDS):
         if isinstance(one, CouldNotCheck):
@@ -44,15 +42,23 @@ def container_stats(
 
 def _watch(container: Container, runtime: Runtime, limits: Limits) -> ContainerUse:
     began, samples = time.monotonic(), [runtime.sample(container)]
-    while True:
+    use: ContainerUse | None = None
+    while use is None or (_busy(use, limits) and time.monotonic() - began < PATIENCE):
         time.sleep(PAUSE)
-        samples.append(runtime.sample(container))
+        try:
+            samples.append(runtime.sample(container))
+        except CouldNotCheck:
+            if use is None:
+                raise
+            break  # what has been seen is enough
         use = _use(container, samples)
-        quiet = use.cpu_percent < limits.container_cpu_percent
-        if (quiet and use.throttled_percent < limits.container_throttled_percent) or (
-            time.monotonic() - began > PATIENCE
-        ):
-            return use
+    return use
+
+
+def _busy(use: ContainerUse, limits: Limits) -> bool:
+    return (
+        use.cpu_percent >= limits.container_cpu_percent or use.throttled_percent >= limits.container_throttled_percent
+    )
 
 
 def _use(container: Container, samples: list[Sample]) -> ContainerUse:

@@ -227,15 +227,22 @@ def since(then: datetime | None, now: datetime) -> float | None:
     return max(0.0, (now - then).total_seconds()) if then else None
 
 
+def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[Container, ...]:
+    """The containers, all of which run and stay up; raises CouldNotCheck otherwise, whatever the moment shows."""
+    now = datetime.now(UTC)
+    looping = [_state(one, now).looping(limits.restarts) for one in found]
+    if not found or any(not one.running and not loops for one, loops in zip(found, looping, strict=True)):
+        raise CouldNotCheck(f"{service} is not running (see test_service_is_running[{service}])")
+    if any(looping):
+        raise CouldNotCheck(f"{service} starts again and again (see test_service_stays_up[{service}])")
+    return found
+
+
 @probe()
 def service_health(service: str, stack: Stack, limits: Limits, project: Project) -> ServiceHealth:
     """What Docker's own health checks of one service say; those of stopped containers are stale, and do not count."""
     name, now = compose_service(stack, service), datetime.now(UTC)
-    found = project.of(name)
-    if not found or any(not one.running and one.status != "restarting" for one in found):
-        raise CouldNotCheck(f"{service} is not running (see test_service_is_running[{service}])")
-    if any(_state(one, now).looping(limits.restarts) for one in found):
-        raise CouldNotCheck(f"{service} starts again and again (see test_service_stays_up[{service}])")
+    found = steady(service, project.of(name), limits)
     checked = [(one, one.health) for one in found if one.health]
     if not checked:
         raise NotPart(f"{service} declares no health check to Docker")

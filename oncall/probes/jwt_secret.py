@@ -166,7 +166,7 @@ def jwt_secret(
         bytes=len(value.encode("utf-8", "surrogateescape")),
         needed_bytes=BYTES.get(algorithm, limits.secret_bytes),
         algorithm=algorithm,
-        token=_token(secrets, value),
+        token=secrets.token(value) if value.strip() else "",
     )
 
 
@@ -188,8 +188,3 @@ def monotonous(value: str) -> bool:
 
 def _quoted(value: str) -> bool:
     return len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-
-
-def _token(secrets: Secrets, value: str) -> str:
-    token = getattr(secrets, "token", None)
-    return str(token(value)) if token and value.strip() else ""

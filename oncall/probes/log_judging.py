@@ -81,6 +81,8 @@ def signs(
                 accused = behind or ("postgres" if signature.nobody == "the database" else "")
             meaning = signature.meaning.replace("{target}", shown)
             counts = signature.kind != "evidence" and not _over(line, log, signature, accused, now, recent, up_since)
+            if signature.unnamed and accused in up_since:
+                accused = "network"  # the one behind the name runs
             key = (signature.name, shown)
             (counted if counts else over).setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
     return _ordered(counted, component), _ordered(over, component)[:10]

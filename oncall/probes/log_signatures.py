@@ -46,6 +46,11 @@ class Signature:
         """Compiled when first searched for: most runs read few logs."""
         return re.compile(self.text)
 
+    @property
+    def unnamed(self) -> bool:
+        """Whether it says that a name does not resolve: the network's fault, unless nobody is there to be named."""
+        return self.name in ("name", "proxy-name")
+
     def read_in(self, component: str) -> bool:
         """Whether that component's log is searched for it."""
         return (not self.of or component in self.of) and component not in self.not_of

@@ -11,6 +11,7 @@ fi
 command -v docker >/dev/null || missing="$missing docker"
 command -v docker-compose >/dev/null || missing="$missing docker-compose"
 command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
+command -v busybox >/dev/null || missing="$missing busybox-static"
 if [ -n "$missing" ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "missing here:$missing" >&2

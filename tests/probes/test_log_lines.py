@@ -222,6 +222,14 @@ def test_what_the_accused_said_before_its_own_start_is_over():
     assert judge([at(-200, "ENOSPC")], up_since={"host": NOW})[0]  # only what may end by itself
 
 
+def test_a_name_without_an_address_accuses_whoever_is_not_there():
+    """Docker forgets the name of a container that does not run; one that runs has lost its network."""
+    lines, blame = [at(-9, "getaddrinfo ENOTFOUND postgres")], lambda target, writer: (target, target)
+
+    assert judge(lines, blame=blame)[0][0].blames == "postgres"
+    assert judge(lines, blame=blame, up_since={"postgres": NOW - RECENT})[0][0].blames == "network"
+
+
 def test_the_worst_comes_first():
     """What does not end by itself, then the order of the table."""
     counting, _ = judge(

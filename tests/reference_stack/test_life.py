@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from stack import lifecycle, ports
+from stack.state import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -68,9 +72,75 @@ def test_stacks_run_side_by_side_also_when_they_start_at_the_same_moment(shared,
     assert shared("status").returncode == 0
 
 
+@pytest.mark.parametrize("turn", range(3))
+def test_two_that_start_at_once_are_both_healthy(commands_in, tmp_path, turn):
+    """Twice `up` in the same second, also with temporary folders of their own: neither takes a port of the other's."""
+    both = [commands_in(tmp_path / str(number), TMPDIR=str(tmp_path)) for number in range(2)]
+    try:
+        begun = [each.begin("up") for each in both]
+        said = [one.communicate(timeout=60)[1] for one in begun]
+        chosen = [port for each in both for port in state(each)["ports"].values()]
+        told = [each("status").stdout.count(" up ") for each in both]
+    finally:
+        for each in both:
+            each("down")
+
+    assert said == ["", ""]
+    assert len(set(chosen)) == 8
+    assert told == [3, 3]
+    assert [each.left_behind() for each in both] == [[], []]
+
+
+CLAIM = """
+import sys, time
+from stack import lifecycle, ports
+from stack.state import Home
+ports.USUAL = dict(zip(ports.USUAL, map(int, sys.argv[3:])))
+home, state = Home(sys.argv[1]), {}
+home.create()
+time.sleep(max(0, float(sys.argv[2]) - time.time()))
+lifecycle._claim(home, state)
+print(*state["ports"].values())
+"""
+
+
+def test_a_port_is_claimed_by_one_only(tmp_path):
+    """Four that choose at the same instant, all with the same wish and each with its own TMPDIR."""
+    wish, start, begun = ports.choose(range(4000)).values(), time.time() + 2, []
+    for number in range(4):
+        temporary = tmp_path / f"tmp{number}"
+        temporary.mkdir()
+        words = [sys.executable, "-c", CLAIM, str(tmp_path / str(number)), str(start), *map(str, wish)]
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        begun.append(subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
+    chosen = [port for one in begun for port in one.communicate(timeout=30)[0].split()]
+    for number in range(4):
+        lifecycle.down(Home(tmp_path / str(number)), lambda text: None)
+
+    assert len(chosen) == len(set(chosen)) == 16
+
+
+def test_a_port_that_a_stranger_takes_meanwhile_is_chosen_again(commands):
+    """Between the choice and the start anybody may come to listen there: up starts again on other ports, once."""
+    begun = commands.begin("up")
+    until = time.monotonic() + 20
+    while not (folders := commands.folders()) and time.monotonic() < until:
+        time.sleep(0.002)
+    taken = int(folders[0].name.split("-")[4])
+    with socket.create_server(("127.0.0.1", taken)):
+        out, said = begun.communicate(timeout=60)
+        chosen = state(commands)["ports"]
+
+    assert (begun.returncode, said) == (0, "")
+    assert "somebody else took one of the ports meanwhile" in out
+    assert taken not in chosen.values()
+    commands("down")
+    assert commands.left_behind(folders) == []
+
+
 def test_heal_undoes_every_fault_on_the_same_ports(shared):
     """After heal all parts are up again where they were, and nothing is called broken."""
-    ports = state(shared)["ports"]
+    before = state(shared)["ports"]
     broken = shared("break", "postgres-stopped", "backend-killed")
     sick = shared("status")
     healed = shared("heal")
@@ -80,7 +150,7 @@ def test_heal_undoes_every_fault_on_the_same_ports(shared):
     assert sick.stdout.count("DOWN") == 2
     assert "broken by postgres-stopped, backend-killed" in sick.stdout
     assert healed.returncode == 0, healed.stderr
-    assert state(shared)["ports"] == ports
+    assert state(shared)["ports"] == before
     assert shared("status").stdout.count(" up ") == 3
 
 

@@ -1,0 +1,29 @@
+"""The catalogue as a whole: the healthy stack is green, and no check is without a fault that turns it red."""
+
+from pathlib import Path
+
+from stack import faults
+from tests.scoring import covers, diagnose
+
+
+def test_healthy_stack_is_green(home):
+    """Nothing red, nothing unknown, exit 0."""
+    code, screen, verdicts = diagnose(home.target)
+
+    assert code == 0, screen
+    assert {verdict["outcome"] for verdict in verdicts.values()} <= {"passed", "skipped"}
+
+
+def test_every_check_has_a_fault(home):
+    """A check that nothing turns red is not done; those of containers have their own catalogue."""
+    _, _, verdicts = diagnose(home.target)
+    must_fail = [entry for fault in faults.catalogue().values() for entry in fault.must_fail]
+
+    assert [name for name, it in verdicts.items() if it["outcome"] == "passed" and not covers(must_fail, name)] == []
+
+
+def test_every_component_has_its_file():
+    """A fault of a new component would not be run by anybody."""
+    files = {file.stem.removeprefix("test_") for file in Path(__file__).parent.glob("test_*.py")}
+
+    assert {fault.component for fault in faults.catalogue().values()} <= files
