@@ -259,9 +259,7 @@ class Postgres:
     password_variable: MaybeVariable = "ONCALL_DB_PASSWORD"
     password: Annotated[
         Literal["variable", "from-container"],
-        Meta(
-            description='be "variable" or "from-container"; the password is what postgres.password_variable names'
-        ),
+        Meta(description='be "variable" or "from-container"; the password is what postgres.password_variable names'),
     ] = "variable"
     url_variable: MaybeVariable = ""
     service: Service = "postgres"

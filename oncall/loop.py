@@ -10,8 +10,10 @@ from oncall.probing import PROBES, parameters
 
 
 def looks_of(item: pytest.Item) -> list[str]:
-    """The probes that a check names."""
-    return [name for name in getattr(item, "fixturenames", ()) if name in PROBES]
+    """The probes that a check names; a fixture of somebody else's that happens to have a probe's name is none."""
+    info = getattr(item, "_fixtureinfo", None)  # pytest tells in no public place whose fixture a name stands for
+    definitions = info.name2fixturedefs if info else {}
+    return [name for name, found in definitions.items() if name in PROBES and hasattr(found[-1].func, "answers_for")]
 
 
 class Upcoming:

@@ -212,6 +212,8 @@ def _names(actives: dict[pytest.Item, Any]) -> str:
 def pytest_runtestloop(session: pytest.Session) -> object:
     option, items = session.config.option, [item for item in session.items if looks_of(item)]
     stopped = session.testsfailed and not option.continue_on_collection_errors
+    if hasattr(session.config, "workerinput"):
+        return None  # pytest-xdist runs its own loop
     if not items or stopped or option.collectonly or option.setupplan or SITUATION not in session.config.stash:
         return None
     situation = session.config.stash[SITUATION]

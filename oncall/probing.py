@@ -22,7 +22,7 @@ import pytest
 
 from oncall.config import Limits
 from oncall.facts import Fact
-from oncall.finding import NotPart
+from oncall.finding import NotPart, ProbeCrashed
 
 Deadline = float | Callable[[Limits], float]
 PROVIDED = ("stack", "limits", "secrets")
@@ -83,12 +83,15 @@ def _fixture(look: Look) -> Any:
     PROBES[look.name] = look
 
     def answer(request: pytest.FixtureRequest) -> object:
+        if RUNNER not in request.config.stash:
+            raise ProbeCrashed("no look was started; with pytest-xdist, leave out -n: all looks run at once anyway")
         try:
             return request.config.stash[RUNNER].answer(look.name, parameters(request.node))
         except NotPart as declared:
             pytest.skip(str(declared))
 
     answer.__doc__ = look.function.__doc__
+    answer.answers_for = look.name  # type: ignore[attr-defined]  # how a probe's fixture is told from others
     return pytest.fixture(name=look.name)(answer)
 
 

@@ -226,3 +226,12 @@ def test_check_file_that_does_not_import_is_an_error_and_the_rest_is_judged(suit
 
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*No module named 'nothing_like_this'*", "*1 passed*"])
+
+
+def test_fixture_of_another_name_owner_is_no_probe(suite):
+    """A project whose own fixture has a probe's name is not touched."""
+    probes = HEALTHY + "import pytest\n@pytest.fixture\ndef slots():\n    return 'mine'\n"
+    result = suite(probes, "def test_mine(slots):\n    assert slots == 'mine'\n")
+
+    result.assert_outcomes(passed=1)
+    assert "diagnosis" not in result.stdout.str()

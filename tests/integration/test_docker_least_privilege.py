@@ -27,6 +27,12 @@ def shown():
     return tomllib.loads(block[1])["docker"]
 
 
+def named():
+    """The parts of the engine's API that the README says a proxy has to allow."""
+    before = (ROOT / "README.md").read_text().partition(MARK)[0].rpartition("socket proxy")[2]
+    return set(re.findall(r"`(/\w+)`", before))
+
+
 def quiet(line):
     """The stack's own talk is not for a test's output."""
 
@@ -114,15 +120,23 @@ def test_only_questions_were_asked(run, proxy):
     """The engine was asked, by GET alone: no request had to be refused."""
     assert proxy.refused == []
     assert {method for method, _ in proxy.allowed} <= {"GET", "HEAD"}
-    asked = {path.partition("?")[0].rpartition("/")[2] for _, path in proxy.allowed}
-    print(sorted(asked))
-    assert {"version", "json", "logs", "networks", "volumes"} <= asked
+    asked = {re.sub(r"^(?:/v[\d.]+)?(/\w+).*", r"\1", path) for _, path in proxy.allowed}
+    assert {"/version", "/info", "/containers", "/events", "/volumes"} <= asked <= named()
 
 
 def test_nothing_was_written_to_any_container(run):
     """Their files are as they were, and nothing was executed in them but Docker's own health checks."""
     assert run.after == run.before
     assert run.events == []
+
+
+def test_what_is_written_would_be_seen(run, docker_stack):
+    """The two looks above do see a command that is executed and a file that is written."""
+    began = time.time()
+    docker_stack.exec("backend", "touch", "/tmp/seen")  # noqa: S108  inside the container
+
+    assert [action for action in happened(docker_stack, began) if action.startswith("exec_start: touch")]
+    assert "A /tmp/seen" in written(docker_stack)["backend"]
 
 
 @pytest.mark.parametrize(

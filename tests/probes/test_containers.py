@@ -297,9 +297,7 @@ def test_everything_works_through_a_socket_that_only_gets(ward, tmp_path):
 def test_an_engine_behind_ssh(ward, tmp_path, monkeypatch):
     """Every call goes through one command's standard input and output; here the command stays on this machine."""
     ssh = tmp_path / "ssh"
-    ssh.write_text(
-        '#!/bin/sh\necho "$@" | grep -q BatchMode=yes && exec docker system dial-stdio\n'
-    )
+    ssh.write_text('#!/bin/sh\necho "$@" | grep -q BatchMode=yes && exec docker system dial-stdio\n')
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     stack = ward.stack(host="ssh://me@far.example")

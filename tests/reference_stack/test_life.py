@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 
@@ -72,10 +73,21 @@ def test_stacks_run_side_by_side_also_when_they_start_at_the_same_moment(shared,
     assert shared("status").returncode == 0
 
 
+@pytest.fixture
+def temporary():
+    """Four temporary folders that the database could live in: short paths, open to `nobody`."""
+    folders = [Path(tempfile.mkdtemp(dir="/tmp")) for _ in range(4)]  # noqa: S108
+    for folder in folders:
+        folder.chmod(0o711)
+    yield folders
+    for folder in folders:
+        shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("turn", range(3))
-def test_two_that_start_at_once_are_both_healthy(commands_in, tmp_path, turn):
+def test_two_that_start_at_once_are_both_healthy(commands_in, temporary, tmp_path, turn):
     """Twice `up` in the same second, also with temporary folders of their own: neither takes a port of the other's."""
-    both = [commands_in(tmp_path / str(number), TMPDIR=str(tmp_path)) for number in range(2)]
+    both = [commands_in(tmp_path / str(number), TMPDIR=str(temporary[number])) for number in range(2)]
     try:
         begun = [each.begin("up") for each in both]
         said = [one.communicate(timeout=60)[1] for one in begun]
@@ -104,14 +116,12 @@ print(*state["ports"].values())
 """
 
 
-def test_a_port_is_claimed_by_one_only(tmp_path):
+def test_a_port_is_claimed_by_one_only(temporary, tmp_path):
     """Four that choose at the same instant, all with the same wish and each with its own TMPDIR."""
     wish, start, begun = ports.choose(range(4000)).values(), time.time() + 2, []
-    for number in range(4):
-        temporary = tmp_path / f"tmp{number}"
-        temporary.mkdir()
+    for number, folder in enumerate(temporary):
         words = [sys.executable, "-c", CLAIM, str(tmp_path / str(number)), str(start), *map(str, wish)]
-        environment = {**os.environ, "TMPDIR": str(temporary)}
+        environment = {**os.environ, "TMPDIR": str(folder)}
         begun.append(subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True))
     chosen = [port for one in begun for port in one.communicate(timeout=30)[0].split()]
     for number in range(4):
