@@ -132,7 +132,10 @@ def altered(**changes):
         (altered(looks={"backend_health": 3}), "is damaged"),
         (altered(target={"stack": 1}), "is damaged"),
     ],
-    ids="empty text half bytes deep object list version clock zone looks look target".split(),
+    ids=(
+        *("empty", "text", "half", "bytes", "deep", "object", "list"),
+        *("version", "clock", "zone", "looks", "look", "target"),
+    ),
 )
 def test_file_that_is_no_snapshot_is_refused_in_one_sentence(snapshot, replayed, tmp_path, change, words):
     """Garbage, half a file, another version: exit 4, the file and the reason, no traceback."""
