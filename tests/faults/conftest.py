@@ -5,21 +5,16 @@ import os
 import pytest
 
 from stack import faults, lifecycle
-from stack.state import Home, StackError
+from stack.state import StackError
+from tests.patient import embedded, quiet
 from tests.scoring import diagnose, differences
-
-
-def quiet(line):
-    """The stack tells what it does; a test has no use for it."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A running stack, healed after each fault."""
-    home = Home(tmp_path_factory.mktemp("stack") / "home")
-    lifecycle.up(home, quiet)
-    yield home
-    lifecycle.down(home, quiet)
+    with embedded(tmp_path_factory.mktemp("stack")) as home:
+        yield home
 
 
 @pytest.fixture

@@ -3,21 +3,15 @@
 import pytest
 
 from stack import lifecycle
-from stack.state import Home
 from tests.integration.playbook_runs import Runs
-
-
-def quiet(line):
-    """The stack's own talk is not for a test's output."""
+from tests.patient import embedded, quiet
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """A stack that runs; for tests that do it no harm."""
-    home = Home(tmp_path_factory.mktemp("stack") / "home")
-    lifecycle.up(home, quiet)
-    yield home
-    lifecycle.down(home, quiet)
+    with embedded(tmp_path_factory.mktemp("stack")) as home:
+        yield home
 
 
 @pytest.fixture
