@@ -21,7 +21,7 @@ import pytest
 from oncall.probes import EVERY_PROBE
 from oncall.probing import PROBES
 from stack import lifecycle
-from stack.state import Home
+from tests.patient import embedded
 
 ROOT = Path(__file__).parent.parent
 EMPTY = {str: "", int: 0, float: 0.0, bool: False, datetime: datetime(1970, 1, 1, tzinfo=UTC), tuple: (), dict: {}}
@@ -67,13 +67,9 @@ def run(folder, *options):
 def healthy(tmp_path_factory):
     """A snapshot of the healthy stack, every active look included."""
     folder = tmp_path_factory.mktemp("blindness")
-    home = Home(folder / "home")
-    stack = lifecycle.up(home, lambda line: None)
-    try:
-        stack.edit_target("limits.websocket_hold_seconds", 1)
+    with embedded(folder) as home:
+        lifecycle.running(home).edit_target("limits.websocket_hold_seconds", 1)
         code, screen, _ = run(folder, f"--target={home.target}", f"--save={folder / 'healthy.json'}")
-    finally:
-        lifecycle.down(home, lambda line: None)
     assert code == 0, screen
     return json.loads((folder / "healthy.json").read_text())
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import lifecycle
-from stack.state import Home
+from tests.patient import embedded
 
 ROOT = Path(__file__).parent.parent
 LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "reports")
@@ -141,10 +140,8 @@ def python(wheel, tmp_path_factory):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """The embedded stack."""
-    home = Home(tmp_path_factory.mktemp("stack") / "home")
-    lifecycle.up(home, lambda line: None)
-    yield home
-    lifecycle.down(home, lambda line: None)
+    with embedded(tmp_path_factory.mktemp("stack")) as home:
+        yield home
 
 
 class Redis(socketserver.StreamRequestHandler):
