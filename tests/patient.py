@@ -11,11 +11,11 @@ def quiet(line):
 
 
 @contextmanager
-def embedded(folder):
-    """A healthy embedded stack, with its state in a folder below this one."""
+def running(folder, life=lifecycle):
+    """A healthy stack, embedded unless another life is given, with its state in a folder below this one."""
     home = Home(folder / "home")
-    lifecycle.up(home, quiet)
     try:
+        life.up(home, quiet)
         yield home
     finally:
-        lifecycle.down(home, quiet)
+        life.down(home, quiet)

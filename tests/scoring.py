@@ -1,8 +1,9 @@
 """Run the playbook on a stack, and compare what it says with what a fault's entry in the catalogue promises.
 
-    python -m tests.scoring postgres-stopped backend-killed      (a stack runs: python -m stack up)
+python -m tests.scoring postgres-stopped backend-killed      (a stack runs: python -m stack up)
 """
 
+import importlib
 import json
 import os
 import subprocess
@@ -60,16 +61,20 @@ def said(verdict):
 
 
 def main():
-    from stack import faults, lifecycle
+    from stack import faults
     from stack.state import Home
 
     home = Home(Path(os.environ.get("STACK_HOME", ROOT / ".stack")))
-    for fault in faults.named(sys.argv[1:] or list(faults.catalogue())):
+    docker = bool((home.read() or {}).get("project"))
+    lifecycle = importlib.import_module("stack.docker.lifecycle" if docker else "stack.lifecycle")
+    mode = "docker" if docker else "embedded"
+    for fault in faults.named(sys.argv[1:] or list(faults.catalogue(mode)), mode):
         lifecycle.heal(home, lambda line: None)
         faults.inject(lifecycle.running(home), [fault], lambda line: None)
         code, _, verdicts = diagnose(home.target)
         wrong = differences(fault, code, verdicts)
-        print(f"{'ok  ' if not wrong else 'BAD '} {fault.name}", *wrong, sep="\n       " if wrong else " ")
+        separator = "\n       " if wrong else " "
+        print(f"{'ok  ' if not wrong else 'BAD '} {fault.name}", *wrong, sep=separator, flush=True)
     lifecycle.heal(home, lambda line: None)
 
 

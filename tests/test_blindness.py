@@ -21,7 +21,7 @@ import pytest
 from oncall.probes import EVERY_PROBE
 from oncall.probing import PROBES
 from stack import lifecycle
-from tests.patient import embedded
+from tests.patient import running
 
 ROOT = Path(__file__).parent.parent
 EMPTY = {str: "", int: 0, float: 0.0, bool: False, datetime: datetime(1970, 1, 1, tzinfo=UTC), tuple: (), dict: {}}
@@ -67,7 +67,7 @@ def run(folder, *options):
 def healthy(tmp_path_factory):
     """A snapshot of the healthy stack, every active look included."""
     folder = tmp_path_factory.mktemp("blindness")
-    with embedded(folder) as home:
+    with running(folder) as home:
         lifecycle.running(home).edit_target("limits.websocket_hold_seconds", 1)
         code, screen, _ = run(folder, f"--target={home.target}", f"--save={folder / 'healthy.json'}")
     assert code == 0, screen

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.patient import embedded
+from tests.patient import running
 
 ROOT = Path(__file__).parent.parent
 LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "reports")
@@ -140,7 +140,7 @@ def python(wheel, tmp_path_factory):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """The embedded stack."""
-    with embedded(tmp_path_factory.mktemp("stack")) as home:
+    with running(tmp_path_factory.mktemp("stack")) as home:
         yield home
 
 

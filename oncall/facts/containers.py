@@ -240,11 +240,15 @@ class HealthResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceHealth(Fact):
-    """The health checks that Docker makes for one service's running containers."""
+    """The health checks that Docker makes for one service's running containers.
+
+    accused: the component that the service's own health body names.
+    """
 
     component: str
     service: str
     containers: tuple[HealthResult, ...] = ()
+    accused: str | None = None
 
     @property
     def unhealthy(self) -> tuple[HealthResult, ...]:
@@ -254,6 +258,11 @@ class ServiceHealth(Fact):
         if not sick and starting:
             raise CouldNotCheck(f"{self.component}'s first health check is not through: ask again soon")
         return sick
+
+    @property
+    def blames(self) -> str | None:
+        """Whom the failure accuses; a check that cannot be run itself accuses nobody else."""
+        return None if any(one.exit_code in (126, 127) for one in self.unhealthy) else self.accused
 
     @property
     def evidence(self) -> dict[str, str | int]:

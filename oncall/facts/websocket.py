@@ -107,6 +107,12 @@ class Handshake(Fact):
         return self._refusal
 
     @property
+    def suspect(self) -> str:
+        """Whom a failure accuses when the direct handshake works: a token that is good there and refused here was
+        judged by a replica that knows another secret."""
+        return "auth" if self.status == 401 and self.with_token else "frontend"
+
+    @property
     def _refusal(self) -> str:
         if self.outcome == "status":
             if self.html and 200 <= self.status < 300:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from oncall.config import Stack, services
+from oncall.config import Limits, Stack, services
 from oncall.facts.network import SHARING, PeerNetwork
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.container_secrets import learn_environments
+from oncall.probes.containers import steady
 from oncall.probes.runtime import Attachment, Container, Project
 from oncall.probing import client, probe
 from oncall.secrets import Secrets
@@ -30,12 +31,12 @@ NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+")
 
 
 @probe()
-def peer_network(service: str, stack: Stack, project: Project) -> PeerNetwork:
+def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -> PeerNetwork:
     """The networks of a service, and those of the services that it talks to."""
     known = services(stack)
     if service not in known:
         raise NotPart(f"oncall.toml says that there is no {service}")
-    own = running(project, known[service], service)
+    own = steady(service, project.of(known[service]), limits)
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
     peers = {peer: _alive(project, known[peer]) for peer in needed(service, known)}

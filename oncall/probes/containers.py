@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oncall.config import Limits, Stack, services
+from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import (
     ContainerState,
     DockerEngine,
@@ -238,9 +239,18 @@ def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[
     return found
 
 
-@probe()
-def service_health(service: str, stack: Stack, limits: Limits, project: Project) -> ServiceHealth:
-    """What Docker's own health checks of one service say; those of stopped containers are stale, and do not count."""
+@probe(optional=("backend_health",))
+def service_health(
+    service: str,
+    stack: Stack,
+    limits: Limits,
+    project: Project,
+    backend_health: HealthAnswer | CouldNotCheck | NotPart,
+) -> ServiceHealth:
+    """What Docker's own health checks of one service say; those of stopped containers are stale, and do not count.
+
+    Docker's check of the backend fails for what the health body names, so that one's component is to blame.
+    """
     name, now = compose_service(stack, service), datetime.now(UTC)
     found = steady(service, project.of(name), limits)
     checked = [(one, one.health) for one in found if one.health]
@@ -249,6 +259,7 @@ def service_health(service: str, stack: Stack, limits: Limits, project: Project)
     return ServiceHealth(
         component=service,
         service=name,
+        accused=backend_health.blames if service == "backend" and isinstance(backend_health, HealthAnswer) else None,
         containers=tuple(
             HealthResult(
                 id=one.short,

@@ -1,29 +1,36 @@
-"""One embedded stack for each file of faults: a file a component, so that two of them can run side by side."""
+"""One stack for each file of faults: a file a component, so that two of them can run side by side."""
 
 import os
 
 import pytest
 
-from stack import faults, lifecycle
+import stack.lifecycle
+from stack import faults
 from stack.state import StackError
-from tests.patient import embedded, quiet
+from tests.patient import quiet, running
 from tests.scoring import diagnose, differences
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def life():
+    """How the stack is started, healed and ended; the file of Docker's faults has another."""
+    return stack.lifecycle
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, life):
     """A running stack, healed after each fault."""
-    with embedded(tmp_path_factory.mktemp("stack")) as home:
+    with running(tmp_path_factory.mktemp("stack"), life) as home:
         yield home
 
 
 @pytest.fixture
-def shows_exactly_its_lists(home):
+def shows_exactly_its_lists(home, life):
     """Break the stack, diagnose it, compare; the stack is healed whatever comes of it."""
 
     def verify(fault):
         try:
-            faults.inject(lifecycle.running(home), [fault], quiet)
+            faults.inject(life.running(home), [fault], quiet)
         except StackError as refused:
             if os.geteuid() == 0:
                 raise
@@ -33,4 +40,4 @@ def shows_exactly_its_lists(home):
         assert not differences(fault, code, verdicts), screen
 
     yield verify
-    lifecycle.heal(home, quiet)
+    life.heal(home, quiet)

@@ -4,13 +4,13 @@ import pytest
 
 from stack import lifecycle
 from tests.integration.playbook_runs import Runs
-from tests.patient import embedded, quiet
+from tests.patient import quiet, running
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """A stack that runs; for tests that do it no harm."""
-    with embedded(tmp_path_factory.mktemp("stack")) as home:
+    with running(tmp_path_factory.mktemp("stack")) as home:
         yield home
 
 

@@ -1,0 +1,74 @@
+"""Containers that cannot reach each other."""
+
+from stack.docker.running import DockerStack
+from stack.faults import fault
+from stack.faults.behind_container import FROM_INSIDE, HEALTHY, NETWORK, NO_LOGIN, PORT, RESOLVES, of
+from stack.faults.behind_database import BACKEND_FAILS
+from stack.faults.shadows import SILENT_BACKEND
+
+
+@fault(
+    "container-backend-disconnected",
+    component="network",
+    mode="docker",
+    cause_class="network",
+    must_fail=["test_backend_answers_its_health_check", *of("backend", NETWORK)],
+    unknown=[*SILENT_BACKEND, *FROM_INSIDE, *of("frontend", NETWORK)],
+)
+def backend_disconnected(stack: DockerStack) -> None:
+    """The backend's container was taken off the project's network."""
+    stack.docker("network", "disconnect", stack.network, stack.container("backend"))
+
+
+@fault(
+    "container-database-name-unknown",
+    component="backend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=["test_backend_answers_its_health_check", RESOLVES],
+    unknown=[*SILENT_BACKEND, PORT, *of("backend", HEALTHY)],
+)
+def database_name_unknown(stack: DockerStack) -> None:
+    """The backend was given a name for its database that nobody answers to."""
+    address = stack.env("backend")["DATABASE_URL"].replace("@postgres", "@postgras")
+    stack.restart("backend", wait=False, DATABASE_URL=address)
+    stack.wait(lambda: stack.inspect("backend")["State"]["Running"], "the backend to run", 20)
+
+
+@fault(
+    "container-database-port-wrong",
+    component="backend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=[*BACKEND_FAILS, PORT],
+    unknown=[*NO_LOGIN, *of("backend", HEALTHY)],
+)
+def database_port_wrong(stack: DockerStack) -> None:
+    """The backend was given a wrong port for its database."""
+    address = stack.env("backend")["DATABASE_URL"].replace(":5432", ":5433")
+    stack.restart("backend", wait=False, DATABASE_URL=address)
+    stack.wait(lambda: stack.inspect("backend")["State"]["Running"], "the backend to run", 20)
+
+
+@fault(
+    "container-proxy-drops-upgrade",
+    component="frontend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=["test_handshake_succeeds_through_the_proxy"],
+)
+def proxy_drops_upgrade(stack: DockerStack) -> None:
+    """The proxy no longer passes the upgrade headers."""
+    stack.edit_nginx("proxy_set_header Upgrade $http_upgrade;", "")
+
+
+@fault(
+    "container-proxy-upstream-wrong",
+    component="frontend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=["test_handshake_succeeds_through_the_proxy"],
+)
+def proxy_upstream_wrong(stack: DockerStack) -> None:
+    """The proxy sends what is for the backend to a port where nobody listens."""
+    stack.edit_nginx("backend:3001", "backend:3009")
