@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True)
 class Done:
-    """One process: how long it took, how it ended, what it said."""
+    """One process: how long it took, how it ended, what it said, the most memory it (or a child of it) held at once."""
 
     seconds: float
     code: int
     said: str
+    peak: float  # MB
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,27 @@ class Timing:
     def least(self):
         return min(self.seconds)
 
+    def __add__(self, other):
+        return Timing(self.seconds + other.seconds)
+
 
 def pytest(options, cwd=ROOT, plugins=True):
     """One run of pytest in a process of its own, from the start of Python to its end."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONDONT", "ONCALL"))}
     clean |= {} if plugins else {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    started = time.perf_counter()
-    run = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=cwd, env=clean, capture_output=True, text=True)
-    return Done(time.perf_counter() - started, run.returncode, run.stdout + run.stderr)
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        words, started = [sys.executable, "-m", "pytest", *options], time.perf_counter()
+        run = subprocess.Popen(words, cwd=cwd, env=clean, stdout=said, stderr=subprocess.STDOUT)
+        try:
+            _, status, used = os.wait4(run.pid, 0)
+        except BaseException:
+            run.kill()
+            run.wait()
+            raise
+        run.returncode = os.waitstatus_to_exitcode(status)
+        seconds = time.perf_counter() - started
+        said.seek(0)
+        return Done(seconds, run.returncode, said.read(), used.ru_maxrss * 1024 / 1e6)
 
 
 def rounds(candidates, count, after_each=lambda: None):

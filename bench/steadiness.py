@@ -12,9 +12,9 @@ from bench import patients
 from bench.measure import pytest
 
 
-def measure(count=20):
+def measure(count=20, docker=False):
     """0 when every run was green."""
-    with patients.healthy() as stack:
+    with patients.healthy(docker) as stack:
         idle = _runs(stack, count)
         _tell("idle", idle)
         with busy():
@@ -53,6 +53,7 @@ def _runs(stack, count):
 def _tell(name, runs):
     seconds = [taken for _, taken, _ in runs]
     green = sum(ok for ok, _, _ in runs)
-    print(f"{name}: {green} of {len(runs)} runs green; median {median(seconds):.2f} s, slowest {max(seconds):.2f} s")
+    took = f"median {median(seconds):.2f} s, slowest {max(seconds):.2f} s"
+    print(f"{name}: {green} of {len(runs)} runs green; {took}; load {os.getloadavg()[0]:.1f} at the end", flush=True)
     for line, times in Counter(line for ok, _, said in runs if not ok for line in said).most_common():
         print(f"  {times} x {line}")

@@ -10,7 +10,7 @@ def rows(timings, unit):
         yield f"{name:{width}} {timing.median:6.2f} s {timing.least:6.2f} s   {ratio:.2f}"
 
 
-def bar(what, value, limit, because):
+def bar(what, value, limit, because, unit=" s"):
     """A promise and whether it is kept, in words."""
-    verdict = "met" if value <= limit else f"FALLS SHORT by {value - limit:.2f} s"
-    return f"{what}: {value:.2f} s, at most {limit:.2f} s ({because}): {verdict}"
+    verdict = "met" if value <= limit else f"FALLS SHORT by {value - limit:.2f}{unit}"
+    return f"{what}: {value:.2f}{unit}, at most {limit:.2f}{unit} ({because}): {verdict}"

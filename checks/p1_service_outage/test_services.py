@@ -48,4 +48,9 @@ def test_service_stays_up(service, service_containers, limits, finding):
 def test_service_is_healthy(service, service_health, finding):
     """The service runs, but does not do its work."""
     sick = service_health.unhealthy
-    assert not sick, finding(f"{service} {sick[0].trouble}", evidence=service_health.evidence, component=service)
+    assert not sick, finding(
+        f"{service} {sick[0].trouble}",
+        evidence=service_health.evidence,
+        component=service,
+        blames=service_health.blames,
+    )

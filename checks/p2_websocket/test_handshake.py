@@ -21,7 +21,7 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
         f"direct works, proxy does not: websocket {public_handshake.trouble}",
         evidence=public_handshake.evidence,
         component="websocket",
-        blames="frontend",
+        blames=public_handshake.suspect,
     )
 
 
