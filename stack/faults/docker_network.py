@@ -1,5 +1,7 @@
 """Containers that cannot reach each other."""
 
+from contextlib import suppress
+
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import FROM_INSIDE, HEALTHY, NETWORK, NO_LOGIN, PORT, RESOLVES, of
@@ -25,14 +27,14 @@ def backend_disconnected(stack: DockerStack) -> None:
     component="backend",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=["test_backend_answers_its_health_check", RESOLVES],
-    unknown=[*SILENT_BACKEND, PORT, *of("backend", HEALTHY)],
+    must_fail=[*BACKEND_FAILS, RESOLVES],
+    unknown=[*NO_LOGIN, PORT, *of("backend", HEALTHY)],
 )
 def database_name_unknown(stack: DockerStack) -> None:
     """The backend was given a name for its database that nobody answers to."""
     address = stack.env("backend")["DATABASE_URL"].replace("@postgres", "@postgras")
     stack.restart("backend", wait=False, DATABASE_URL=address)
-    stack.wait(lambda: stack.inspect("backend")["State"]["Running"], "the backend to run", 20)
+    _wait_for_an_answer(stack)
 
 
 @fault(
@@ -47,7 +49,7 @@ def database_port_wrong(stack: DockerStack) -> None:
     """The backend was given a wrong port for its database."""
     address = stack.env("backend")["DATABASE_URL"].replace(":5432", ":5433")
     stack.restart("backend", wait=False, DATABASE_URL=address)
-    stack.wait(lambda: stack.inspect("backend")["State"]["Running"], "the backend to run", 20)
+    _wait_for_an_answer(stack)
 
 
 @fault(
@@ -72,3 +74,14 @@ def proxy_drops_upgrade(stack: DockerStack) -> None:
 def proxy_upstream_wrong(stack: DockerStack) -> None:
     """The proxy sends what is for the backend to a port where nobody listens."""
     stack.edit_nginx("backend:3001", "backend:3009")
+
+
+def _wait_for_an_answer(stack: DockerStack) -> None:
+    """The backend is up again, and says what it misses."""
+
+    def answers() -> bool:
+        with suppress(OSError):
+            return stack.ask("/health", port=stack.ports["backend"])[0] == 503
+        return False
+
+    stack.wait(answers, "the backend to answer", 20)
