@@ -121,7 +121,7 @@ def read(raw: bytes, at: datetime | None) -> Line:
             plain = None
         if isinstance(plain, dict):
             return _structured(plain, at)
-    text = clean(raw.decode("utf-8", "replace")).strip("\ufffd")  # engines cut a long line anywhere, also inside a character
+    text = clean(raw.decode("utf-8", "replace")).strip("\ufffd")  # engines cut a long line anywhere
     head = text[:120]
     request = REQUEST.search(text)
     if request or QUOTED_SQL.search(text[:400]):
