@@ -4,10 +4,11 @@ VENV   := .venv
 PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test lint index bench clean
+.PHONY: help demo demo-docker checks break test again lint index bench clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -32,8 +33,10 @@ break: $(READY)  ## break the running embedded stack: FAULT=name
 	@$(BIN)/python -m stack break $(FAULT)
 
 test: $(READY)   ## the suite's own tests
-	@$(BIN)/python -m pytest -c tests/pytest.toml -m alone tests
-	@$(BIN)/python -m pytest -c tests/pytest.toml -m "not alone" -n 2 --dist loadfile tests
+	@status=0; $(TESTS) -m alone tests || status=1; $(TESTS) -m "not alone" -n 2 --dist loadfile tests || status=1; exit $$status
+
+again: $(READY)  ## those tests once more that failed last time, one after the other
+	@$(TESTS) --last-failed --last-failed-no-failures=none tests
 
 lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
