@@ -33,7 +33,7 @@ break: $(READY)  ## break the running embedded stack: FAULT=name
 	@$(BIN)/python -m stack break $(FAULT)
 
 test: $(READY)   ## the suite's own tests
-	@status=0; $(TESTS) -m alone tests || status=1; $(TESTS) -m "not alone" -n 2 --dist loadfile tests || status=1; exit $$status
+	@status=0; $(TESTS) -m alone tests || status=1; $(TESTS) -m "not alone and not slow" -n 2 --dist loadfile tests || status=1; exit $$status
 
 again: $(READY)  ## those tests once more that failed last time, one after the other
 	@$(TESTS) --last-failed --last-failed-no-failures=none tests

@@ -1,7 +1,9 @@
 """The backend's metrics page: read once, judged once, and asked for its numbers by two deeper looks."""
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from oncall.config import Metrics, Stack
 from oncall.facts.backend import (
@@ -51,10 +53,22 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     return read_metrics(answer, metrics)
 
 
+def parser() -> Callable[[str], Iterable[Any]]:
+    """The Prometheus parser, heavy and wanted here only.
+
+    Its package copies the environment when it is imported, and pytest changes that meanwhile, from its own thread.
+    """
+    for _ in range(20):
+        with suppress(KeyError, RuntimeError):
+            from prometheus_client.parser import text_string_to_metric_families
+
+            return text_string_to_metric_families
+    raise CouldNotCheck("the environment of this process changes faster than the Prometheus parser can be imported")
+
+
 def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
     """Count the metrics that the target file names; a page that is none says so in its `body_trouble`."""
-    from prometheus_client.parser import text_string_to_metric_families  # heavy, and wanted here only
-
+    text_string_to_metric_families = parser()
     names = (metrics.websocket_connections, metrics.open_fds, metrics.max_fds)
     wanted: dict[str, list[float]] = {name: [] for name in names}
     samples = 0
