@@ -38,6 +38,9 @@ test: $(READY)   ## the suite's own tests
 again: $(READY)  ## those tests once more that failed last time, one after the other
 	@$(TESTS) --last-failed --last-failed-no-failures=none tests
 
+faults: $(READY) ## every way to break either stack, each once; `make test` takes one of each kind under Docker
+	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml -n 2 --dist loadfile -m "not alone" tests/faults
+
 lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
 	@$(BIN)/mypy

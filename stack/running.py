@@ -130,6 +130,7 @@ class Running:
             raise StackError(f"a helper named {name} runs already")
         words = [sys.executable if command[0] == "python" else command[0], *command[1:]]
         log = self.log(f"helper-{name}")
+        log.unlink(missing_ok=True)  # an earlier one of that name was ready too
         record = processes.spawn(words, mark=self.home.path, log=log, env={}, cwd=ROOT)
         self.remember(name, record)
         until = time.monotonic() + patience

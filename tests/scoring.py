@@ -12,9 +12,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+AT_A_CLOSED_DOOR = ("engine-without-permission",)
+KEYLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 
 
-def diagnose(target, *options, timeout=90, cwd=ROOT):
+def diagnose(target, *options, timeout=90, cwd=ROOT, through=()):
     """One run of the playbook in a process of its own: its exit code, its screen, its verdicts by check."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
@@ -22,10 +24,21 @@ def diagnose(target, *options, timeout=90, cwd=ROOT):
         command = [sys.executable, "-m", "pytest", f"--target={target}", f"--result={result}", f"--html={report}"]
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         run = subprocess.run(
-            [*command, *options], cwd=cwd, env=clean, capture_output=True, text=True, timeout=timeout, errors="replace"
+            [*through, *command, *options],
+            cwd=cwd,
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            errors="replace",
         )
         verdicts = json.loads(result.read_text())["verdicts"] if result.exists() else []
     return run.returncode, run.stdout + run.stderr, {verdict["check"]: verdict for verdict in verdicts}
+
+
+def as_whom(fault):
+    """Root passes every door, so where a closed one is the fault it leaves its keys at home."""
+    return KEYLESS if fault.name in AT_A_CLOSED_DOOR and os.geteuid() == 0 else ()
 
 
 def covers(entries, check):
@@ -71,7 +84,7 @@ def main():
     for fault in faults.named(sys.argv[1:] or list(faults.catalogue(mode)), mode):
         lifecycle.heal(home, lambda line: None)
         faults.inject(lifecycle.running(home), [fault], lambda line: None)
-        code, _, verdicts = diagnose(home.target)
+        code, _, verdicts = diagnose(home.target, through=as_whom(fault))
         wrong = differences(fault, code, verdicts)
         separator = "\n       " if wrong else " "
         print(f"{'ok  ' if not wrong else 'BAD '} {fault.name}", *wrong, sep=separator, flush=True)

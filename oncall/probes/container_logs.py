@@ -185,6 +185,7 @@ def blamer(stack: Stack, project: Project) -> Blame:
     """A function that knows the component behind an address in a log line."""
     names: dict[str, str] = {}
     ports: dict[str, set[str]] = {}
+    offered: dict[str, set[str]] = {}
     for component, service in services(stack).items():
         names[service.lower()] = component
         for container in project.of(service):
@@ -193,6 +194,7 @@ def blamer(stack: Stack, project: Project) -> Blame:
                 names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
             for port in container.ports:
                 ports.setdefault(port.partition("/")[0], set()).add(component)
+                offered.setdefault(component, set()).add(port.partition("/")[0])
     if "postgres" in services(stack):
         ports.setdefault("5432", set()).add("postgres")
 
@@ -202,6 +204,8 @@ def blamer(stack: Stack, project: Project) -> Blame:
         if host.startswith(LOOPBACK):
             return f"{target} (inside its own container)", ""
         component = names.get(host)
+        if component and port and offered.get(component) and port not in offered[component]:
+            return target, ""  # it offers other ports: who asked asked at the wrong one
         if component is None and len(behind := ports.get(port, set())) == 1:
             (component,) = behind
         if component is None or component == writer:

@@ -125,7 +125,7 @@ class Route:
 
 
 @client()
-def database_route(stack: Stack, secrets: Secrets, project: Project) -> Route:
+def database_route(stack: Stack, limits: Limits, secrets: Secrets, project: Project) -> Route:
     """The backend's first running container, and the database's name and port as its variables say."""
     for part, words in ((stack.backend, "backend"), (stack.postgres, "database")):
         if part.absent:
@@ -133,7 +133,7 @@ def database_route(stack: Stack, secrets: Secrets, project: Project) -> Route:
     if not stack.docker.exec:
         raise NotPart("oncall.toml says that nothing may be run in a container (docker.exec)")
     learn_environments(project, secrets)
-    container = running(project, stack.backend.service, "backend")[0]
+    (container,) = steady("backend", running(project, stack.backend.service, "backend")[:1], limits)
     host, port = wanted(container.environment) or (stack.postgres.service, 5432)
     if host.startswith("/"):
         raise NotPart("the backend reaches its database through a socket file")
@@ -141,7 +141,7 @@ def database_route(stack: Stack, secrets: Secrets, project: Project) -> Route:
         raise CouldNotCheck("the backend's variables name a database host that is no name and no address")
     database = [one for one in project.of(stack.postgres.service) if host in names_of(one, stack.postgres.service)]
     if database:
-        running(project, stack.postgres.service, "postgres")
+        steady("postgres", running(project, stack.postgres.service, "postgres")[:1], limits)
         _share(container, database)
     places = (place for one in database for place in attachments(one).values())
     return Route(container, host, port, tuple(sorted({place.address for place in places if place.address})))

@@ -122,10 +122,15 @@ SIGNATURES: tuple[Signature, ...] = (
       r"111: Connection refused\) while connecting to upstream.*?upstream: \"\w+://" + to(5),
       "{target} refuses connections", "passing", blames=TARGET),
     Signature("refused-unsaid", r"\bECONNREFUSED\b|[Cc]onnection refused", "a connection was refused", "passing"),
-    Signature("unanswered", r"\b(?:ETIMEDOUT|EHOSTUNREACH|ENETUNREACH) " + to(1) + r"|dial tcp " + to(2)
-      + r": (?:i/o timeout|connect: no route to host)|upstream timed out.*?upstream: \"\w+://" + to(3)
-      + r"|connection to server at \"" + to(4)
-      + r"\".*? failed: (?:timeout expired|Connection timed out|No route to host|Network is unreachable)",
+    Signature("unreachable", r"\b(?:EHOSTUNREACH|ENETUNREACH) " + to(1) + r"|dial tcp " + to(2)
+      + r": connect: (?:no route to host|network is unreachable)|connection to server at \"" + to(3)
+      + r"\".*? failed: (?:No route to host|Network is unreachable)|"
+      r"\((?:113: No route to host|101: Network is unreachable)\) while connecting to upstream.*?upstream: "
+      r"\"\w+://" + to(4),
+      "{target} is out of reach", "passing", blames="network"),
+    Signature("unanswered", r"\bETIMEDOUT " + to(1) + r"|dial tcp " + to(2)
+      + r": i/o timeout|upstream timed out.*?upstream: \"\w+://" + to(3)
+      + r"|connection to server at \"" + to(4) + r"\".*? failed: (?:timeout expired|Connection timed out)",
       "{target} does not answer", "passing", blames=TARGET),
     Signature("hung-up", r"upstream prematurely closed connection.*?upstream: \"\w+://" + to(),
       "{target} hangs up", "passing", blames=TARGET),

@@ -28,7 +28,7 @@ def log_disk_full(stack: DockerStack) -> None:
     "container-log-authentication-errors",
     component="auth",
     mode="docker",
-    cause_class="authentication",
+    cause_class="authentication issue",
     must_fail=["test_no_burst_of_authentication_errors"],
 )
 def log_authentication_errors(stack: DockerStack) -> None:

@@ -4,8 +4,9 @@ from contextlib import suppress
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
-from stack.faults.behind_container import FROM_INSIDE, HEALTHY, NETWORK, NO_LOGIN, PORT, RESOLVES, of
+from stack.faults.behind_container import FROM_INSIDE, HEALTHY, LOG, NETWORK, NO_LOGIN, PORT, RESOLVES, of
 from stack.faults.behind_database import BACKEND_FAILS
+from stack.faults.docker_starts import noticed
 from stack.faults.shadows import SILENT_BACKEND
 
 
@@ -14,12 +15,14 @@ from stack.faults.shadows import SILENT_BACKEND
     component="network",
     mode="docker",
     cause_class="network",
-    must_fail=["test_backend_answers_its_health_check", *of("backend", NETWORK)],
+    must_fail=["test_backend_answers_its_health_check", *of("backend", NETWORK, HEALTHY)],
+    may_fail=of("backend", LOG),
     unknown=[*SILENT_BACKEND, *FROM_INSIDE, *of("frontend", NETWORK)],
 )
 def backend_disconnected(stack: DockerStack) -> None:
     """The backend's container was taken off the project's network."""
     stack.docker("network", "disconnect", stack.network, stack.container("backend"))
+    noticed(stack, "backend")
 
 
 @fault(
@@ -28,6 +31,7 @@ def backend_disconnected(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=[*BACKEND_FAILS, RESOLVES],
+    may_fail=of("backend", LOG),
     unknown=[*NO_LOGIN, PORT, *of("backend", HEALTHY)],
 )
 def database_name_unknown(stack: DockerStack) -> None:
@@ -43,6 +47,7 @@ def database_name_unknown(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=[*BACKEND_FAILS, PORT],
+    may_fail=of("backend", LOG),
     unknown=[*NO_LOGIN, *of("backend", HEALTHY)],
 )
 def database_port_wrong(stack: DockerStack) -> None:
@@ -70,6 +75,7 @@ def proxy_drops_upgrade(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=["test_handshake_succeeds_through_the_proxy"],
+    may_fail=of("frontend", LOG),
 )
 def proxy_upstream_wrong(stack: DockerStack) -> None:
     """The proxy sends what is for the backend to a port where nobody listens."""

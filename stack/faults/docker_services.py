@@ -51,6 +51,7 @@ def backend_killed(stack: DockerStack) -> None:
     mode="docker",
     cause_class="stopped",
     must_fail=["test_database_is_reachable", *of("postgres", RUNNING), *BACKEND_FAILS],
+    may_fail=of("backend", HEALTHY, LOG),
     unknown=[*NO_SESSION, *NO_LOGIN, *not_running("postgres"), *FROM_INSIDE, SPACE],
 )
 def postgres_killed(stack: DockerStack) -> None:

@@ -8,7 +8,7 @@ import stack.lifecycle
 from stack import faults
 from stack.state import StackError
 from tests.patient import quiet, running
-from tests.scoring import diagnose, differences
+from tests.scoring import as_whom, diagnose, differences
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def shows_exactly_its_lists(home, life):
             if os.geteuid() == 0:
                 raise
             pytest.skip(f"as an ordinary user: {refused}")  # a small full file system takes a mount
-        code, screen, verdicts = diagnose(home.target)
+        code, screen, verdicts = diagnose(home.target, through=as_whom(fault))
 
         assert not differences(fault, code, verdicts), screen
 

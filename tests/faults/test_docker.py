@@ -1,5 +1,9 @@
-"""Every way to break the stack under Docker turns exactly the right checks red."""
+"""Every way to break the stack under Docker turns exactly the right checks red.
 
+All of them with ONCALL_ALL_FAULTS=1 (`make faults`), else as few as show each class of cause and each check once.
+"""
+
+import os
 import subprocess
 
 import pytest
@@ -11,7 +15,29 @@ from tests.scoring import covers, diagnose
 
 pytestmark = pytest.mark.docker
 CATALOGUE = faults.catalogue("docker")
-WITHOUT_A_FAULT = {"test_data_volume_has_space", "test_data_volume_is_writable"}  # a known gap: see the closing note
+
+
+def shows(fault):
+    """What a fault is an example of."""
+    return {fault.cause_class, *(entry.partition("[")[0] for entry in fault.must_fail)}
+
+
+def few(catalogue):
+    """Names of faults that together are examples of everything, the most telling ones first."""
+    chosen, missing = [], set().union(*map(shows, catalogue))
+    while missing:
+        best = max(catalogue, key=lambda fault: len(shows(fault) & missing))
+        chosen.append(best.name)
+        missing -= shows(best)
+    return chosen
+
+
+FEW = few(CATALOGUE.values())
+REST = [
+    pytest.mark.slow,
+    pytest.mark.skipif("ONCALL_ALL_FAULTS" not in os.environ, reason="one of each kind; all of them: make faults"),
+]
+FAULTS = [pytest.param(fault, id=name, marks=[] if name in FEW else REST) for name, fault in CATALOGUE.items()]
 
 
 @pytest.fixture(scope="module")
@@ -20,37 +46,40 @@ def life():
     return stack.docker.lifecycle
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, life):
+    """A running stack, healed after each fault, of which nothing is left in the end."""
+    with running(tmp_path_factory.mktemp("stack"), life) as home:
+        yield home
+        project = home.read()["project"]
+    assert left_of(project) == []
+
+
 def test_healthy_stack_is_green(home):
-    """Nothing red, nothing unknown, exit 0."""
+    """Nothing red, nothing unknown, exit 0; and between the two catalogues no check is left that nothing turns red."""
     code, screen, verdicts = diagnose(home.target)
+    must_fail = [entry for fault in known() for entry in fault.must_fail]
 
     assert code == 0, screen
     assert {verdict["outcome"] for verdict in verdicts.values()} <= {"passed", "skipped"}
+    assert [check for check in verdicts if not covers(must_fail, check)] == []
 
 
-@pytest.mark.parametrize("fault", CATALOGUE.values(), ids=CATALOGUE)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_fault_shows_exactly_its_lists(shows_exactly_its_lists, fault):
     """Exit 1; what must fail fails, what cannot look is unknown, and nothing else is touched."""
     shows_exactly_its_lists(fault)
 
 
-def test_every_check_has_a_fault(home):
-    """Between the two catalogues no check is left that nothing turns red, for one service at least."""
-    _, _, verdicts = diagnose(home.target)
-    known = [*CATALOGUE.values(), *faults.catalogue().values()]
-    must_fail = {entry.partition("[")[0] for fault in known for entry in fault.must_fail}
-
-    assert {check for check in verdicts if not covers(must_fail, check)} == WITHOUT_A_FAULT
+def known():
+    return [*CATALOGUE.values(), *faults.catalogue().values()]
 
 
-def test_nothing_is_left_behind(tmp_path):
-    """After `down` no container, network or volume of the project is there."""
-    with running(tmp_path, stack.docker.lifecycle) as home:
-        project = home.read()["project"]
-    for kind in ("container", "network", "volume"):
-        every = ["--all"] if kind == "container" else []
-        label = f"label=com.docker.compose.project={project}"
-        listed = subprocess.run(
-            ["docker", kind, "ls", "--quiet", *every, "--filter", label], capture_output=True, text=True, check=True
-        )
-        assert listed.stdout == ""
+def left_of(project):
+    """Every container, network and volume that carries the project's label or that of what faults start beside it."""
+    found = []
+    for kind in (("container", "ls", "--all"), ("network", "ls"), ("volume", "ls")):
+        for label in ("com.docker.compose.project", "oncall.stack"):
+            command = ["docker", *kind, "--quiet", "--filter", f"label={label}={project}"]
+            found += subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return found

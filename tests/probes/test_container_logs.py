@@ -112,6 +112,17 @@ def test_an_address_is_told_by_its_component(small):
     assert fact.past[0].blames == "postgres"
 
 
+def test_a_refusal_at_a_port_that_nobody_offers_accuses_who_asked(small):
+    """The database offers 5432; whoever asks for 5433 has a wrong setting, and the database no part in it."""
+    network = small.network()
+    small.start("postgres", "sleep 600", "--expose=5432", network=network)
+    small.start("backend", "echo 'connect ECONNREFUSED postgres:5433'; exit 1", network=network)
+    until(lambda: docker("inspect", "-f", "{{.State.Running}}", f"{small.name}-backend-1") == "false")
+    fact = ask("container_log", small.stack(), service="backend")
+
+    assert [(sign.meaning, sign.blames) for sign in fact.signs] == [("postgres:5433 refuses connections", "")]
+
+
 def test_secrets_of_the_environment_do_not_leave_with_a_line(small):
     """A program that logs its own password is no reason to mail it."""
     script = 'echo "ENOSPC while $DB_PASSWORD and $DATABASE_URL"; sleep 600'

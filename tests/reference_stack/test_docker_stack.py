@@ -30,7 +30,7 @@ def test_a_mode_has_its_own_faults():
     """A fault is in one catalogue only, and the other says where it belongs."""
     assert not set(faults.catalogue()) & set(faults.catalogue("docker"))
     with pytest.raises(faults.StackError, match="it is for the docker one"):
-        faults.named(["backend-container-stopped"])
+        faults.named(["container-backend-stopped"])
 
 
 def test_what_is_missing_is_said_in_one_sentence(tmp_path):
@@ -111,7 +111,7 @@ class TestWithAnEngine:
         """Containers, environment, override, volume, network, target and helpers are as they were; the ports too."""
         home, ports = stack.home, dict(stack.ports)
         secret = tomllib.loads(home.target.read_text()), (home.pristine / "backend.env").read_text()
-        faults.inject(stack, faults.named(["backend-container-stopped"], "docker"), print)
+        faults.inject(stack, faults.named(["container-backend-stopped"], "docker"), print)
         stack.sql("DROP TABLE tasks")
         stack.edit_compose("services.frontend.mem_limit", "64m")
         stack.edit_target("limits.health_seconds", 9)
