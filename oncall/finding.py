@@ -1,21 +1,42 @@
-"""What can come of a check.
+"""What can come of a check, and how far its look got.
 
 looked, healthy             passed
 looked, sick                FAILED     assert ..., finding(...)
 could not look              UNKNOWN    CouldNotCheck, raised by a probe or by a fact
 no such part, declared      skipped    NotPart, raised by a probe
 anything else               ERROR      a bug in the suite: an assertion without a finding, any other exception
+
+Layers, from the ground up. A lower one that fails can be why a higher one fails, never the other way round:
+
+exists      there is no such container, name, network, volume
+runs        it does not run, or comes and goes
+reachable   nothing listens, no way leads there
+answers     it accepts, and then says nothing
+correct     it answers, and wrongly
+fast        it answers late, or is near a limit
+setting     a standing setting is wrong, whether anything runs or not: it has no lower layer
+trace       a log line or a counter tells of something that happened: it has no lower layer either
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 Value = str | int | float | bool | None
+Layer = Literal["exists", "runs", "reachable", "answers", "correct", "fast", "setting", "trace"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 COMPONENTS = ("host", "docker", "network", "postgres", "backend", "frontend", "auth", "websocket")
 
 
 class CouldNotCheck(Exception):
-    """The look could not be made, or its answer proves nothing; the message says why and what to set."""
+    """The look could not be made, or its answer proves nothing; the message says why and what to set.
+
+    blames: the component that stood in the way, when it is one of the stack's.
+    """
+
+    def __init__(self, reason: str = "", *, blames: str | None = None):
+        super().__init__(reason)
+        self.blames = blames
 
 
 class NotPart(Exception):
@@ -34,12 +55,18 @@ class Finding:
     evidence: the few values that decided.
     component: the part that shows the symptom.
     blames: the part that the evidence itself accuses, when it is another one.
+    layer: how far the look got.
+    proof: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
+    doubt: what would look just the same, where something would.
     """
 
     symptom: str
     component: str
     evidence: Mapping[str, Value] = field(default_factory=dict)
     blames: str | None = None
+    layer: Layer = "correct"
+    proof: str = ""
+    doubt: str = ""
 
 
 class Message(str):
@@ -60,12 +87,22 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
     """
 
     def finding(
-        symptom: str, *, component: str, evidence: Mapping[str, Value] | None = None, blames: str | None = None
+        symptom: str,
+        *,
+        component: str,
+        layer: Layer = "correct",
+        evidence: Mapping[str, Value] | None = None,
+        blames: str | None = None,
+        proof: str = "",
+        doubt: str = "",
     ) -> Message:
         for name in (component, blames):
             if name is not None and name not in components:
                 raise ValueError(f"{name!r} is not a component; these are: {', '.join(components)}")
-        found = Finding(symptom, component, dict(evidence or {}), blames if blames != component else None)
+        if layer not in LAYERS:
+            raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
+        accused = blames if blames != component else None
+        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt)
         keep(found)
         return Message(found)
 

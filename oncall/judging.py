@@ -60,8 +60,11 @@ class Judge:
             playbook=playbook_of(item),
             symptom=found.symptom if found else None,
             evidence=dict(found.evidence) if found else {},
-            component=found.component if found else None,
-            blames=found.blames if found else None,
+            component=found.component if found else component_of(item),
+            blames=found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None,
+            layer=found.layer if found else "correct",
+            proof=found.proof if found else "",
+            doubt=found.doubt if found else "",
             reason=reason,
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
@@ -135,6 +138,12 @@ def severity_of(item: pytest.Item) -> Severity:
 def playbook_of(item: pytest.Item) -> str | None:
     marker = item.get_closest_marker("playbook")
     return str(marker.args[0]) if marker and marker.args else None
+
+
+def component_of(item: pytest.Item) -> str | None:
+    """Whom a check looks at: as its marker says, or else the service that it was given."""
+    marker = item.get_closest_marker("component")
+    return str(marker.args[0]) if marker and marker.args else parameters(item).get("service")
 
 
 def asserts_are_live() -> bool:

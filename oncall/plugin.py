@@ -35,6 +35,7 @@ MARKERS = (
     "p3: medium, respond within 4 hours: a minor feature is broken",
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
+    "component(name): the part of the stack that the check looks at",
     "active(what): acts on the stack; runs only with --with WHAT",
 )
 

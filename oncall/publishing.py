@@ -14,11 +14,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
 from oncall.judging import Judge
 from oncall.playbook import Playbook, PlaybookError, parse
+from oncall.run import Run
 from oncall.snapshot import Snapshot, clean
-from oncall.verdict import Run, Verdict
+from oncall.timeline import timeline
+from oncall.verdict import Verdict
 
 
 class RedactedStream:
@@ -133,11 +136,16 @@ class Publisher:
         situation, option = self.situation, self.config.option
         selection = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
         plain = msgspec.to_builtins(tuple(self.judge.verdicts.values()))
+        verdicts = msgspec.convert(clean(plain, self.redact), tuple[Verdict, ...])
+        facts, seconds = self.runner.facts(), round(time.monotonic() - self.began, 3)
         return Run(
             stack=situation.target.stack.name,
             started=situation.clock,
-            seconds=round(time.monotonic() - self.began, 3),
-            verdicts=msgspec.convert(clean(plain, self.redact), tuple[Verdict, ...]),
+            seconds=seconds,
+            verdicts=verdicts,
+            diagnosis=diagnose(verdicts),
+            timeline=timeline(facts, situation.clock, seconds),
+            facts=facts,
             replayed_from=situation.replayed_from,
             selection=" ".join(selection),
             host=platform.node(),

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
 from oncall.probing import PROBES, Look, look_key
 from oncall.snapshot import Saved, saved, through
@@ -29,11 +30,14 @@ class Outcome:
     kind: Kind
     value: Any = None
     reason: str = ""
+    blames: str | None = None
 
     def get(self) -> Any:
         """The value; raises a fresh CouldNotCheck, NotPart or ProbeCrashed when there is none."""
         if self.kind == "fact":
             return self.value
+        if self.kind == "unknown":
+            raise CouldNotCheck(self.reason, blames=self.blames)
         raise EXCEPTIONS[self.kind](self.reason)
 
 
@@ -184,10 +188,17 @@ class Runner:
     def saved(self) -> dict[str, Saved]:
         """All facts and reasons so far, as a snapshot keeps them; handles are not facts."""
         return {
-            key: saved(run.outcome.kind, run.outcome.value, run.outcome.reason, run.seconds, run.log)
+            key: saved(
+                run.outcome.kind, run.outcome.value, run.outcome.reason, run.seconds, run.log, run.outcome.blames
+            )
             for key, run in self.runs.items()
             if run.look.fact and run.outcome
         }
+
+    def facts(self) -> dict[str, Fact]:
+        """What the looks brought so far."""
+        runs = self.runs.items()
+        return {key: run.outcome.value for key, run in runs if run.look.fact and run.outcome and run.outcome.value}
 
     def finish(self, seconds: float = 0.2) -> None:
         """Close what clients opened, all at once; what does not close in time is left to the end of the process."""
@@ -205,7 +216,7 @@ class Runner:
 
 def _failure(error: Exception, reason: str) -> Outcome:
     kind = next(kind for kind, exception in EXCEPTIONS.items() if isinstance(error, exception))
-    return Outcome(kind, reason=reason)
+    return Outcome(kind, reason=reason, blames=getattr(error, "blames", None))
 
 
 def _close(generator: Iterator[Any]) -> None:

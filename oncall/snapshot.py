@@ -7,6 +7,7 @@ Facts go through JSON even in a live run, so that a live verdict and a replayed 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -48,10 +49,12 @@ def clean(plain: Any, redact: Callable[[str], str]) -> Any:
     return plain
 
 
-def saved(kind: str, value: Any, reason: str, seconds: float | None, log: list[str]) -> Saved:
+def saved(
+    kind: str, value: Any, reason: str, seconds: float | None, log: list[str], blames: str | None = None
+) -> Saved:
     """One look as a snapshot keeps it."""
     fact = msgspec.to_builtins(value) if kind == "fact" else None
-    return {"kind": kind, "fact": fact, "reason": reason, "seconds": seconds, "log": list(log)}
+    return {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ class Replay:
         kind, reason = look.get("kind"), str(look.get("reason"))
         if kind == "fact":
             return self._fact(name, key, look)
-        raise {"absent": NotPart, "crashed": ProbeCrashed}.get(str(kind), CouldNotCheck)(reason)
+        if kind in ("absent", "crashed"):
+            raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
+        raise CouldNotCheck(reason, blames=look.get("blames"))
 
     def _fact(self, name: str, key: str, look: Saved) -> Fact:
         record = PROBES[name].fact
@@ -134,3 +139,13 @@ class Replay:
 
     def saved(self) -> dict[str, Saved]:
         return self.snapshot.looks
+
+    def facts(self) -> dict[str, Fact]:
+        """Those of the saved facts that this version can read."""
+        found = {}
+        for key, look in self.snapshot.looks.items():
+            name = key.partition("[")[0]
+            if look.get("kind") == "fact" and name in PROBES:
+                with suppress(CouldNotCheck, ProbeCrashed):
+                    found[key] = self._fact(name, key, look)
+        return found

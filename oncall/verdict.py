@@ -1,7 +1,7 @@
-"""What one run found, as plain data: all that the reports ever see.
+"""How each check ended, as plain data.
 
-The plugin fills these records once, at the end of a run; reporting/ reads them and nothing else. They hold text
-that has been redacted already, convert with msgspec, and order themselves the way people read them:
+The plugin fills these records while the checks are judged. They hold text that has been redacted already, convert with
+msgspec, and order themselves the way people read them:
 
     severity    p1 first
     outcome     failed > unknown > error > accepted > skipped > passed
@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Literal
+
+from oncall.finding import Layer, Value
 
 Severity = Literal["p1", "p2", "p3", "p4"]
 Outcome = Literal["failed", "unknown", "error", "accepted", "skipped", "passed"]
-Value = str | int | float | bool | None
-
 SEVERITIES: tuple[Severity, ...] = ("p1", "p2", "p3", "p4")
 OUTCOMES: tuple[Outcome, ...] = ("failed", "unknown", "error", "accepted", "skipped", "passed")
 
@@ -53,8 +53,11 @@ class Verdict:
     playbook: str | None = None  # the id of its section in PLAYBOOK.md
     symptom: str | None = None  # failed and accepted
     evidence: dict[str, Value] = field(default_factory=dict)
-    component: str | None = None
-    blames: str | None = None
+    component: str | None = None  # whose symptom it is; of a check that passed or could not look: whom it looks at
+    blames: str | None = None  # whom the evidence accuses; of an unknown: who stood in the way
+    layer: Layer = "correct"  # how far a look got
+    proof: str = ""  # what proves it, where a second trace does
+    doubt: str = ""  # what would look the same
     reason: str | None = None  # unknown, skipped and error
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()
@@ -64,32 +67,6 @@ class Verdict:
     def accuses(self) -> str | None:
         """The other component that the evidence blames, if it blames another one."""
         return self.blames if self.blames != self.component else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One run over one stack."""
-
-    stack: str
-    started: datetime  # aware, UTC; a replayed run started when its snapshot was taken
-    seconds: float
-    verdicts: tuple[Verdict, ...] = ()
-    replayed_from: str | None = None
-    selection: str = ""  # the -m and -k expressions, as typed
-    host: str = ""  # the machine looked from
-    versions: dict[str, str] = field(default_factory=dict)
-    trouble: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
-    report: str | None = None  # where the HTML report is; None: there is none
-    interrupted: bool = False
-    budget: float | None = None
-
-    def of(self, severity: str | None = None, *outcomes: str) -> tuple[Verdict, ...]:
-        """The verdicts of one severity (None: all) and of these outcomes (none given: all), in reading order."""
-        return tuple(
-            verdict
-            for verdict in ordered(self.verdicts)
-            if severity in (None, verdict.severity) and (not outcomes or verdict.outcome in outcomes)
-        )
 
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:

@@ -17,9 +17,9 @@ CHECKS = [
 MAY_IMPORT = {
     "facts": {"facts", "finding", "config"},
     "probes": {"config", "probing", "facts", "finding", "probes", "secrets"},
-    "reporting": {"verdict", "playbook", "finding", "reporting", "config"},
+    "reporting": {"run", "verdict", "diagnosis", "timeline", "playbook", "finding", "facts", "reporting", "config"},
 }
-PURE = ("verdict", "playbook", "exit_code", "finding")
+PURE = ("run", "verdict", "diagnosis", "timeline", "playbook", "exit_code", "finding")
 
 
 def imports(tree):

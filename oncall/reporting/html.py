@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from oncall import playbook as book
 from oncall.reporting import outline, plain
-from oncall.verdict import OUTCOMES, SEVERITIES, Run, Verdict
+from oncall.run import Run
+from oncall.verdict import OUTCOMES, SEVERITIES, Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Template

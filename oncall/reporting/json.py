@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from oncall.verdict import Run, ordered
+from oncall.diagnosis import Cause, Diagnosis
+from oncall.run import Run
+from oncall.verdict import ordered
 
 VERSION = 1  # raised when a member changes its meaning or goes; new members may come at any time
 
@@ -16,16 +19,30 @@ def document(run: Run) -> dict[str, Any]:
 
     version         1
     stack, started (ISO 8601, UTC), seconds, replayed_from, selection, host, versions, trouble, report, interrupted,
-    budget          as in `oncall.verdict.Run`
+    budget          as in `oncall.run.Run`
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
+    causes          one object a cause, most urgent first, as in `oncall.diagnosis.Cause`; findings, consequences and
+                    hidden are names of checks
+    timeline        one object a moment, as in `oncall.timeline.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,
-                    claim, playbook, symptom, evidence, component, blames, reason, accepted (reason, until), position,
-                    probes (name, seconds, log)
+                    claim, playbook, symptom, evidence, component, blames, layer, proof, doubt, reason,
+                    accepted (reason, until), position, probes (name, seconds, log)
 
     Text stands here as it was seen (redacted, never made visible): escaping is the writer's work.
     """
     from oncall.reporting.outline import counts
 
-    plain: dict[str, Any] = msgspec.to_builtins(run, builtin_types=())
+    about = replace(run, verdicts=(), facts={}, diagnosis=Diagnosis(), timeline=())
+    plain: dict[str, Any] = msgspec.to_builtins(about, builtin_types=())
+    del plain["facts"], plain["diagnosis"]
+    plain["causes"] = [_cause(cause) for cause in run.diagnosis.causes]
+    plain["timeline"] = msgspec.to_builtins(run.timeline, builtin_types=())
     plain["verdicts"] = msgspec.to_builtins(ordered(run.verdicts), builtin_types=())
     return {"version": VERSION, **plain, "counts": counts(run.verdicts)}
+
+
+def _cause(cause: Cause) -> dict[str, Any]:
+    """A cause with the names of its checks: what they said stands under verdicts."""
+    plain: dict[str, Any] = msgspec.to_builtins(replace(cause, findings=(), consequences=(), hidden=()))
+    groups = {"findings": cause.findings, "consequences": cause.consequences, "hidden": cause.hidden}
+    return plain | {name: [verdict.check for verdict in verdicts] for name, verdicts in groups.items()}

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from oncall.playbook import Playbook, Section, Step
-from oncall.verdict import OUTCOMES, SEVERITIES, Run, Verdict, answered
+from oncall.run import Run
+from oncall.verdict import OUTCOMES, SEVERITIES, Verdict, answered
 
 FINDINGS = ("failed", "unknown", "error")
 

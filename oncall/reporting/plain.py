@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from oncall.verdict import Value
+from oncall.finding import Value
 
 LINE = 2_000  # characters of one text that a reader can still take in
 UNSEEN = frozenset(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from oncall import playbook as book
 from oncall.reporting import outline, plain
-from oncall.verdict import SEVERITIES, Run, Verdict
+from oncall.run import Run
+from oncall.verdict import SEVERITIES, Verdict
 
 if TYPE_CHECKING:
     from oncall.config import Stack

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from oncall.verdict import Acceptance, ProbeNote, Run, Verdict
+from oncall.run import Run
+from oncall.verdict import Acceptance, ProbeNote, Verdict
 
 ATTACK = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> javascript:alert(3) {{7*7}} {% raw %} </style></details>"

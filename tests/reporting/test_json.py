@@ -5,7 +5,8 @@ import json
 import msgspec
 
 from oncall.reporting.json import document
-from oncall.verdict import Run, ordered
+from oncall.run import Run
+from oncall.verdict import ordered
 from tests.reporting.runs import ATTACK, HOSTILE, OUTAGE
 
 

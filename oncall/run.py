@@ -1,0 +1,41 @@
+"""What one run found, as plain data: all that the reports ever see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from oncall.diagnosis import Diagnosis
+from oncall.facts import Fact
+from oncall.timeline import Event
+from oncall.verdict import Verdict, ordered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run over one stack."""
+
+    stack: str
+    started: datetime  # aware, UTC; a replayed run started when its snapshot was taken
+    seconds: float
+    verdicts: tuple[Verdict, ...] = ()
+    replayed_from: str | None = None
+    selection: str = ""  # the -m and -k expressions, as typed
+    host: str = ""  # the machine looked from
+    versions: dict[str, str] = field(default_factory=dict)
+    trouble: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
+    report: str | None = None  # where the HTML report is; None: there is none
+    interrupted: bool = False
+    budget: float | None = None
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    timeline: tuple[Event, ...] = ()
+    facts: Mapping[str, Fact] = field(default_factory=dict)  # by look, for pictures: "response_times[suites]"
+
+    def of(self, severity: str | None = None, *outcomes: str) -> tuple[Verdict, ...]:
+        """The verdicts of one severity (None: all) and of these outcomes (none given: all), in reading order."""
+        return tuple(
+            verdict
+            for verdict in ordered(self.verdicts)
+            if severity in (None, verdict.severity) and (not outcomes or verdict.outcome in outcomes)
+        )
