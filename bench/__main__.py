@@ -1,15 +1,17 @@
 """`python -m bench` (how fast, as ratios), `healthy` (how steady, 20 runs idle and 20 busy; --docker: under Compose),
-`docker` (what 100 containers of other projects, an engine that never answers, and endless logs cost)."""
+`docker` (what 100 containers of other projects, an engine that never answers, and endless logs cost),
+`recovery` (whether the playbook's steps heal the stack under Compose, after every fault or those that are named)."""
 
 import argparse
 import signal
 import sys
 
-from bench import containers, speed, steadiness
+from bench import containers, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
 VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "docker": containers.measure}
+VERBS |= {"recovery": recovery.measure}
 
 
 def main():
@@ -18,11 +20,16 @@ def main():
     parser.add_argument("--rounds", type=int, help="how often everything is run (12; 20 for healthy)")
     parser.add_argument("--docker", action="store_true", help="healthy: the stack under Compose")
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
+    parser.add_argument("names", nargs="*", metavar="FAULT", help="recovery: these faults only")
+    parser.add_argument("--result", help="recovery: write the table as JSON")
     arguments = parser.parse_args()
-    for flag, verb in (("docker", "healthy"), ("no_logs", "docker")):
-        if getattr(arguments, flag) and arguments.verb != verb:
-            parser.error(f"--{flag.replace('_', '-')} goes with {verb}")
+    goes_with = {"docker": ("healthy", "recovery"), "no_logs": ("docker",)}
+    goes_with |= {"names": ("recovery",), "result": ("recovery",)}
+    for flag, verbs in goes_with.items():
+        if getattr(arguments, flag) and arguments.verb not in verbs:
+            parser.error(f"{'--' if flag != 'names' else ''}{flag.replace('_', '-')} goes with {' and '.join(verbs)}")
     wanted = {"count": arguments.rounds, "docker": arguments.docker, "without_logs": arguments.no_logs}
+    wanted |= {"names": arguments.names, "result": arguments.result}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(130))  # the stack is taken down on the way out
     try:
         return VERBS[arguments.verb](**{name: value for name, value in wanted.items() if value})

@@ -28,12 +28,16 @@ class PlaybookError(ValueError):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do: why, what to type, what it may cost, and which check says that it helped."""
+    """One thing to do: why, what to type, what it may cost, and which check says that it helped.
+
+    edit: what a person has to mend before the command can help, such as "Compose file"; empty: nothing.
+    """
 
     sentence: str
     command: str
     risk: Risk
     verify: str
+    edit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,9 +100,12 @@ def parse(text: str) -> Playbook:
     return Playbook(tuple(sections), levels)
 
 
-def fill(step: Step, stack: Stack) -> Step:
-    """The step with its placeholders filled from the target, ready to be typed."""
-    values = _values(stack)
+def fill(step: Step, stack: Stack, component: str | None = None) -> Step:
+    """The step with its placeholders filled from the target, ready to be typed.
+
+    component: whom the cause names; without it, or when it is no container, {service} stays SERVICE.
+    """
+    values = _values(stack) | {"service": _word(_service(stack, component))}
     return replace(step, command=PLACEHOLDER.sub(lambda match: values[match[1]], step.command))
 
 
@@ -107,13 +114,13 @@ PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not 
 PLACEHOLDERS = frozenset(
     ("compose", "project", "backend", "frontend", "postgres", "database", "database_user", "backend_url")
     + ("frontend_url", "health_path", "metrics_path", "login_path", "endpoint_path", "websocket_path")
-    + ("env_file", "secret_variable", "backup_file")
+    + ("env_file", "secret_variable", "backup_file", "service")
 )
 FENCE = re.compile(r"\s*(```+|~~~+)")
 LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
 DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
 STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
-NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify):\s*(?P<value>.*?)\s*", re.IGNORECASE)
+NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit):\s*(?P<value>.*?)\s*", re.IGNORECASE)
 
 
 def _values(stack: Stack) -> dict[str, str]:
@@ -140,6 +147,18 @@ def _values(stack: Stack) -> dict[str, str]:
     values["compose"] = stack.compose
     values["backup_file"] = _word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
     return values
+
+
+def _service(stack: Stack, component: str | None) -> str:
+    """What Compose calls the service that a component runs in."""
+    if component in ("backend", "auth", "websocket"):
+        return stack.backend.service
+    if component == "frontend":
+        return stack.frontend.service
+    if component == "postgres":
+        return stack.postgres.service
+    further = stack.components.get(component) if component else None
+    return further.service if further else "SERVICE"
 
 
 def _word(value: str, keep: str = "") -> str:
@@ -200,7 +219,8 @@ def _step(number: int, lines: list[str]) -> Step:
     if not re.fullmatch(r"test_\w+(\[[^\]]*\])?", notes.get("verify", "")):
         raise _error(number, "this step names no check that verifies it", "write `- Verify: test_the_check`")
     text = textwrap.dedent("\n".join(command)).strip("\n")
-    return Step(" ".join(sentence), text, risk, notes["verify"])
+    edit = tuple(place.strip() for place in notes.get("edit", "").split(",") if place.strip())
+    return Step(" ".join(sentence), text, risk, notes["verify"], edit)
 
 
 def _known_placeholders(number: int, line: str) -> None:

@@ -136,6 +136,16 @@ def initdb_arguments() -> str:
     return "--data-checksums --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C"
 
 
+def lay_out(service: str, folder: Path) -> dict[str, object]:
+    """What the image is made from, laid out for `docker-compose build`; the `build:` of its Compose file."""
+    for path, content in _contents(service).items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        place.chmod(0o644)
+    return {"context": str(folder), "dockerfile": "Dockerfile", "target": service, "args": {"BASE": _base_tag()}}
+
+
 def _all_made() -> bool:
     return all(engine.has_image(name) for name in tags().values())
 
@@ -220,8 +230,8 @@ def _make_thin(service: str) -> None:
     _forget_old(name)
 
 
-def _context(service: str) -> bytes:
-    """A tar of what goes into the image; the same bytes whenever the content is the same."""
+def _contents(service: str) -> dict[str, bytes]:
+    """What goes into the image, by path."""
     contents = {"Dockerfile": (HERE / "debian" / f"{service}.Dockerfile").read_bytes()}
     if service == "postgres":
         contents["entrypoint.sh"] = (HERE / "entrypoint.sh").read_bytes()
@@ -234,9 +244,14 @@ def _context(service: str) -> bytes:
             for file in sorted(Path(folder).rglob("*")):
                 if file.is_file():
                     contents[str(file.relative_to(folder))] = file.read_bytes()
+    return contents
+
+
+def _context(service: str) -> bytes:
+    """A tar of it; the same bytes whenever the content is the same."""
     blob = io.BytesIO()
     with tarfile.open(fileobj=blob, mode="w") as archive:
-        for path, content in contents.items():
+        for path, content in _contents(service).items():
             entry = tarfile.TarInfo(path)
             entry.size, entry.mode = len(content), 0o755 if path.endswith(".sh") else 0o644
             archive.addfile(entry, io.BytesIO(content))

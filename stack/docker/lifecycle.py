@@ -216,8 +216,11 @@ def _write_configuration(stack: DockerStack, known: dict[str, str]) -> None:
     images = {f"{part.upper()}_IMAGE": name for part, name in stack.state["images"].items()}
     published = {f"{part.upper()}_PORT": str(stack.ports[part]) for part in PARTS}
     write_env(stack.variables, {**images, **published, "STACK_FILES": str(home.path), "HEALTH_INTERVAL": "2s"})
-    page = {"volumes": [f"{home.page}:/usr/share/nginx/html:ro"]}
-    stack.override.write_text(json.dumps({"services": {"frontend": page}}, indent=1))
+    services: dict[str, dict[str, Any]] = {"frontend": {"volumes": [f"{home.page}:/usr/share/nginx/html:ro"]}}
+    if stack.state["images"] == image.tags():  # from Debian's packages; the Dockerfile's own bases are not to be had
+        for name in ("backend", "frontend"):
+            services.setdefault(name, {})["build"] = image.lay_out(name, home.path / "build" / name)
+    stack.override.write_text(json.dumps({"services": services}, indent=1))
     for name in ("nginx", "initdb"):
         copy(image.HERE / name, home.path / name)
     build.build(home.page)
@@ -288,6 +291,8 @@ def _remove_all(project: str) -> None:
         list(pool.map(lambda each: engine.docker("rm", "-f", "-v", each, check=False), containers))
         removals = [pool.submit(_remove_network, each) for each in networks]
         removals += [pool.submit(engine.docker, "volume", "rm", "-f", each, check=False) for each in volumes]
+        built = engine.lines("image", "ls", "-q", "--no-trunc", "--filter", f"label={OURS}={project}")
+        removals += [pool.submit(engine.docker, "image", "rm", "-f", each, check=False) for each in set(built)]
         for each in removals:
             each.result()
         left = set().union(*_found(project, pool)) if containers or networks or volumes else set()

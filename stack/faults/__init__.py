@@ -12,19 +12,21 @@ environment variables, a proxy in between. `heal` undoes every one of them by ma
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from stack.state import StackError
 
 if TYPE_CHECKING:
     from stack.docker.running import DockerStack
+    from stack.faults.mending import Mend
     from stack.running import Running
 
     Handle = Running | DockerStack
 
 Kind = Literal["real", "limit-moved"]
+Heals = Literal["yes", "data loss", "whole machine"]  # by the playbook; only a step that loses data, or is not for here
 Mode = Literal["embedded", "docker"]  # which kind of stack it breaks; one on Docker gets a DockerStack
 
 
@@ -39,6 +41,9 @@ class Fault:
     unknown: tuple[str, ...]  # these cannot look
     mode: Mode
     inject: "Callable[[Any], None]"
+    mend: "Mend | None" = None  # what a person changes by hand where the playbook tells to; None: its commands suffice
+    reads: Mapping[str, str] = field(default_factory=dict)  # what a person reads in a look: CAPITALS of a later step
+    heals: Heals = "yes"
 
     @property
     def story(self) -> str:
@@ -58,6 +63,9 @@ def fault(
     may_fail: Sequence[str] = (),
     unknown: Sequence[str] = (),
     mode: Mode = "embedded",
+    mend: "Mend | None" = None,
+    reads: Mapping[str, str] = {},
+    heals: Heals = "yes",
 ) -> "Callable[[Callable[[Any], None]], Callable[[Any], None]]":
     """Put a function into the catalogue."""
 
@@ -76,6 +84,9 @@ def fault(
             unknown=tuple(unknown),
             mode=mode,
             inject=function,
+            mend=mend,
+            reads=reads,
+            heals=heals,
         )
         return function
 

@@ -37,7 +37,8 @@ def secret_changed_in_the_file(stack: DockerStack) -> None:
 )
 def secret_differs(stack: DockerStack) -> None:
     """A second backend was started with another secret than the first; the proxy does not know it yet."""
-    stack.edit_nginx("backend:3001", f"{stack.address_inside('backend')}:3001")
+    first = str(stack.inspect("backend")["Name"]).lstrip("/")
+    stack.edit_nginx("backend:3001", f"{first}:3001")
     before = stack.env("backend")["JWT_SECRET"]
     stack.edit_env("backend", JWT_SECRET="q9" * 24)
     stack.scale("backend", 2)

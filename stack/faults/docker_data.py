@@ -6,6 +6,7 @@ from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import FROM_INSIDE, HEALTHY, LOG, NO_LOGIN, SPACE, UP, of, restarting
 from stack.faults.behind_database import BACKEND_FAILS, NO_SESSION
+from stack.faults.mending import COMPOSE_FILE
 from stack.state import StackError
 
 
@@ -15,6 +16,7 @@ from stack.state import StackError
     mode="docker",
     cause_class="misconfiguration",
     must_fail=["test_data_volume_is_in_place"],
+    mend=COMPOSE_FILE,
 )
 def volume_anonymous(stack: DockerStack) -> None:
     """The database keeps its data on an anonymous volume: the next `down` loses it."""
@@ -34,6 +36,7 @@ def volume_anonymous(stack: DockerStack) -> None:
     ],
     may_fail=of("backend", HEALTHY, LOG),
     unknown=[*NO_SESSION, *NO_LOGIN, *restarting("postgres"), *FROM_INSIDE, SPACE],
+    mend=COMPOSE_FILE,
 )
 def volume_read_only(stack: DockerStack) -> None:
     """The data volume was mounted read-only, so the database cannot start."""
@@ -48,6 +51,7 @@ def volume_read_only(stack: DockerStack) -> None:
     mode="docker",
     cause_class="data corruption",
     must_fail=["test_no_data_page_fails_its_checksum", "test_database_log_shows_no_corruption"],
+    heals="data loss",
 )
 def page_corrupt(stack: DockerStack) -> None:
     """A data page of the tasks table was overwritten on the disk."""

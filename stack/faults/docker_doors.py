@@ -5,6 +5,7 @@ import os
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import NO_ENGINE
+from stack.faults.mending import TARGET_FILE
 
 CLOSED = """
 import socket, sys, time
@@ -29,6 +30,7 @@ HOST = [  # the stack lives on the engine's machine, and nothing says how to loo
     cause_class="missing privilege",
     must_fail=[ENGINE],
     unknown=NO_ENGINE,
+    heals="whole machine",
 )
 def engine_without_permission(stack: DockerStack) -> None:
     """The engine's socket is not for us: nobody put our user into its group."""
@@ -47,6 +49,7 @@ def engine_without_permission(stack: DockerStack) -> None:
     cause_class="name resolution",
     must_fail=[ENGINE],
     unknown=[*NO_ENGINE, *HOST],
+    mend=TARGET_FILE,
 )
 def engine_unknown_name(stack: DockerStack) -> None:
     """The name of the engine's machine does not resolve."""
@@ -60,6 +63,7 @@ def engine_unknown_name(stack: DockerStack) -> None:
     cause_class="stopped",
     must_fail=[ENGINE],
     unknown=NO_ENGINE,
+    mend=TARGET_FILE,
 )
 def engine_tcp_refuses(stack: DockerStack) -> None:
     """The engine was told to listen on its socket only: its TCP address refuses connections."""
@@ -73,6 +77,7 @@ def engine_tcp_refuses(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=[ENGINE],
     unknown=NO_ENGINE,
+    mend=TARGET_FILE,
 )
 def engine_is_something_else(stack: DockerStack) -> None:
     """Another program answers at the engine's address: the page's own web server."""

@@ -12,6 +12,7 @@ from stack.faults.behind_container import NO_ENGINE
     cause_class="stopped",
     must_fail=["test_docker_engine_answers"],
     unknown=NO_ENGINE,
+    heals="whole machine",
 )
 def engine_has_no_socket(stack: DockerStack) -> None:
     """The engine was stopped: its socket is gone."""
@@ -25,6 +26,7 @@ def engine_has_no_socket(stack: DockerStack) -> None:
     cause_class="stopped",
     must_fail=["test_docker_engine_answers"],
     unknown=NO_ENGINE,
+    heals="whole machine",
 )
 def engine_refuses(stack: DockerStack) -> None:
     """The engine died and left its socket behind: nobody listens."""
@@ -41,6 +43,7 @@ def engine_refuses(stack: DockerStack) -> None:
     cause_class="hung",
     must_fail=["test_docker_engine_answers"],
     unknown=NO_ENGINE,
+    heals="whole machine",
 )
 def engine_hangs(stack: DockerStack) -> None:
     """The engine accepts connections and never answers."""

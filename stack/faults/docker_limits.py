@@ -4,6 +4,7 @@ from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import CPU, KILLED, MEMORY, PROCESSES, RUNNING, not_running, of
 from stack.faults.docker_starts import API, patiently
+from stack.faults.mending import COMPOSE_FILE
 from stack.faults.shadows import SILENT_BACKEND
 
 FILL = "{ head -c %dm /dev/zero; sleep 9999; } | tail"  # tail keeps all of a line that does not end
@@ -26,6 +27,7 @@ runpy.run_module("stack.backend", run_name="__main__")
     cause_class="resource exhaustion",
     must_fail=[*of("backend", RUNNING), KILLED, API],
     unknown=[*not_running("backend"), *SILENT_BACKEND],
+    mend=COMPOSE_FILE,
 )
 def backend_out_of_memory(stack: DockerStack) -> None:
     """The backend leaked until the kernel killed it, and nothing started it again."""

@@ -7,6 +7,7 @@ from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import LOG, SILENT_PAGE, UP, of, restarting
 from stack.faults.docker_starts import PAGE, crashing
+from stack.faults.mending import PROXY
 
 LINES = {  # name: whom the line accuses, its class, what happened, the line
     "memory-refused": ("backend", "resource exhaustion", "The backend's heap is full, in its own words.",
@@ -77,6 +78,7 @@ def worker_killed(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=[*of("frontend", UP, LOG), PAGE],
     unknown=[*restarting("frontend"), *SILENT_PAGE],
+    mend=PROXY,
 )
 def proxy_configuration(stack: DockerStack) -> None:
     """A typing mistake in nginx's configuration: it does not start any more."""

@@ -7,6 +7,7 @@ from stack.faults import fault
 from stack.faults.behind_container import FROM_INSIDE, HEALTHY, LOG, NETWORK, NO_LOGIN, PORT, RESOLVES, of
 from stack.faults.behind_database import BACKEND_FAILS
 from stack.faults.docker_starts import noticed
+from stack.faults.mending import ENV_FILE, PROXY
 from stack.faults.shadows import SILENT_BACKEND
 
 
@@ -33,6 +34,7 @@ def backend_disconnected(stack: DockerStack) -> None:
     must_fail=[*BACKEND_FAILS, RESOLVES],
     may_fail=of("backend", LOG),
     unknown=[*NO_LOGIN, PORT, *of("backend", HEALTHY)],
+    mend=ENV_FILE,
 )
 def database_name_unknown(stack: DockerStack) -> None:
     """The backend was given a name for its database that nobody answers to."""
@@ -49,6 +51,7 @@ def database_name_unknown(stack: DockerStack) -> None:
     must_fail=[*BACKEND_FAILS, PORT],
     may_fail=of("backend", LOG),
     unknown=[*NO_LOGIN, *of("backend", HEALTHY)],
+    mend=ENV_FILE,
 )
 def database_port_wrong(stack: DockerStack) -> None:
     """The backend was given a wrong port for its database."""
@@ -63,6 +66,7 @@ def database_port_wrong(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=["test_handshake_succeeds_through_the_proxy"],
+    mend=PROXY,
 )
 def proxy_drops_upgrade(stack: DockerStack) -> None:
     """The proxy no longer passes the upgrade headers."""
@@ -76,6 +80,7 @@ def proxy_drops_upgrade(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=["test_handshake_succeeds_through_the_proxy"],
     may_fail=of("frontend", LOG),
+    mend=PROXY,
 )
 def proxy_upstream_wrong(stack: DockerStack) -> None:
     """The proxy sends what is for the backend to a port where nobody listens."""

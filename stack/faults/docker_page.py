@@ -1,6 +1,6 @@
-"""The page as nginx serves it from its container."""
+"""The page as nginx serves it from its image."""
 
-from stack.docker.running import DockerStack
+from stack.docker.running import OURS, DockerStack
 from stack.faults import fault
 from stack.faults.docker_starts import PAGE
 from stack.faults.shadows import NO_PAGE
@@ -10,9 +10,8 @@ BUILD = "test_scripts_and_styles_are_served"
 
 @fault("container-bundle-missing", component="frontend", mode="docker", cause_class="missing file", must_fail=[BUILD])
 def bundle_missing(stack: DockerStack) -> None:
-    """The page was built anew while nginx served it: the script that it names is gone."""
-    for script in (stack.page / "assets").glob("*.js"):
-        script.unlink()
+    """The frontend's image was built badly: the script that its page names is not in it."""
+    badly_built(stack, "rm /usr/share/nginx/html/assets/*.js")
 
 
 @fault(
@@ -25,4 +24,16 @@ def bundle_missing(stack: DockerStack) -> None:
 )
 def page_missing(stack: DockerStack) -> None:
     """The frontend's image holds no page: nginx has nothing to serve."""
-    (stack.page / "index.html").unlink()
+    badly_built(stack, "rm /usr/share/nginx/html/index.html")
+
+
+def badly_built(stack: DockerStack, mistake: str) -> None:
+    """The frontend as an image of this stack's own with a mistake in it, and nothing mounted over its page."""
+    name = f"{stack.project}-frontend"
+    file = f"FROM {stack.state['images']['frontend']}\nRUN {mistake}\n"
+    stack.docker("build", "-q", "-t", name, "--label", f"{OURS}={stack.project}", "-", give=file.encode())
+    stack.edit_compose("services.frontend.image", name)
+    stack.edit_compose("services.frontend.build.labels", {OURS: stack.project})
+    stack.edit_compose("services.frontend.volumes", None)
+    stack.recreate("frontend", wait=False)
+    stack.wait(lambda: stack.inspect("frontend")["State"]["Running"], "the frontend to run", 20)

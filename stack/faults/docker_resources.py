@@ -3,6 +3,7 @@
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import CPU, KILLED, MEMORY, PROCESSES, SILENT_PAGE, UP, of, restarting
+from stack.faults.mending import COMPOSE_FILE
 
 FILL = "import time; held = bytearray({mib} << 20); time.sleep(600)"
 
@@ -14,6 +15,7 @@ FILL = "import time; held = bytearray({mib} << 20); time.sleep(600)"
     cause_class="resource exhaustion",
     must_fail=["test_frontend_serves_its_page", KILLED, *of("frontend", UP)],
     unknown=[*restarting("frontend"), *SILENT_PAGE],
+    mend=COMPOSE_FILE,
 )
 def frontend_out_of_memory(stack: DockerStack) -> None:
     """The frontend's first process takes more memory than it may, and is killed for it, again and again."""
@@ -41,6 +43,7 @@ def frontend_child_out_of_memory(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=["test_backend_has_a_memory_limit"],
     unknown=of("backend", MEMORY),
+    mend=COMPOSE_FILE,
 )
 def backend_unlimited(stack: DockerStack) -> None:
     """The backend was deployed without a memory limit."""

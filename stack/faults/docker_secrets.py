@@ -4,6 +4,7 @@ import secrets
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
+from stack.faults.mending import COMPOSE_FILE
 
 SET = "test_jwt_secret_is_set"
 DEFAULT = "test_jwt_secret_is_not_a_default"
@@ -32,6 +33,7 @@ def secret_missing(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=[SET],
     unknown=[DEFAULT, LENGTH, SIGNATURE, SAME],
+    mend=COMPOSE_FILE,
 )
 def secret_blank(stack: DockerStack) -> None:
     """The backend's container has blanks for a secret."""

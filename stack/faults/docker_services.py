@@ -16,6 +16,7 @@ from stack.faults.behind_container import (
     restarting,
 )
 from stack.faults.behind_database import BACKEND_FAILS, NO_SESSION
+from stack.faults.mending import COMPOSE_FILE
 from stack.faults.shadows import SILENT_BACKEND
 
 
@@ -105,6 +106,7 @@ def frontend_missing(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
     unknown=[*not_running("frontend"), *SILENT_PAGE],
+    mend=COMPOSE_FILE,
 )
 def frontend_command_not_found(stack: DockerStack) -> None:
     """The frontend's new command does not exist in its image."""
@@ -119,6 +121,7 @@ def frontend_command_not_found(stack: DockerStack) -> None:
     cause_class="crash loop",
     must_fail=["test_frontend_serves_its_page", *of("frontend", UP)],
     unknown=[*restarting("frontend"), *SILENT_PAGE],
+    mend=COMPOSE_FILE,
 )
 def frontend_crash_loop(stack: DockerStack) -> None:
     """The frontend exits at every start, and is restarted every time."""
@@ -133,6 +136,7 @@ def frontend_crash_loop(stack: DockerStack) -> None:
     mode="docker",
     cause_class="unhealthy",
     must_fail=of("frontend", HEALTHY),
+    mend=COMPOSE_FILE,
 )
 def frontend_unhealthy(stack: DockerStack) -> None:
     """The frontend's health check asks for a page that is not there."""
@@ -147,6 +151,7 @@ def frontend_unhealthy(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=of("frontend", HEALTHY),
+    mend=COMPOSE_FILE,
 )
 def frontend_health_tool_missing(stack: DockerStack) -> None:
     """The frontend works, but its image lacks the tool that its health check calls."""

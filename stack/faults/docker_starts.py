@@ -6,6 +6,7 @@ from collections.abc import Callable
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import HEALTHY, LOG, RUNNING, SILENT_PAGE, UP, not_running, of, restarting
+from stack.faults.mending import COMPOSE_FILE, ENV_FILE, OTHER_PROGRAM
 from stack.faults.shadows import SILENT_BACKEND
 
 API = "test_backend_answers_its_health_check"
@@ -46,6 +47,7 @@ def backend_hangs(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=[*of("backend", RUNNING), API],
     unknown=[*not_running("backend"), *SILENT_BACKEND],
+    mend=COMPOSE_FILE,
 )
 def backend_not_executable(stack: DockerStack) -> None:
     """The backend's new command is a file that cannot be executed."""
@@ -59,6 +61,7 @@ def backend_not_executable(stack: DockerStack) -> None:
     cause_class="crash loop",
     must_fail=[*of("backend", UP), API],
     unknown=[*restarting("backend"), *SILENT_BACKEND],
+    mend=ENV_FILE,
 )
 def backend_crash_loop(stack: DockerStack) -> None:
     """A setting of the backend is no number: it exits at every start, and is restarted every time."""
@@ -73,6 +76,7 @@ def backend_crash_loop(stack: DockerStack) -> None:
     cause_class="code defect",
     must_fail=[*of("backend", UP, LOG), API],
     unknown=[*restarting("backend"), *SILENT_BACKEND],
+    mend=COMPOSE_FILE,
 )
 def backend_module_missing(stack: DockerStack) -> None:
     """The backend's image was built without one of its modules."""
@@ -88,6 +92,7 @@ def backend_module_missing(stack: DockerStack) -> None:
     cause_class="code defect",
     must_fail=[*of("backend", RUNNING, LOG), API],
     unknown=[*not_running("backend"), *SILENT_BACKEND],
+    mend=COMPOSE_FILE,
 )
 def backend_segfault(stack: DockerStack) -> None:
     """The backend crashed in native code, and nothing starts it again."""
@@ -105,6 +110,7 @@ def backend_segfault(stack: DockerStack) -> None:
     must_fail=of("frontend", RUNNING),
     may_fail=[PAGE],
     unknown=[*not_running("frontend"), *SILENT_PAGE],
+    mend=OTHER_PROGRAM,
 )
 def frontend_port_taken(stack: DockerStack) -> None:
     """Another program took the frontend's port before its container was started again."""
@@ -135,6 +141,7 @@ def backend_published_elsewhere(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=of("postgres", HEALTHY),
+    mend=COMPOSE_FILE,
 )
 def postgres_unhealthy(stack: DockerStack) -> None:
     """The database works, but its health check asks another port."""

@@ -6,10 +6,12 @@ from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.behind_container import LOG, of
 from stack.faults.docker_starts import patiently
+from stack.faults.mending import COMPOSE_FILE
 
 IN_PLACE = "test_data_volume_is_in_place"
 WRITABLE = "test_data_volume_is_writable"
 SPACE = "test_data_volume_has_space"
+FILLER = {"FILE": "/var/lib/postgresql/export.csv"}
 LARGER = 40  # MiB that a small disk has beyond what lies on it
 
 
@@ -20,6 +22,7 @@ LARGER = 40  # MiB that a small disk has beyond what lies on it
     cause_class="misconfiguration",
     must_fail=[IN_PLACE],
     unknown=[WRITABLE, SPACE],
+    mend=COMPOSE_FILE,
 )
 def volume_missing(stack: DockerStack) -> None:
     """The database's data directory was moved away from its volume, into the container itself."""
@@ -27,7 +30,14 @@ def volume_missing(stack: DockerStack) -> None:
     made_anew(stack)
 
 
-@fault("volume-in-memory", component="postgres", mode="docker", cause_class="misconfiguration", must_fail=[IN_PLACE])
+@fault(
+    "volume-in-memory",
+    component="postgres",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=[IN_PLACE],
+    mend=COMPOSE_FILE,
+)
 def volume_in_memory(stack: DockerStack) -> None:
     """The database's data lies in memory: it is gone with its container."""
     stack.edit_compose("services.postgres.volumes", [{"type": "tmpfs", "target": "/var/lib/postgresql"}])
@@ -35,11 +45,18 @@ def volume_in_memory(stack: DockerStack) -> None:
     made_anew(stack)
 
 
-@fault("volume-nearly-full", component="host", mode="docker", cause_class="resource exhaustion", must_fail=[SPACE])
+@fault(
+    "volume-nearly-full",
+    component="host",
+    mode="docker",
+    cause_class="resource exhaustion",
+    must_fail=[SPACE],
+    reads=FILLER,
+)
 def volume_nearly_full(stack: DockerStack) -> None:
     """The disk under the data volume is almost full."""
     small_disk(stack)
-    stack.exec("postgres", "sh", "-c", f"head -c {LARGER - 8}m /dev/zero > /var/lib/postgresql/export.csv")
+    stack.exec("postgres", "sh", "-c", f"head -c {LARGER - 8}m /dev/zero > {FILLER['FILE']}")
 
 
 @fault(
@@ -48,12 +65,13 @@ def volume_nearly_full(stack: DockerStack) -> None:
     mode="docker",
     cause_class="resource exhaustion",
     must_fail=[SPACE, *of("postgres", LOG)],
+    reads=FILLER,
 )
 def volume_full(stack: DockerStack) -> None:
     """The disk under the data volume is full: nothing can be saved."""
     small_disk(stack)
     stack.psql("CREATE TABLE visits (note text)")
-    stack.exec("postgres", "sh", "-c", "cat /dev/zero > /var/lib/postgresql/export.csv", check=False)
+    stack.exec("postgres", "sh", "-c", f"cat /dev/zero > {FILLER['FILE']}", check=False)
     stack.exec("postgres", "psql", "-U", "postgres", "-d", "motel", "-c",
                "INSERT INTO visits SELECT repeat('x', 1000) FROM generate_series(1, 500)", check=False)  # fmt: skip
 

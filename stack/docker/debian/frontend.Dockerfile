@@ -1,5 +1,5 @@
 ARG BASE
-FROM $BASE
+FROM $BASE AS frontend
 COPY page /usr/share/nginx/html
 CMD ["nginx", "-g", "daemon off;"]
 STOPSIGNAL SIGQUIT
