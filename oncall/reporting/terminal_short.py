@@ -1,0 +1,120 @@
+"""The last screen: what is broken, what is the cause, what to type next, in no more rows than a terminal shows at once.
+
+causes      the most urgent in full; where they do not all fit, the others in brief, in one line, or counted
+unknown     what stands behind none of them, by reason
+accepted    what the team lives with
+passed      one line for everything that needs nobody
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from oncall import playbook as book
+from oncall.diagnosis import Cause
+from oncall.reporting import outline, plain, wording
+from oncall.reporting.terminal_page import Page
+from oncall.run import Run
+
+if TYPE_CHECKING:
+    from oncall.config import Stack
+
+Form = Literal["full", "brief", "line"]
+SHORTER: tuple[Form, ...] = ("brief", "line")
+ROOM = 18  # rows: with the two markers, four lines below and pytest's own last one, that is 25
+FOLDED = 2  # rows that one text may take
+FULL = 8  # rows of a cause in full: what stands below leaves room for one
+
+
+def tell(page: Page, run: Run, playbook: book.Playbook, stack: Stack) -> None:
+    """All of it, as far as it fits."""
+    rest = _block(page, lambda block: _rest(block, run, shown=2, rows=FOLDED))
+    if rest.rows > ROOM - FULL:
+        rest = _block(page, lambda block: _rest(block, run, shown=1, rows=1))
+    blocks = _fitting(page, run, playbook, stack, ROOM - rest.rows)
+    spare = ROOM - rest.rows - sum(block.rows for block in blocks)
+    for block in blocks:
+        page.append(block)
+        if spare >= len(blocks):  # a blank line below each, or below none
+            page.gap()
+    page.append(rest)
+
+
+def cause(
+    page: Page, cause: Cause, form: Form, run: Run, playbook: book.Playbook, stack: Stack, *, cut: bool = True
+) -> None:
+    """What it is, by when, why we think so, what was seen, what to type; less of it in brief."""
+    full = form == "full"
+    rows = FOLDED if cut else None
+    page.title(wording.title(cause), cause.severity, rows=rows if full else 1)
+    if form == "line":
+        return
+    _urgency(page, cause, run, playbook)
+    if full:
+        page.entry("because", wording.because(cause), rows=rows)
+    if full and cause.evidence:
+        page.entry("evidence", wording.evidence(cause), rows=rows)
+    if found := wording.recovery(cause, playbook):
+        section, step = found
+        page.command("next", book.fill(step, stack, cause.component))
+        if full:
+            page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")
+
+
+def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> None:
+    by, explains = wording.deadline(cause.severity, run, playbook), wording.explains(cause)
+    if by:
+        page.entry("respond", f"{by}; {explains}" if explains else by)
+    elif explains:
+        label, _, words = explains.partition(" ")
+        page.entry(label, words)
+
+
+def _fitting(page: Page, run: Run, playbook: book.Playbook, stack: Stack, room: int) -> list[Page]:
+    """A block for each cause, shortened from the end until they fit; or the one sentence that there is none."""
+    causes = run.diagnosis.causes
+    if not causes:
+        return [_block(page, lambda block: block.title(plain.visible(outline.headline(run)), rows=FOLDED))]
+
+    def block(found: Cause, form: Form) -> Page:
+        return _block(page, lambda block: cause(block, found, form, run, playbook, stack))
+
+    blocks = [block(found, "full") for found in causes]
+    for form in SHORTER:
+        for place in reversed(range(1, len(causes))):
+            if sum(made.rows for made in blocks) > room:
+                blocks[place] = block(causes[place], form)
+    fit = len(causes)
+    while fit > 1 and sum(made.rows for made in blocks[:fit]) + (fit < len(causes)) > room:
+        fit -= 1
+    if left := causes[fit:]:
+        names = ", ".join(f"{found.severity.upper()} {plain.visible(found.component)}" for found in left)
+        return [*blocks[:fit], _block(page, lambda block: block.title(f"and {len(left)} more: {names}", rows=1))]
+    return blocks
+
+
+def _block(page: Page, fill: Callable[[Page], None]) -> Page:
+    block = page.blank()
+    fill(block)
+    return block
+
+
+def _rest(page: Page, run: Run, *, shown: int, rows: int) -> None:
+    """What stands under no cause, and what needs nobody: so many of each kind, in so many rows each."""
+
+    def some(label: str, entries: Sequence[tuple[str, int]]) -> None:
+        for text, _ in entries[:shown]:
+            page.entry(label, text, rows=rows)
+            label = ""
+        if more := sum(number for _, number in entries[shown:]):
+            page.entry("", f"and {more} more")
+
+    failed = wording.unexplained(run, "failed")
+    some("FAILED", [(plain.visible(f"{verdict.symptom or verdict.claim} ({verdict.check})"), 1) for verdict in failed])
+    reasons = outline.by_reason(wording.unexplained(run, "unknown")).items()
+    commonest = sorted(reasons, key=lambda entry: -len(entry[1]))
+    some("unknown", [(wording.unanswered(reason, verdicts), len(verdicts)) for reason, verdicts in commonest])
+    some("ERROR", [(wording.error(verdict), 1) for verdict in run.of(None, "error")])
+    some("accepted", [(wording.accepted(verdict), 1) for verdict in run.of(None, "accepted")])
+    page.entry("passed", wording.passed(run), rows=rows)
