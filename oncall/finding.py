@@ -58,6 +58,7 @@ class Finding:
     layer: how far the look got.
     proof: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
     doubt: what would look just the same, where something would.
+    see: the check that tells the same story nearer to its cause, if it fails as well.
     """
 
     symptom: str
@@ -67,6 +68,7 @@ class Finding:
     layer: Layer = "correct"
     proof: str = ""
     doubt: str = ""
+    see: str = ""
 
 
 class Message(str):
@@ -95,6 +97,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         blames: str | None = None,
         proof: str = "",
         doubt: str = "",
+        see: str = "",
     ) -> Message:
         for name in (component, blames):
             if name is not None and name not in components:
@@ -102,7 +105,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
         accused = blames if blames != component else None
-        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt)
+        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt, see)
         keep(found)
         return Message(found)
 

@@ -12,7 +12,7 @@ from oncall.finding import CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
 from oncall.probing import look_key, parameters
 from oncall.runner import Runner
-from oncall.verdict import SEVERITIES, Acceptance, ProbeNote, Severity, Verdict
+from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict
 
 FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
 WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
@@ -24,6 +24,7 @@ class Judge:
 
     accepted: check name -> why and until when the team lives with its finding.
     today: the run's day; the snapshot's in a replay.
+    catalogue: every collected check by name, selected or not.
     """
 
     runner: Any
@@ -31,6 +32,7 @@ class Judge:
     today: date
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
+    catalogue: dict[str, Check] = field(default_factory=dict)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
@@ -65,6 +67,7 @@ class Judge:
             layer=found.layer if found else "correct",
             proof=found.proof if found else "",
             doubt=found.doubt if found else "",
+            see=found.see if found else "",
             reason=reason,
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
@@ -138,6 +141,11 @@ def severity_of(item: pytest.Item) -> Severity:
 def playbook_of(item: pytest.Item) -> str | None:
     marker = item.get_closest_marker("playbook")
     return str(marker.args[0]) if marker and marker.args else None
+
+
+def check_of(item: pytest.Item) -> Check:
+    """A check as its marks describe it."""
+    return Check(severity=severity_of(item), component=component_of(item), playbook=playbook_of(item))
 
 
 def component_of(item: pytest.Item) -> str | None:

@@ -1,7 +1,7 @@
 """Checks whose facts have arrived are judged first, so bad news is on the screen while slow looks still run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,10 +21,12 @@ class Upcoming:
 
     pytest wants to know an item's successor to decide which fixtures to keep. It asks by calling `listchain`,
     after the verdict before has been reported; so that is the moment to choose, and to wait if nothing is ready.
+
+    idle: called whenever nothing is.
     """
 
-    def __init__(self, waiting: list[pytest.Item], runner: Any):
-        self.waiting, self.runner = waiting, runner
+    def __init__(self, waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]):
+        self.waiting, self.runner, self.idle = waiting, runner, idle
         self.chosen: pytest.Item | None = None
         self.waited = 0.0
 
@@ -42,6 +44,7 @@ class Upcoming:
                 self.waiting.remove(ready)
                 self.chosen = ready
             else:
+                self.idle()
                 self.runner.pause()
         self.waited += time.monotonic() - started
         return self.chosen
@@ -50,11 +53,9 @@ class Upcoming:
         return all(self.runner.ready(name, parameters(item)) for name in looks_of(item))
 
 
-def run_checks(session: pytest.Session, runner: Any) -> None:
+def run_checks(session: pytest.Session, runner: Any, idle: Callable[[], None]) -> None:
     """Run every item once, in the order in which its facts arrive; stops where pytest's own loop would."""
-    waiting = list(session.items)
-    upcoming = Upcoming(waiting, runner)
-    for item, after in _pairs(upcoming, waiting, runner):
+    for item, after in _pairs(list(session.items), runner, idle):
         item.stash[WAITED] = after
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after if after else None)
         if session.shouldfail:
@@ -66,7 +67,8 @@ def run_checks(session: pytest.Session, runner: Any) -> None:
 WAITED: "pytest.StashKey[Upcoming]" = pytest.StashKey()
 
 
-def _pairs(upcoming: Upcoming, waiting: list[pytest.Item], runner: Any) -> Iterator[tuple[pytest.Item, Upcoming]]:
+def _pairs(waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]) -> Iterator[tuple[pytest.Item, Upcoming]]:
+    upcoming = Upcoming(waiting, runner, idle)
     while upcoming:
-        item, upcoming = upcoming.choose(), Upcoming(waiting, runner)
+        item, upcoming = upcoming.choose(), Upcoming(waiting, runner, idle)
         yield item, upcoming

@@ -27,7 +27,8 @@ from oncall.runner import ProbeLog, Runner
 from oncall.secrets import Secrets, read_env_file
 from oncall.snapshot import Replay, Snapshot, SnapshotError, read_snapshot
 from oncall.target import Target, TargetError, default_target, read_target, unknown_accepted
-from oncall.verdict import SEVERITIES, Acceptance
+from oncall.verdict import SEVERITIES, Acceptance, Check
+from oncall.watching import watching
 
 MARKERS = (
     "p1: critical, respond within 15 minutes: the service is down",
@@ -53,6 +54,7 @@ class Situation:
 
 
 SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
+CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -187,6 +189,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Active checks that nobody asked for are deselected; asking for one that does not exist is an error."""
+    config.stash[CATALOGUE] = {item.name: judging.check_of(item) for item in items if looks_of(item)}
     asked = {name.strip() for name in str(config.option.active).split(",") if name.strip()}
     actives = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("active")) and mark.args}
     if unknown := asked - set(actives.values()):
@@ -224,6 +227,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
     runner = session.config.stash[RUNNER] = _runner(session.config, items, situation)
     judge = Judge(runner, _accepted(situation.target), situation.clock.date())
+    judge.catalogue = session.config.stash[CATALOGUE]
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
@@ -233,7 +237,8 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     for item in items:
         for name in looks_of(item):
             runner.start(name, parameters(item))
-    run_checks(session, runner)
+    with watching(session.config, judge, runner) as idle:
+        run_checks(session, runner, idle)
     return True
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -143,7 +142,7 @@ class Publisher:
             started=situation.clock,
             seconds=seconds,
             verdicts=verdicts,
-            diagnosis=diagnose(verdicts),
+            diagnosis=diagnose(verdicts, self.judge.catalogue),
             timeline=timeline(facts, situation.clock, seconds),
             facts=facts,
             replayed_from=situation.replayed_from,
@@ -233,10 +232,11 @@ class Publisher:
 
         writer = terminalreporter._tw
         stack = self.situation.target.stack
-        width = writer.fullwidth if sys.stdout.isatty() else None
+        width = writer.fullwidth if terminalreporter.isatty() else None
         encoding = getattr(writer._file, "encoding", None) or "utf-8"
+        asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0
         terminalreporter.ensure_newline()
-        for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding):
+        for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding, asked):
             terminalreporter.write_line(line)
 
 

@@ -42,6 +42,15 @@ class Acceptance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check:
+    """What is known of a check before it runs."""
+
+    severity: Severity
+    component: str | None = None
+    playbook: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """How one check ended."""
 
@@ -58,6 +67,7 @@ class Verdict:
     layer: Layer = "correct"  # how far a look got
     proof: str = ""  # what proves it, where a second trace does
     doubt: str = ""  # what would look the same
+    see: str = ""  # the check that tells the same story nearer to its cause, if it fails as well
     reason: str | None = None  # unknown, skipped and error
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down"), pytest.mark.component("backend")]
 
 
 def test_backend_answers_its_health_check(backend_health, limits, finding):
@@ -11,12 +11,14 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         f"backend {backend_health.trouble}",
         evidence=backend_health.evidence,
         component="backend",
-        blames=backend_health.blames,
+        layer=backend_health.layer,
+        blames=backend_health.exchange.blames or backend_health.blames,
     )
     assert backend_health.exchange.seconds <= limits.health_seconds, finding(
         f"backend takes {backend_health.exchange.seconds:.1f} s to answer its health check",
         evidence=backend_health.evidence,
         component="backend",
+        layer="fast",
     )
 
 

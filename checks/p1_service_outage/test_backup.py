@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("restore-backup")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("restore-backup"), pytest.mark.component("host")]
 
 
 def test_newest_backup_is_recent(newest_backup, limits, finding):
@@ -12,7 +12,7 @@ def test_newest_backup_is_recent(newest_backup, limits, finding):
         f"the newest backup is {newest_backup.age_hours:.0f} hours old" if newest_backup.matches
         else "there is no backup",
         evidence={"pattern": newest_backup.pattern, "file": newest_backup.path, "limit hours": limits.backup_age_hours},
-        component="host",
+        component="host", layer="setting",
     )  # fmt: skip
 
 
@@ -22,5 +22,5 @@ def test_newest_backup_is_readable(newest_backup, finding):
         f"the newest backup cannot be read by {newest_backup.reader}" if newest_backup.size_bytes
         else "the newest backup is empty",
         evidence={"file": newest_backup.path, "bytes": newest_backup.size_bytes, "said": newest_backup.reader_said},
-        component="host",
+        component="host", layer="setting",
     )  # fmt: skip

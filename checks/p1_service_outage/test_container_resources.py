@@ -15,6 +15,7 @@ def test_container_memory_is_under_its_limit(service, container_memory, limits, 
             for one in full[:5]
         },
         component=service,
+        layer="fast",
     )
 
 
@@ -28,6 +29,7 @@ def test_container_cpu_is_not_pegged(service, container_stats, limits, finding):
             for one in busy[:5]
         },
         component=service,
+        layer="fast",
     )
     held = container_stats.throttled(limits.container_throttled_percent)
     assert not held, finding(
@@ -38,6 +40,7 @@ def test_container_cpu_is_not_pegged(service, container_stats, limits, finding):
             for one in held[:5]
         },
         component=service,
+        layer="fast",
     )
 
 
@@ -48,9 +51,11 @@ def test_container_processes_are_under_their_limit(service, container_processes,
         f"{service} has {full[0].processes} of the {full[0].processes_limit} processes that it may have",
         evidence={f"{one.name} {one.id}": f"{one.processes} of {one.processes_limit}" for one in full[:5]},
         component=service,
+        layer="fast",
     )
 
 
+@pytest.mark.component("backend")
 def test_backend_has_a_memory_limit(backend_service, finding):
     """One leak in the backend takes the whole host down."""
     unlimited = backend_service.without_memory_limit
@@ -58,4 +63,5 @@ def test_backend_has_a_memory_limit(backend_service, finding):
         "backend may take all of the host's memory",
         evidence=backend_service.described(unlimited),
         component="backend",
+        layer="setting",
     )

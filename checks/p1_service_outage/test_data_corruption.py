@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-corruption")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-corruption"), pytest.mark.component("postgres")]
 
 
 def test_no_data_page_fails_its_checksum(page_checksums, finding):

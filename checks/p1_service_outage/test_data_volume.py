@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-volume")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-volume"), pytest.mark.component("postgres")]
 
 
 def test_data_volume_is_in_place(data_volume, finding):
@@ -11,6 +11,7 @@ def test_data_volume_is_in_place(data_volume, finding):
         f"the database's data {data_volume.misplaced}",
         evidence=data_volume.evidence,
         component="postgres",
+        layer="setting",
     )
 
 
@@ -20,6 +21,7 @@ def test_data_volume_is_writable(data_volume, finding):
         "the database's data volume is read-only",
         evidence=data_volume.evidence,
         component="postgres",
+        layer="exists",
     )
 
 
@@ -32,6 +34,6 @@ def test_data_volume_has_space(data_volume_space, limits, finding):
             "free MiB": data_volume_space.free_kib // 1024,
             "seen from": data_volume_space.seen_from,
         },
-        component="postgres",
-        blames="host",
+        component="host",
+        layer="fast",
     )

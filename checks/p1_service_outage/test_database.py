@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("database-down")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("database-down"), pytest.mark.component("postgres")]
 
 
 def test_database_is_reachable(database_connection, finding):
@@ -11,6 +11,7 @@ def test_database_is_reachable(database_connection, finding):
         database_connection.sentence,
         evidence={"address": database_connection.address, "said": database_connection.message},
         component="postgres",
+        layer=database_connection.layer,
         blames="network" if database_connection.outcome in ("unresolved", "unreachable") else None,
     )
 
@@ -30,6 +31,7 @@ def test_database_is_started_and_primary(database_role, finding):
         f"the database is {'a standby' if database_role.state == 'standby' else database_role.state}",
         evidence={"state": database_role.state, "said": database_role.message, "up_seconds": database_role.up_seconds},
         component="postgres",
+        layer=database_role.layer,
     )
 
 
@@ -40,6 +42,7 @@ def test_database_answers_in_time(database_answer, limits, finding):
         f"SELECT 1 {'had no answer after' if database_answer.timed_out else 'took'} {database_answer.seconds:.2f} s",
         evidence={"seconds": round(database_answer.seconds, 3), "limit": limits.database_answer_seconds},
         component="postgres",
+        layer="answers" if database_answer.timed_out else "fast",
     )
 
 
@@ -60,4 +63,5 @@ def test_database_has_free_connection_slots(connection_slots, limits, finding):
         connection_slots.symptom,
         evidence=connection_slots.evidence,
         component="postgres",
+        layer="answers" if full else "fast",
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down"), pytest.mark.component("frontend")]
 
 
 def test_frontend_serves_its_page(frontend_page, limits, finding):
@@ -11,9 +11,12 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         f"frontend {frontend_page.trouble}",
         evidence=frontend_page.evidence,
         component="frontend",
+        layer=frontend_page.layer,
+        blames=frontend_page.exchange.blames,
     )
     assert frontend_page.exchange.seconds <= limits.page_seconds, finding(
         f"frontend takes {frontend_page.exchange.seconds:.1f} s to serve its page",
         evidence=frontend_page.evidence,
         component="frontend",
+        layer="fast",
     )

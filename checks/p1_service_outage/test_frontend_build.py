@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-build")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-build"), pytest.mark.component("frontend")]
 
 
 def test_scripts_and_styles_are_served(page_assets, finding):

@@ -11,5 +11,6 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         container_log.symptom,
         evidence=container_log.evidence,
         component=service,
+        layer="trace",
         blames=container_log.blames,
     )

@@ -12,4 +12,5 @@ def test_nothing_was_killed_for_memory(oom_kills, limits, finding):
         f"{killed[0].victim} was killed for lack of memory",
         evidence=oom_kills.evidence,
         component=killed[0].component,
+        layer="runs" if killed[0].down else "trace",
     )

@@ -10,24 +10,34 @@ def test_services_share_a_network(peer_network, service, finding):
     assert peer_network.trouble is None, finding(
         f"{service} {peer_network.trouble}",
         evidence=peer_network.evidence,
-        component="network",
+        component=service,
+        layer="exists",
+        blames="network",
+        proof="the engine's own record of its networks",
     )
 
 
+@pytest.mark.component("network")
 def test_database_name_resolves_in_the_backend(name_resolution, finding):
     """The backend answers, but everything that needs data fails with 'ENOTFOUND'."""
     assert name_resolution.trouble is None, finding(
         f"the name {name_resolution.name} {name_resolution.trouble} in the backend",
         evidence={"asked with": name_resolution.tool, "in": name_resolution.container, "said": name_resolution.said},
-        component="network",
+        component="backend",
+        layer="reachable",
+        blames="network" if name_resolution.database else None,
+        proof="asked inside the backend's container",
     )
 
 
+@pytest.mark.component("network")
 def test_database_port_answers_in_the_backend(port_from_inside, finding):
     """The backend answers, but everything that needs data fails with 'ECONNREFUSED' or a timeout."""
     assert port_from_inside.trouble is None, finding(
         f"{port_from_inside.address} {port_from_inside.trouble} when asked from the backend",
         evidence={"asked with": port_from_inside.tool, "in": port_from_inside.container, "said": port_from_inside.said},
-        component="network" if port_from_inside.outcome in ("timeout", "unreachable") else "backend",
+        component="backend",
+        layer="reachable",
         blames=port_from_inside.blames,
+        proof="asked inside the backend's container" if port_from_inside.blames == "network" else "",
     )

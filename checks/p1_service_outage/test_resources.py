@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p1, pytest.mark.playbook("host-resources")]
+pytestmark = [pytest.mark.p1, pytest.mark.playbook("host-resources"), pytest.mark.component("host")]
 
 
 def test_filesystems_have_free_space(filesystems, limits, finding):
@@ -12,6 +12,7 @@ def test_filesystems_have_free_space(filesystems, limits, finding):
         f"{full[0].mount} is {full[0].used_percent:.0f} % full",
         evidence={one.mount: f"{one.used_percent:.0f} % used, {one.free_kib // 1024} MiB free" for one in full[:5]},
         component="host",
+        layer="exists",
     )
 
 
@@ -22,6 +23,7 @@ def test_filesystems_have_free_inodes(filesystems, limits, finding):
         f"{full[0].mount} has {full[0].inodes_used_percent:.0f} % of its inodes used",
         evidence={one.mount: f"{one.inodes_used_percent:.0f} % used, {one.inodes_free} free" for one in full[:5]},
         component="host",
+        layer="exists",
     )
 
 
@@ -31,6 +33,7 @@ def test_memory_is_available(memory, limits, finding):
         f"only {memory.available_percent:.0f} % of the host's memory is available",
         evidence={"available MiB": memory.available_kib // 1024, "total MiB": memory.total_kib // 1024},
         component="host",
+        layer="fast",
     )
 
 
@@ -40,4 +43,5 @@ def test_swap_is_not_exhausted(memory, limits, finding):
         f"{memory.swap_used_percent:.0f} % of the host's swap is used",
         evidence={"free MiB": memory.swap_free_kib // 1024, "total MiB": memory.swap_total_kib // 1024},
         component="host",
+        layer="fast",
     )

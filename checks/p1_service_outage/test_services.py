@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("service-down")]
 
 
+@pytest.mark.component("docker")
 def test_docker_engine_answers(docker_engine, finding):
     """No container can be looked at, started or stopped."""
     assert docker_engine.answers, finding(
@@ -17,6 +18,7 @@ def test_docker_engine_answers(docker_engine, finding):
             "seconds": round(docker_engine.seconds, 2),
         },
         component="docker",
+        layer="answers" if docker_engine.outcome in ("hangs", "garbled") else "reachable",
     )
 
 
@@ -26,12 +28,14 @@ def test_service_is_running(service, service_containers, limits, finding):
         f"{service} has no container",
         evidence=service_containers.absence,
         component=service,
+        layer="exists",
     )
     down = service_containers.not_running(limits.restarts)
     assert not down, finding(
         f"{service} {down[0].trouble}",
         evidence=service_containers.described(down),
         component=service,
+        layer="runs",
     )
 
 
@@ -42,6 +46,7 @@ def test_service_stays_up(service, service_containers, limits, finding):
         f"{service} starts again and again: {looping[0].restarts} restarts",
         evidence=service_containers.described(looping),
         component=service,
+        layer="runs",
     )
 
 
@@ -52,5 +57,6 @@ def test_service_is_healthy(service, service_health, finding):
         f"{service} {sick[0].trouble}",
         evidence=service_health.evidence,
         component=service,
+        layer=sick[0].layer,
         blames=service_health.blames,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("login-fails")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("login-fails"), pytest.mark.component("auth")]
 
 
 def test_probe_account_logs_in(login, limits, finding):
@@ -14,6 +14,7 @@ def test_probe_account_logs_in(login, limits, finding):
         f"login {trouble}",
         evidence=login.evidence,
         component="auth",
+        layer=login.layer,
         blames=login.blames,
     )
 
@@ -24,6 +25,7 @@ def test_unknown_account_is_refused(refused_login, finding):
         f"login {refused_login.trouble}",
         evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
         component="auth",
+        layer=refused_login.exchange.layer,
         blames=refused_login.blames,
     )
 
@@ -34,4 +36,5 @@ def test_no_burst_of_authentication_errors(authentication_log, limits, finding):
         f"log of backend: {authentication_log.symptom}",
         evidence=authentication_log.evidence,
         component="auth",
+        layer="trace",
     )

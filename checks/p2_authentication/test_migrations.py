@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("migrations")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("migrations"), pytest.mark.component("auth")]
 
 
 def test_accounts_table_is_readable(accounts_table, finding):
@@ -11,6 +11,7 @@ def test_accounts_table_is_readable(accounts_table, finding):
         accounts_table.symptom,
         evidence={"table": accounts_table.table, "said": accounts_table.message, "elsewhere": accounts_table.elsewhere},
         component="auth",
+        layer="exists",
         blames="postgres" if accounts_table.outcome == "damaged" else None,
     )
 
@@ -27,6 +28,7 @@ def test_no_migration_has_failed(migrations, finding):
     )  # fmt: skip
 
 
+@pytest.mark.component("postgres")
 def test_no_migration_is_locked(migration_lock, limits, finding):
     """A deployment hangs at its migrations."""
     held = migration_lock.holder_pid is not None and migration_lock.seconds > limits.query_blocked_seconds
@@ -34,7 +36,7 @@ def test_no_migration_is_locked(migration_lock, limits, finding):
         f"the migration lock is held by pid {migration_lock.holder_pid}",
         evidence={"holder": migration_lock.holder, "state": migration_lock.state,
                   "seconds": migration_lock.seconds, "waiting": migration_lock.waiting},
-        component="postgres",
+        component="postgres", layer="fast",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("jwt-secret")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("jwt-secret"), pytest.mark.component("auth")]
 
 
 def test_jwt_secret_is_set(jwt_secret, finding):
@@ -11,6 +11,7 @@ def test_jwt_secret_is_set(jwt_secret, finding):
         f"{jwt_secret.variable} {jwt_secret.unset}",
         evidence=jwt_secret.evidence,
         component="auth",
+        layer="exists",
     )
 
 
@@ -20,6 +21,7 @@ def test_jwt_secret_is_not_a_default(jwt_secret, finding):
         f"{jwt_secret.variable} {jwt_secret.guessable}",
         evidence=jwt_secret.evidence,
         component="auth",
+        layer="setting",
     )
 
 
@@ -29,6 +31,8 @@ def test_jwt_secret_is_long_enough(jwt_secret, finding):
         f"{jwt_secret.variable} has {jwt_secret.bytes} bytes; {jwt_secret.algorithm} needs {jwt_secret.needed_bytes}",
         evidence=jwt_secret.evidence,
         component="auth",
+        see="test_token_is_well_formed",
+        layer="setting",
     )
 
 
@@ -38,4 +42,5 @@ def test_jwt_secret_is_the_same_everywhere(jwt_secret_copies, finding):
         f"{jwt_secret_copies.variable} {jwt_secret_copies.difference}",
         evidence=jwt_secret_copies.evidence,
         component="auth",
+        layer="setting",
     )

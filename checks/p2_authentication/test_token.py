@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("token-refused")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("token-refused"), pytest.mark.component("auth")]
 
 
 def test_issued_token_is_accepted(issued_token_use, finding):
@@ -15,6 +15,7 @@ def test_issued_token_is_accepted(issued_token_use, finding):
             "seconds": round(issued_token_use.exchange.seconds, 3),
         },
         component="auth",
+        layer=issued_token_use.exchange.layer,
         blames=issued_token_use.blames,
     )
 

@@ -2,15 +2,17 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections"), pytest.mark.component("websocket")]
 
 
+@pytest.mark.component("backend")
 def test_connection_count_is_exported(metrics_page, finding):
     """Nobody can tell how many people are connected."""
     assert not metrics_page.trouble, finding(
         f"backend's metrics page {metrics_page.trouble}",
         evidence=metrics_page.evidence,
         component="backend",
+        layer=metrics_page.exchange.layer,
     )
 
 
@@ -20,15 +22,18 @@ def test_connections_are_under_their_limit(websocket_connections, limits, findin
         f"{websocket_connections.count:.0f} WebSocket connections are open, over {limits.websocket_connections}",
         evidence={"metric": websocket_connections.metric, "series": websocket_connections.samples},
         component="websocket",
+        layer="fast",
     )
 
 
+@pytest.mark.component("backend")
 def test_file_descriptors_are_under_their_limit(open_files, limits, finding):
     """The backend stops to accept connections, with 'too many open files' in its log."""
     assert open_files.percent <= limits.open_fds_percent, finding(
         f"backend has {open_files.percent:.0f} % of its file descriptors open",
         evidence={"open": open_files.open, "limit": open_files.limit},
         component="backend",
+        layer="fast",
     )
 
 
@@ -38,4 +43,5 @@ def test_no_burst_of_socket_errors(socket_log, limits, finding):
         f"log of backend: {socket_log.symptom}",
         evidence=socket_log.evidence,
         component="websocket",
+        layer="trace",
     )

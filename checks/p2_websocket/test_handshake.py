@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-down")]
+pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-down"), pytest.mark.component("websocket")]
 
 
 def test_handshake_succeeds(direct_handshake, finding):
@@ -11,7 +11,8 @@ def test_handshake_succeeds(direct_handshake, finding):
         f"websocket {direct_handshake.trouble}",
         evidence=direct_handshake.evidence,
         component="websocket",
-        blames=direct_handshake.blames,
+        layer=direct_handshake.layer,
+        blames=direct_handshake.accuses,
     )
 
 
@@ -20,8 +21,8 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
     assert public_handshake.succeeded, finding(
         f"direct works, proxy does not: websocket {public_handshake.trouble}",
         evidence=public_handshake.evidence,
-        component="websocket",
-        blames=public_handshake.suspect,
+        component=public_handshake.suspect,
+        layer=public_handshake.layer,
     )
 
 
@@ -37,6 +38,7 @@ def test_ping_is_answered_in_time(websocket_ping, limits, finding):
             "limit": limits.websocket_ping_seconds,
         },
         component="websocket",
+        layer="fast" if websocket_ping.answered else "answers",
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p3, pytest.mark.playbook("backend-memory")]
+pytestmark = [pytest.mark.p3, pytest.mark.playbook("backend-memory"), pytest.mark.component("backend")]
 
 
 def test_backend_memory_is_under_its_limit(health_memory, limits, finding):
@@ -11,4 +11,6 @@ def test_backend_memory_is_under_its_limit(health_memory, limits, finding):
         f"backend uses {health_memory.percent:.0f} % of its memory",
         evidence={"used": health_memory.used, "limit": health_memory.limit},
         component="backend",
+        layer="fast",
+        see="test_every_health_sub_check_is_ok" if health_memory.judged else "",
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-query")]
+pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-query"), pytest.mark.component("postgres")]
 
 
 def test_no_query_is_slow_on_average(statements, limits, finding):
@@ -14,6 +14,7 @@ def test_no_query_is_slow_on_average(statements, limits, finding):
         | {f"{place}: {one.mean_seconds:.2f} s x {one.calls}": one.query for place, one in enumerate(slow[:5], 1)}
         | ({"plan of 1": slow[0].plan} if slow[0].plan else {}),
         component="postgres",
+        layer="fast",
     )
 
 
@@ -24,6 +25,7 @@ def test_no_query_runs_for_long(sessions, limits, finding):
         f"a query has been running for {long[0].seconds:.0f} s",
         evidence={one.name: f"{one.seconds:.0f} s: {one.query}" for one in long[:5]},
         component="postgres",
+        layer="fast",
     )
 
 
@@ -36,6 +38,7 @@ def test_no_session_is_blocked(sessions, limits, finding):
         | {one.waiting.name: f"{one.waiting.seconds:.0f} s: {one.waiting.query}" for one in blocked[:3]}
         | {f"held by {one.root_name}": f"{one.root.state}: {one.root.query}" for one in blocked[:3] if one.root},
         component="postgres",
+        layer="fast",
     )
 
 
@@ -46,4 +49,5 @@ def test_no_transaction_is_left_idle(sessions, limits, finding):
         f"a transaction has been left idle for {idle[0].seconds:.0f} s",
         evidence={one.name: f"{one.seconds:.0f} s since {one.query}" for one in idle[:5]},
         component="postgres",
+        layer="fast",
     )

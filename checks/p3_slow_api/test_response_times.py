@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-endpoint")]
+pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-endpoint"), pytest.mark.component("backend")]
 
 
 def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
@@ -11,9 +11,12 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         f"{response_times.name} {response_times.trouble}",
         evidence=response_times.evidence,
         component="backend",
+        layer=response_times.layer,
     )
     assert response_times.p95 <= limits.response_seconds, finding(
         f"{response_times.name} takes {response_times.p95:.1f} s at the 95th percentile, {response_times.mostly}",
         evidence=response_times.evidence,
         component="backend",
+        layer="fast",
+        see="test_backend_answers_its_health_check",
     )

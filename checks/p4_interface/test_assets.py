@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p4, pytest.mark.playbook("ui-glitches")]
+pytestmark = [pytest.mark.p4, pytest.mark.playbook("ui-glitches"), pytest.mark.component("frontend")]
 
 
 def test_images_fonts_and_icons_are_served(page_decorations, finding):
@@ -11,4 +11,5 @@ def test_images_fonts_and_icons_are_served(page_decorations, finding):
         page_decorations.symptom,
         evidence=page_decorations.evidence,
         component="frontend",
+        see="test_scripts_and_styles_are_served",
     )

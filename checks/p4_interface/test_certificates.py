@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p4, pytest.mark.playbook("certificates")]
+pytestmark = [pytest.mark.p4, pytest.mark.playbook("certificates"), pytest.mark.component("frontend")]
 
 
 def test_certificates_are_not_near_their_end(certificates, limits, finding):
@@ -12,4 +12,5 @@ def test_certificates_are_not_near_their_end(certificates, limits, finding):
         failing[0].symptom,
         evidence={certificate.address: certificate.state for certificate in failing[:5]},
         component=failing[0].component,
+        layer="setting",
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
+from oncall.finding import Layer
 
 LOGIN = "test_probe_account_logs_in"
 HEALTH = "test_backend_answers_its_health_check"
@@ -54,6 +55,11 @@ class Login(Fact):
             415: "does not take JSON (415)",
             422: "does not understand the request (422)",
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
+
+    @property
+    def layer(self) -> Layer:
+        """How far it got; a login that brought a token can only be slow."""
+        return self.exchange.layer if self.trouble else "fast"
 
     @property
     def evidence(self) -> dict[str, str | int | float]:

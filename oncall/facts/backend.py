@@ -6,7 +6,7 @@ from datetime import datetime
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, Layer
 
 # What makes a deeper look pointless, in the words of every check that needs an answer.
 NO_ANSWER = "the backend gave no health answer (see test_backend_answers_its_health_check)"
@@ -70,6 +70,10 @@ class HealthAnswer(Fact):
         return None
 
     @property
+    def layer(self) -> Layer:
+        return self.exchange.layer
+
+    @property
     def blames(self) -> str | None:
         """The component that the first failing sub-check accuses."""
         return next((check.blames for check in self.failing if check.blames), None)
@@ -110,11 +114,15 @@ class HealthChecks(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthMemory(Fact):
-    """The backend's memory as its health body tells it; `used` and `limit` have the same, unknown unit."""
+    """The backend's memory as its health body tells it; `used` and `limit` have the same, unknown unit.
+
+    judged: the body has a sub-check of its own for it, and that one fails.
+    """
 
     address: str
     used: float
     limit: float
+    judged: bool = False
 
     def blind(self) -> str | None:
         return None if self.limit > 0 and self.used > 0 else "the health body tells no memory use"
@@ -226,6 +234,10 @@ class ResponseTimes(Fact):
     def name(self) -> str:
         """The path, short enough for a symptom."""
         return self.path if len(self.path) <= 30 else f"...{self.path[-27:]}"
+
+    @property
+    def layer(self) -> Layer:
+        return self.failure.layer if self.failure else "fast"
 
     @property
     def mostly(self) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, Layer
 
 EngineOutcome = Literal[
     "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
@@ -236,6 +236,13 @@ class HealthResult:
         if self.exit_code == -1:
             return "does not answer its health check in time"
         return "fails its health check"
+
+    @property
+    def layer(self) -> Layer:
+        """How far the health check got; one that cannot be run itself says nothing of the service."""
+        if self.exit_code in (126, 127):
+            return "setting"
+        return "answers" if self.overdue or self.exit_code == -1 else "correct"
 
 
 @dataclass(frozen=True, kw_only=True)

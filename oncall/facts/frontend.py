@@ -5,7 +5,7 @@ from datetime import datetime
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, Layer
 
 GATEWAY = {502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout"}
 
@@ -59,6 +59,10 @@ class Page(Fact):
         if not self.elements and not self.text_length and not self.named:
             return "serves a page without any content"
         return None
+
+    @property
+    def layer(self) -> Layer:
+        return self.exchange.layer
 
     @property
     def evidence(self) -> dict[str, Value]:

@@ -14,6 +14,8 @@ Outcomes, from near to far:
 
 from dataclasses import dataclass
 
+from oncall.finding import Layer
+
 NEVER_ARRIVED = ("unresolved", "refused", "unreachable", "tls")
 Value = str | int | float
 
@@ -65,6 +67,18 @@ class Exchange:
     @property
     def answered(self) -> bool:
         return self.outcome == "answered"
+
+    @property
+    def layer(self) -> Layer:
+        """How far the request got."""
+        if self.outcome in NEVER_ARRIVED or (self.outcome == "timeout" and self.waiting_for in ("name", "connection")):
+            return "reachable"
+        return "correct" if self.answered else "answers"
+
+    @property
+    def blames(self) -> str | None:
+        """A name without an address and an address without a way to it accuse the network."""
+        return "network" if self.outcome in ("unresolved", "unreachable") else None
 
     @property
     def media_type(self) -> str:

@@ -97,8 +97,8 @@ class PortFromInside(Fact):
 
     @property
     def blames(self) -> str | None:
-        """A refusal accuses the database: its machine answers, but nothing listens there."""
-        return "postgres" if self.outcome in ("refused", "closed") else None
+        """A refusal accuses the database: its machine answers, but nothing listens there. Silence accuses the way."""
+        return "postgres" if self.outcome in ("refused", "closed") else "network"
 
     @property
     def trouble(self) -> str | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from oncall.facts import Fact
+from oncall.finding import Layer
 
 Outcome = Literal["", "accepted", "rejected", "refused", "timeout", "unresolved", "unreachable", "closed", "garbled"]
 
@@ -39,6 +40,10 @@ class DatabaseConnection(Fact):
         return self.outcome in ("accepted", "rejected")
 
     @property
+    def layer(self) -> Layer:
+        return "reachable" if self.outcome in ("refused", "unresolved", "unreachable") else "answers"
+
+    @property
     def sentence(self) -> str:
         template = SAID.get(self.outcome, "{address} answered")
         return template.format(address=self.address, seconds=self.seconds)
@@ -69,6 +74,10 @@ class DatabaseRole(Fact):
     version: str = ""
     started_at: datetime | None = None
     up_seconds: float | None = None
+
+    @property
+    def layer(self) -> Layer:
+        return "correct" if self.state == "standby" else "runs"
 
     def blind(self) -> str | None:
         return None if self.state else "the server did not say what it is"

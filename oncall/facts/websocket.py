@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, Layer
 
 DIRECT = "test_handshake_succeeds"
 
@@ -105,6 +105,18 @@ class Handshake(Fact):
                 "other": "opens but answers the first message with something else",
             }.get(self.first_answer)
         return self._refusal
+
+    @property
+    def layer(self) -> Layer:
+        """How far it got; the outcomes of its own are answers."""
+        if self.outcome in ("open", "status", "accept", "upgrade", "subprotocol", "negotiation"):
+            return "correct"
+        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for).layer
+
+    @property
+    def accuses(self) -> str | None:
+        """Whom a failure of the direct handshake accuses: a token that is refused was issued by the login."""
+        return "auth" if self.status == 401 and self.with_token else self.blames
 
     @property
     def suspect(self) -> str:

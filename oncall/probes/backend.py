@@ -105,6 +105,7 @@ def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
         address=backend_health.exchange.address,
         used=backend_health.memory_used or 0.0,
         limit=backend_health.memory_limit or 0.0,
+        judged=any(check.name in health.memory_used_key.split(".") for check in backend_health.failing),
     )
 
 

@@ -102,7 +102,8 @@ def _refuse_the_wrong_machine(stack: Stack) -> None:
     except CouldNotCheck:
         return  # the engine's own check says so
     if address.remote:
-        raise CouldNotCheck(f"the Docker engine is on {address.host}, not here: set host.at to ssh://{address.host}")
+        where = f"the Docker engine is on {address.host}, not here: set host.at to ssh://{address.host}"
+        raise CouldNotCheck(where, blames="docker")
 
 
 def docker_root(stack: Stack, engine: DockerEngine | CouldNotCheck | NotPart) -> str:

@@ -51,7 +51,7 @@ def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
             name = table.partition(".")[0] if "schema" in trouble.message else table
             raise CouldNotCheck(lacks(session.user, f"{what} {name}")) from None
         if trouble.sqlstate == "55P03":
-            raise CouldNotCheck(_locked(session, table)) from None
+            raise CouldNotCheck(_locked(session, table), blames="postgres") from None
         raise CouldNotCheck(str(trouble)) from None
     if not rows and found["row_security"]:
         raise CouldNotCheck(f"row security hides the rows of {table}: ALTER ROLE {session.user} BYPASSRLS")

@@ -116,7 +116,7 @@ class Session:
             raise QueryTrouble(f"the {BUDGET_SECONDS:g} s for all queries were over before this one was asked")
         if not job.done.wait(SILENCE_SECONDS):
             self._silent = True  # also for those that wait in the queue: to them the server says as little
-            self._lose("the database stopped answering in the middle of a query")
+            self._lose("the database stopped answering in the middle of a query (see test_database_answers_in_time)")
             raise QueryTrouble(self._lost, silent=True)
         if job.answer is None:
             raise job.trouble or QueryTrouble("the query brought no answer")

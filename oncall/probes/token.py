@@ -56,7 +56,10 @@ def token_signature(
     if parts is None:
         raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
     if parts.algorithm not in SHARED:
-        raise CouldNotCheck(f"only signatures with a shared secret can be verified, not {parts.algorithm[:20]!r}")
+        foreign = "" if parts.algorithm in stack.auth.algorithms else f" (see {WELL_FORMED})"
+        raise CouldNotCheck(
+            f"only signatures with a shared secret can be verified, not {parts.algorithm[:20]!r}{foreign}"
+        )
     if not written_secret.usable:
         raise CouldNotCheck(f"{stack.auth.secret_variable} is not set (see test_jwt_secret_is_set)")
     return TokenSignature(

@@ -57,4 +57,5 @@ def _about_the_run(page: Page, run: Run, everything: bool) -> None:
     if run.report is None:
         page.entry("report", "no HTML report: all there is stands above")
     else:
-        page.entry("report", plain.visible(run.report) + ("" if everything else " (or -v) tells the rest"))
+        words = "" if everything else " (or -v) tells the rest"
+        page.entry("report", plain.visible(run.report) + words if page.fits(run.report + words) else run.report)

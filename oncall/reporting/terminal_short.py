@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Form = Literal["full", "brief", "line"]
 SHORTER: tuple[Form, ...] = ("brief", "line")
-ROOM = 18  # rows: with the two markers, four lines below and pytest's own last one, that is 25
+ROOM = 17  # rows: with the two markers, up to four lines below and pytest's own last one, that is 24
 FOLDED = 2  # rows that one text may take
 FULL = 8  # rows of a cause in full: what stands below leaves room for one
 
