@@ -13,4 +13,5 @@ def test_nothing_was_killed_for_memory(oom_kills, limits, finding):
         evidence=oom_kills.evidence,
         component=killed[0].component,
         layer="runs" if killed[0].down else "trace",
+        proof=oom_kills.proof(killed[0]),
     )

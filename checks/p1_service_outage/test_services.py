@@ -36,6 +36,7 @@ def test_service_is_running(service, service_containers, limits, finding):
         evidence=service_containers.described(down),
         component=service,
         layer="runs",
+        doubt=down[0].doubt,
     )
 
 

@@ -113,6 +113,12 @@ class ContainerState:
         return f"is {self.status or 'in no known state'}"
 
     @property
+    def doubt(self) -> str:
+        """What would look the same, "" when nothing would: the kernel and `docker kill` send the same signal."""
+        killed = self.status == "exited" and self.exit_code == 137 and not self.oom_killed
+        return "exit code 137 without an OOM event looks the same as docker kill" if killed else ""
+
+    @property
     def evidence(self) -> str:
         """What a person would want to know of it."""
         said: list[str] = [self.status]

@@ -71,6 +71,10 @@ class OomKills(Fact):
                 chosen[one.id] = one
         return tuple(sorted(chosen.values(), key=_weight))
 
+    def proof(self, kill: OomKill) -> str:
+        """Where this kill left its traces: "container state and engine event"."""
+        return " and ".join(dict.fromkeys(one.source for one in self.kills if one.id == kill.id))
+
     @property
     def evidence(self) -> dict[str, str]:
         """Every trace, old ones too, and what could not be read."""
