@@ -61,6 +61,10 @@ class Page:
         for line in text.splitlines():
             self._add(INDENT + line)
 
+    def fits(self, text: str) -> bool:
+        """Whether it stands beside a label in one row."""
+        return self.width is None or len(INDENT) + columns(text) <= self.width
+
     def blank(self) -> Page:
         """An empty page of the same width."""
         return Page(self.width, self.colour)
