@@ -11,6 +11,7 @@ import pytest
 from oncall.finding import CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
 from oncall.probing import look_key, parameters
+from oncall.reporting import junit
 from oncall.runner import Runner
 from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict
 
@@ -45,6 +46,8 @@ class Judge:
             report.duration = max(0.0, report.duration - item.stash[WAITED].waited)
         if report.failed or (report.skipped and call.excinfo) or (call.when == "call" and report.passed):
             self._judge(item, call, report)
+        if item.nodeid in self.verdicts and call.when != "setup":  # pytest's JUnit file reads the last report alone
+            report.user_properties += junit.properties(self.verdicts[item.nodeid])
         return report
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
@@ -76,7 +79,6 @@ class Judge:
         self.verdicts[item.nodeid] = verdict
         # pytest_report_teststatus gets nothing but the report
         report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
-        report.user_properties += [("severity", severity), ("outcome", outcome)]
         if outcome in ("failed", "accepted"):
             report.longrepr = str(Message(cast(Finding, found)))
         elif outcome == "unknown":

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +24,8 @@ from oncall.loop import looks_of, run_checks
 from oncall.probing import PROBES, RUNNER, parameters
 from oncall.publishing import Publisher
 from oncall.redaction import Redactor, installation_salt, likely_secrets
-from oncall.runner import ProbeLog, Runner
+from oncall.reporting.later import Later, LaterError, follows, read_later
+from oncall.runner import ProbeLog, Run, Runner
 from oncall.secrets import Secrets, read_env_file
 from oncall.snapshot import Replay, Snapshot, SnapshotError, read_snapshot
 from oncall.target import Target, TargetError, default_target, read_target, unknown_accepted
@@ -51,6 +53,7 @@ class Situation:
     snapshot: Snapshot | None = None
     replayed_from: str | None = None
     handlers: dict[int, Any] = field(default_factory=dict)
+    later: Later | None = None
 
 
 SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
@@ -68,6 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
     group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")
     group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
+    group.addoption("--postmortem", metavar="FILE", help="write the draft of a post-mortem as Markdown")
+    group.addoption("--after", metavar="FILE", help="a later run's --result, for --postmortem: what healed since")
+    group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
     parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
     parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
 
@@ -104,10 +110,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
 
 
+JOINED = ("--target", "--replay", "--save", "--result", "--html", "--junitxml", "--postmortem", "--after")
+
+
 def _joined(words: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for word in words:
-        if joined and joined[-1] in ("--target", "--replay", "--save", "--result", "--html", "--junitxml"):
+        if joined and joined[-1] in JOINED:
             joined[-1] += f"={word}"
         else:
             joined.append(word)
@@ -121,6 +130,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     situation = config.stash[SITUATION] = _situation(config)
+    _refuse_pairs(config, situation)
     config.pluginmanager.register(judging, "oncall-teststatus")
     report = str(config.getini("oncall_report"))
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
@@ -145,6 +155,22 @@ def _situation(config: pytest.Config) -> Situation:
     except (TargetError, SnapshotError) as error:
         raise pytest.UsageError(str(error)) from None
     return Situation(target, redact, datetime.now(UTC))
+
+
+def _refuse_pairs(config: pytest.Config, situation: Situation) -> None:
+    """Options that say nothing together; raises pytest.UsageError, one sentence. Reads the later run's result."""
+    option = config.option
+    if option.wait and option.replay:
+        raise pytest.UsageError("--wait is refused with --replay: a snapshot never changes, so leave one of them out")
+    if option.after and not option.postmortem:
+        raise pytest.UsageError("--after only serves a post-mortem: add --postmortem FILE")
+    if option.after:
+        path = Path(option.after)
+        try:
+            situation.later = read_later(path)
+            follows(situation.later, path, situation.target.stack.name, situation.clock)
+        except LaterError as error:
+            raise pytest.UsageError(str(error)) from None
 
 
 @pytest.fixture
@@ -225,18 +251,37 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         raise pytest.UsageError("python -O removes every assert: without it, please; no check would ever fail")
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
-    runner = session.config.stash[RUNNER] = _runner(session.config, items, situation)
-    judge = Judge(runner, _accepted(situation.target), situation.clock.date())
+
+    def begin(kept: dict[str, Run]) -> Any:
+        runner = session.config.stash[RUNNER] = _runner(session.config, items, situation)
+        if kept:
+            runner.runs.update(kept)
+        for item in items:
+            for name in looks_of(item):
+                runner.start(name, parameters(item))
+        return runner
+
+    judge = Judge(None, _accepted(situation.target), situation.clock.date())
     judge.catalogue = session.config.stash[CATALOGUE]
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
+    atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
+    if option.wait:
+        from oncall.rounds import Rounds
+
+        publisher.follow(judge, None, situation)
+        rounds = Rounds(session, judge, begin, publisher.tell, hopeless=bool(publisher.uncollected))
+        _listen(situation, rounds.interrupt)
+        last = rounds.wait(option.wait)
+        situation.clock, judge.runner, judge.verdicts = last.clock, last.runner, last.verdicts
+        publisher.began = time.monotonic() - last.seconds
+        publisher.follow(judge, last.runner, situation)
+        rounds.report(last)
+        return True
+    runner = judge.runner = begin({})
     publisher.follow(judge, runner, situation)
     _listen(situation, runner.interrupt)
-    atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
-    for item in items:
-        for name in looks_of(item):
-            runner.start(name, parameters(item))
     with watching(session.config, judge, runner) as idle:
         run_checks(session, runner, idle)
     return True
@@ -254,7 +299,9 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)
     logging.getLogger("oncall").setLevel(logging.INFO)
-    logging.getLogger().addHandler(ProbeLog(runner))
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
+    root.addHandler(ProbeLog(runner))
     return runner
 
 

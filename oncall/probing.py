@@ -25,6 +25,7 @@ from oncall.facts import Fact
 from oncall.finding import NotPart, ProbeCrashed
 
 Deadline = float | Callable[[Limits], float]
+Keep = Callable[[Any, Mapping[str, Fact]], bool]
 PROVIDED = ("stack", "limits", "secrets")
 RUNNER: "pytest.StashKey[Any]" = pytest.StashKey()
 
@@ -35,6 +36,8 @@ class Look:
 
     deadline: seconds, counted from when the look's needs are there.
     fact: the record's type; None for a client.
+    keep: for a look that is not for free, such as a login: whether `--wait` shall keep what it brought in place of
+        looking again, given its value and the facts of its round. None: look again in every round.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Look:
     deadline: Deadline
     optional: tuple[str, ...]
     fact: type[Fact] | None
+    keep: Keep | None = None
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
@@ -54,7 +58,9 @@ class Look:
 PROBES: dict[str, Look] = {}
 
 
-def probe(*, deadline: Deadline = 3.0, optional: tuple[str, ...] = ()) -> Callable[[Callable[..., Fact]], Any]:
+def probe(
+    *, deadline: Deadline = 3.0, optional: tuple[str, ...] = (), keep: Keep | None = None
+) -> Callable[[Callable[..., Fact]], Any]:
     """Register a read-only, time-bounded look that returns a fact.
 
     Raises TypeError at import when the function does not name its fact's type as return annotation.
@@ -64,16 +70,18 @@ def probe(*, deadline: Deadline = 3.0, optional: tuple[str, ...] = ()) -> Callab
         fact = typing.get_type_hints(function).get("return")
         if not (isinstance(fact, type) and issubclass(fact, Fact)):
             raise TypeError(f"probe {function.__name__} must name its fact: -> SomeFact")
-        return _fixture(Look(function.__name__, function, deadline, optional, fact))
+        return _fixture(Look(function.__name__, function, deadline, optional, fact, keep))
 
     return register
 
 
-def client(*, deadline: Deadline = 3.0, optional: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], Any]:
+def client(
+    *, deadline: Deadline = 3.0, optional: tuple[str, ...] = (), keep: Keep | None = None
+) -> Callable[[Callable[..., Any]], Any]:
     """Register a handle that probes share; a generator function closes it after its one yield."""
 
     def register(function: Callable[..., Any]) -> Any:
-        return _fixture(Look(function.__name__, function, deadline, optional, None))
+        return _fixture(Look(function.__name__, function, deadline, optional, None, keep))
 
     return register
 

@@ -17,6 +17,7 @@ from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
 from oncall.judging import Judge
 from oncall.playbook import Playbook, PlaybookError, parse
+from oncall.reporting import github, junit, plain
 from oncall.run import Run
 from oncall.snapshot import Snapshot, clean
 from oncall.timeline import timeline
@@ -53,15 +54,27 @@ class Publisher:
         self.uncollected: list[pytest.CollectReport] = []
         if config.option.htmlpath or report:
             self._prepare_report()
+        self.github: github.Disarmed | None = None
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             # pytest offers no hook for the terminal's own stream, and its headers and warnings need cleaning as well
-            reporter._tw._file = RedactedStream(reporter._tw._file, redact)
+            stream = reporter._tw._file
+            if os.environ.get("GITHUB_ACTIONS") == "true":
+                stream = self.github = github.Disarmed(stream)
+            reporter._tw._file = RedactedStream(stream, redact)
 
     def follow(self, judge: Judge, runner: Any, situation: Any) -> None:
         self.judge, self.runner, self.situation = judge, runner, situation
         for report in self.uncollected:
             judge.uncollected(report)
+
+    def tell(self, line: str) -> None:
+        """One line on the terminal, while nothing else is being written there."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter:
+            reporter.ensure_newline()
+            reporter.write_line(plain.encodable(line, getattr(reporter._tw._file, "encoding", None) or "utf-8"))
+            reporter.flush()
 
     def _prepare_report(self) -> None:
         """pytest-html makes the report's folder at once, and would end the run where it cannot."""
@@ -74,9 +87,15 @@ class Publisher:
             self.config.option.htmlpath = None
             self.trouble.append(f"the report {report} could not be written: {error.strerror}")
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
         self._clean(report)
+        report.user_properties = clean(report.user_properties, self.redact)
+        result = yield
+        writer = self._plugin("node_reporters_ordered") if report.failed else None
+        if writer and report.when != "teardown":  # by then pytest has closed the test case
+            junit.label(writer, report)
+        return result
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -109,10 +128,12 @@ class Publisher:
             self._publish(page, session, self.report)
         self._tell_of_files()
         self._write(option.result, "result", self._result)
-        junit = self._plugin("node_reporters_ordered")
-        if junit:
-            with self._whole(junit.logfile, "JUnit file") as draft:
-                junit.logfile = str(draft)
+        self._write(option.postmortem, "post-mortem", self._postmortem)
+        self._write_summary()
+        writer = self._plugin("node_reporters_ordered")
+        if writer:
+            with self._whole(writer.logfile, "JUnit file") as draft:
+                writer.logfile = str(draft)
                 yield
         else:
             yield
@@ -179,6 +200,34 @@ class Publisher:
         assert self.run is not None  # noqa: S101  for mypy: set just before
         return msgspec.json.format(msgspec.json.encode(json.document(self.run)), indent=2)
 
+    def _postmortem(self) -> bytes:
+        from oncall.reporting import postmortem
+
+        assert self.run is not None  # noqa: S101  for mypy: set just before
+        text = postmortem.document(self.run, self.playbook or Playbook(), self.situation.later)
+        return clean(text, self.redact).encode()  # type: ignore[no-any-return]  # a str stays one
+
+    def _write_summary(self) -> None:
+        """GitHub shows this file on the page of the job; other steps have written to it already."""
+        path = os.environ.get("GITHUB_STEP_SUMMARY")
+        if self.github and path and self.run:
+            try:
+                with open(path, "ab") as file:
+                    file.write(clean(github.summary(self.run, self.playbook or Playbook()), self.redact).encode())
+            except OSError as error:
+                self.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
+
+    def _annotate(self, session: pytest.Session) -> None:
+        """After everything else that the terminal tells: GitHub takes these lines for commands."""
+        workspace = Path(os.environ.get("GITHUB_WORKSPACE", self.config.rootpath))
+        places = {
+            item.nodeid: (str(item.path.relative_to(workspace)), (item.location[1] or 0) + 1)
+            for item in session.items
+            if item.path.is_relative_to(workspace)
+        }
+        if self.github and self.run:
+            self.github.commands(map(self.redact, github.commands(self.run, places)))
+
     @contextlib.contextmanager
     def _whole(self, path: str | Path, what: str) -> Iterator[Path]:
         """A draft beside the file: a reader never meets half of one, and a full disk keeps the old one."""
@@ -238,6 +287,8 @@ class Publisher:
         terminalreporter.ensure_newline()
         for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding, asked):
             terminalreporter.write_line(line)
+        if self.github:
+            self._annotate(terminalreporter._session)
 
 
 def _nothing(*_: object) -> None:

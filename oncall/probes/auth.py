@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oncall.config import Auth, Limits, Stack
+from oncall.facts import Fact
 from oncall.facts.auth import HEALTH, LOGIN, IssuedTokenUse, Login, RefusedLogin
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
@@ -101,7 +102,14 @@ def accused(answer: Answer, health: Health) -> str | None:
     return health.blames if sick and isinstance(health, HealthAnswer) else None
 
 
-@client(deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",))
+def _still_good(attempt: Attempt, facts: Mapping[str, Fact]) -> bool:
+    """Whether a token came that nobody has refused since: a backend that starts with another secret does."""
+    use = facts.get("issued_token_use")
+    refused = isinstance(use, IssuedTokenUse) and use.exchange.status in use.refused
+    return attempt.token is not None and not refused
+
+
+@client(deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",), keep=_still_good)
 def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, backend_health: Health) -> Attempt:
     """The probe account's one login of this run."""
     declared(stack)
@@ -149,7 +157,11 @@ def login(probe_login: Attempt) -> Login:
     return probe_login.login
 
 
-@probe(deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("probe_login", "backend_health"))
+@probe(
+    deadline=lambda limits: limits.login_seconds + 2 * GRACE,
+    optional=("probe_login", "backend_health"),
+    keep=lambda refused, facts: refused.trouble is None,
+)
 def refused_login(
     stack: Stack,
     limits: Limits,

@@ -1,0 +1,127 @@
+"""What to post while an incident lasts: one text for colleagues, one for everybody. Plain text, ready to paste.
+
+The first names causes and evidence. The second is read by strangers: it says in fixed words what does not work, never
+the name of a part, an address or a value, and nothing of what only an attacker would notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from oncall.diagnosis import Cause
+from oncall.playbook import Playbook
+from oncall.reporting import outline, plain, wording
+from oncall.run import Run
+from oncall.verdict import SEVERITIES, Verdict
+
+SHOWN = 3  # causes, and things that people notice, before "and 2 more"
+LENGTH = 300
+UNNOTICED = "Nobody "  # how the claim of a check begins that no user would notice
+AREAS = {"auth": "logging in", "websocket": "live updates"}
+FELT = {"p1": "The service is not working", "p2": "A part of the service is not working"}
+FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the page do not look right"}
+
+
+def incident_channel(run: Run, playbook: Playbook) -> str:
+    """For colleagues: what is broken, the causes and how sure they are, what is not known, when to look here again."""
+    return "\n".join(_harmless(line) for line in _channel(run, playbook))
+
+
+def status_page(run: Run, playbook: Playbook) -> str:
+    """For everybody outside: what does not work, and when there is news."""
+    felt = [cause for cause in run.diagnosis.causes if noticed(cause)]
+    if not felt:
+        if outline.state(run) == "healthy" or run.diagnosis.causes:
+            return "Operational: no problem that you would notice is known."
+        text = f"Investigating: we are checking parts of the service; no fault is known at {run.started:%H:%M} UTC."
+        return _with_next(text, _worst(run), run, playbook)
+    sure = all(cause.confidence == "confirmed" for cause in felt)
+    what = "; ".join(dict.fromkeys(_public(cause) for cause in felt))
+    news = "We know the cause and work on it." if sure else "We are looking for the cause."
+    text = f"{'Identified' if sure else 'Investigating'}: {what}. {news}"
+    return _with_next(text, felt[0].severity, run, playbook)
+
+
+def headline(run: Run) -> str:
+    """The whole run in one line: "P1 postgres, P2 auth (likely); 3 checks without an answer"."""
+    causes = run.diagnosis.causes
+    if not causes:
+        return outline.headline(run)
+    named = dict.fromkeys(wording.title(cause).partition(": ")[0] for cause in causes)
+    rest = len(wording.unexplained(run, "unknown")) + len(run.of(None, "error"))
+    return ", ".join(named) + (f"; {outline.checks(rest)} without an answer" if rest else "")
+
+
+def noticed(cause: Cause) -> bool:
+    """Whether users would notice it; what only an attacker or the next restore would is nobody else's business."""
+    claims = [verdict.claim for verdict in (*cause.findings, *cause.consequences)]
+    return not claims or any(not claim.startswith(UNNOTICED) for claim in claims)
+
+
+def notices(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """What people notice, each once, in the checks' own words."""
+    claims = (" ".join(verdict.claim.split()) for verdict in verdicts)
+    return tuple(dict.fromkeys(claim for claim in claims if claim and not claim.startswith(UNNOTICED)))
+
+
+def next_update(severity: str, run: Run, playbook: Playbook) -> datetime | None:
+    """When the next text is due, UTC: at the respond-by time, or as long after the run where that is over already."""
+    due = wording.respond_by(severity, run, playbook)
+    ended = run.started + timedelta(seconds=run.seconds)
+    if due is None or due > ended:
+        return due
+    return ended + playbook.levels[severity].respond_within
+
+
+def _channel(run: Run, playbook: Playbook) -> list[str]:
+    causes = run.diagnosis.causes
+    lines = [f"{run.stack} at {run.started:%H:%M} UTC: {headline(run)}"]
+    lines += [_cause(cause) for cause in causes[:SHOWN]]
+    if more := causes[SHOWN:]:
+        lines.append(f"And {len(more)} more: {', '.join(f'{one.severity.upper()} {one.component}' for one in more)}")
+    felt = notices(run.of(None, "failed"))
+    if felt:
+        more_felt = f" (and {len(felt) - SHOWN} more)" if len(felt) > SHOWN else ""
+        lines.append(f"People notice: {' '.join(felt[:SHOWN])}{more_felt}")
+    for reason, alike in list(outline.by_reason(wording.unexplained(run, "unknown")).items())[:SHOWN]:
+        lines.append(f"Not known: {wording.unanswered(reason, alike)}")
+    if causes and (found := wording.recovery(causes[0], playbook)):
+        lines.append(f"Next: PLAYBOOK.md {found[0].id}")
+    severity = causes[0].severity if causes else _worst(run)
+    if severity and (by := wording.deadline(severity, run, playbook)):
+        update = next_update(severity, run, playbook)
+        lines.append(f"Respond {by}." + (f" Next update by {_moment(update, run)}." if update else ""))
+    return lines
+
+
+def _cause(cause: Cause) -> str:
+    explains = wording.explains(cause)
+    return f"{wording.title(cause)}" + (f"; {explains}" if explains else "")
+
+
+def _public(cause: Cause) -> str:
+    """What does not work, without a name: "The service is not working", "Logging in is not working"."""
+    area = AREAS.get(cause.component)
+    if area is None or cause.severity not in ("p1", "p2"):
+        return FELT[cause.severity]
+    return f"{area.capitalize()} {'are' if area.endswith('s') else 'is'} not working"
+
+
+def _worst(run: Run) -> str | None:
+    open_ = run.of(None, "failed", "unknown", "error")
+    return min((verdict.severity for verdict in open_), key=SEVERITIES.index, default=None)
+
+
+def _with_next(text: str, severity: str | None, run: Run, playbook: Playbook) -> str:
+    update = next_update(severity, run, playbook) if severity else None
+    return f"{text} Next update by {_moment(update, run)}." if update else text
+
+
+def _moment(at: datetime, run: Run) -> str:
+    return f"{at:%H:%M} UTC" if at.date() == run.started.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _harmless(line: str) -> str:
+    """One line that calls nobody: a chat takes a pasted @here for a mention."""
+    return plain.visible(" ".join(line.split()), LENGTH).replace("@", "(at)")

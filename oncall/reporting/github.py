@@ -1,0 +1,113 @@
+"""For GitHub Actions: an annotation a cause, a summary of the step, and an output that foreign text cannot command.
+
+The runner obeys lines that begin with `::name` (blanks before it do not matter), and `##[name]` anywhere in a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from oncall.playbook import Playbook
+from oncall.reporting import outline, plain, wording
+from oncall.reporting.markdown import code, prose
+from oncall.run import Run
+
+LENGTH = 1_000
+KINDS = {"p1": "error", "p2": "error", "p3": "warning", "p4": "warning"}
+Places = Mapping[str, tuple[str, int]]
+
+
+def commands(run: Run, places: Places) -> list[str]:
+    """The annotations: causes, what fails without one, what is not known, bugs of the suite; or that all is well.
+
+    places: node id of a check -> its file, as the repository calls it, and its line.
+    """
+    lines = []
+    for cause in run.diagnosis.causes:
+        shown = (*cause.findings, *cause.consequences, *cause.hidden)
+        words = [wording.because(cause), wording.evidence(cause), wording.explains(cause)]
+        title = f"{cause.severity.upper()} {cause.component}"
+        text = "; ".join([cause.symptom, *filter(None, words)])
+        lines.append(_command(KINDS[cause.severity], title, text, places.get(shown[0].nodeid) if shown else None))
+    for verdict in wording.unexplained(run, "failed"):
+        title = f"{verdict.severity.upper()} {verdict.check}"
+        text = verdict.symptom or verdict.claim
+        lines.append(_command(KINDS[verdict.severity], title, text, places.get(verdict.nodeid)))
+    for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
+        title = f"{outline.checks(len(alike))} without an answer"
+        lines.append(_command("warning", title, wording.unanswered(reason, alike), places.get(alike[0].nodeid)))
+    for verdict in run.of(None, "error"):
+        lines.append(_command("error", verdict.check, wording.error(verdict), places.get(verdict.nodeid)))
+    return lines or [_command("notice", run.stack, outline.headline(run))]
+
+
+def summary(run: Run, playbook: Playbook) -> str:
+    """The step's summary, in Markdown: the headline, the causes, what to do, what is not known."""
+    lines = [f"### {prose(run.stack)}: {prose(outline.headline(run))}", ""]
+    for cause in run.diagnosis.causes:
+        lines.append(f"- **{prose(wording.title(cause))}**")
+        lines.append(f"  - {prose(wording.because(cause))}")
+        if cause.evidence:
+            lines.append(f"  - {code(wording.evidence(cause))}")
+        if found := wording.recovery(cause, playbook):
+            lines.append(f"  - next: PLAYBOOK.md {code(found[0].id)}")
+    for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
+        lines.append(f"- not known: {prose(wording.unanswered(reason, alike))}")
+    return "\n".join([*lines, "", prose(f"answered: {outline.coverage(run) or 'nothing'}"), ""])
+
+
+def _command(kind: str, title: str, text: str, place: tuple[str, int] | None = None) -> str:
+    words = {"title": title} | ({"file": place[0], "line": str(place[1])} if place else {})
+    given = ",".join(f"{name}={_property(value)}" for name, value in words.items())
+    return f"::{kind} {given}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    """As the runner reads it back: it turns these three codes into signs again."""
+    shown = plain.visible(text, LENGTH)
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+class Disarmed:
+    """A text stream on which nothing becomes a command, except what `commands` writes.
+
+    Written to in pieces: whether a piece stands at the beginning of a line is known from the pieces before it.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream, self._blank, self._tail = stream, True, ""
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._disarm(text))
+        return len(text)
+
+    def commands(self, lines: Iterable[str]) -> None:
+        """Write these lines as they are: they are commands."""
+        self._stream.write(("" if self._blank else "\n") + "".join(f"{line}\n" for line in lines))
+        self._blank, self._tail = True, ""
+
+    def _disarm(self, text: str) -> str:
+        """The same text with a blank inside what the runner would obey."""
+        joined = (self._tail + text).replace("##[", "## [")[len(self._tail) :] if self._tail else text
+        joined = joined.replace("##[", "## [")
+        parts = re.split(r"([\r\n])", joined)
+        for number, part in enumerate(parts):
+            if part in ("\r", "\n"):
+                self._blank, self._tail = True, ""
+                continue
+            if self._blank:
+                parts[number] = re.sub(r"^(\s*):(:|$)", r"\1: \2", part)
+            self._blank = self._blank and not part.strip()
+        shown = "".join(parts)
+        last = re.search(r"#{1,2}\Z", shown)
+        self._tail = last[0] if last else ""
+        return shown
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
