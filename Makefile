@@ -8,7 +8,7 @@ TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test again lint index bench clean
+.PHONY: help demo demo-docker checks break test again faults recovery lint index bench clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -40,6 +40,9 @@ again: $(READY)  ## those tests once more that failed last time, one after the o
 
 faults: $(READY) ## every way to break either stack, each once; `make test` takes one of each kind under Docker
 	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml -n 2 --dist loadfile -m "not alone" tests/faults
+
+recovery: $(READY) ## the playbook's steps, typed after every Docker fault: does the next run end healthy?
+	@$(BIN)/python -m bench recovery
 
 lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .

@@ -1,5 +1,7 @@
 """The signing secret, in the containers and in the file that they are made from."""
 
+import secrets
+
 from stack.docker.running import DockerStack
 from stack.faults import fault
 
@@ -25,7 +27,7 @@ def secret_default(stack: DockerStack) -> None:
 )
 def secret_changed_in_the_file(stack: DockerStack) -> None:
     """Somebody changed JWT_SECRET in the env file, and the backend still runs with the old one."""
-    stack.edit_env("backend", JWT_SECRET="k7" * 24)
+    stack.edit_env("backend", JWT_SECRET=secrets.token_urlsafe(48))
 
 
 @fault(
@@ -40,6 +42,6 @@ def secret_differs(stack: DockerStack) -> None:
     first = str(stack.inspect("backend")["Name"]).lstrip("/")
     stack.edit_nginx("backend:3001", f"{first}:3001")
     before = stack.env("backend")["JWT_SECRET"]
-    stack.edit_env("backend", JWT_SECRET="q9" * 24)
+    stack.edit_env("backend", JWT_SECRET=secrets.token_urlsafe(48))
     stack.scale("backend", 2)
     stack.edit_env("backend", JWT_SECRET=before)
