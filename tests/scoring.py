@@ -6,22 +6,54 @@ python -m tests.scoring postgres-stopped backend-killed      (a stack runs: pyth
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 AT_A_CLOSED_DOOR = ("engine-without-permission",)
+NAMED = re.compile(r"[a-z]\w*[._:/]\w|[A-Z]{2,}")  # a setting, a variable, a place: something that one can go and mend
 KEYLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of the playbook, in a process of its own: how it ended, what stood on the screen, its --result."""
+
+    code: int
+    screen: str
+    result: dict
+
+    @property
+    def verdicts(self):
+        """By the check's name."""
+        return {verdict["check"]: verdict for verdict in self.result.get("verdicts", ())}
+
+    @property
+    def causes(self):
+        """Most urgent first."""
+        return self.result.get("causes", [])
+
+    @property
+    def seconds(self):
+        """From the first look to the diagnosis; None: no diagnosis came."""
+        return self.result.get("seconds")
+
+
 def diagnose(target, *options, timeout=90, cwd=ROOT, through=()):
-    """One run of the playbook in a process of its own: its exit code, its screen, its verdicts by check."""
+    """The whole playbook on this target; raises subprocess.TimeoutExpired."""
+    return judged(f"--target={target}", *options, timeout=timeout, cwd=cwd, through=through)
+
+
+def judged(*options, timeout=90, cwd=ROOT, through=()):
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         report = Path(folder) / "report.html"
-        command = [sys.executable, "-m", "pytest", f"--target={target}", f"--result={result}", f"--html={report}"]
+        command = [sys.executable, "-m", "pytest", f"--result={result}", f"--html={report}"]
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         run = subprocess.run(
             [*through, *command, *options],
@@ -32,8 +64,8 @@ def diagnose(target, *options, timeout=90, cwd=ROOT, through=()):
             timeout=timeout,
             errors="replace",
         )
-        verdicts = json.loads(result.read_text())["verdicts"] if result.exists() else []
-    return run.returncode, run.stdout + run.stderr, {verdict["check"]: verdict for verdict in verdicts}
+        said = json.loads(result.read_text()) if result.exists() else {}
+    return Run(run.returncode, run.stdout + run.stderr, said)
 
 
 def as_whom(fault):
@@ -47,8 +79,9 @@ def covers(entries, check):
 
 
 def differences(fault, code, verdicts):
-    """Everything in which a run differs from the fault's lists; empty when they agree."""
-    wrong = [] if code == 1 else [f"exit code {code}, not 1"]
+    """Everything in which a run differs from the fault's lists; empty when they agree. A herring's lists are empty."""
+    expected = 0 if fault.kind == "herring" else 1
+    wrong = [] if code == expected else [f"exit code {code}, not {expected}"]
     if not verdicts:
         return [*wrong, "no verdict at all"]
     for outcome, entries in (("failed", fault.must_fail), ("unknown", fault.unknown)):
@@ -69,6 +102,59 @@ def differences(fault, code, verdicts):
     return wrong
 
 
+def paired(faults, causes):
+    """Which cause tells of which fault: [(fault, cause or None)], and the causes that are left over.
+
+    A fault without a check that must fail is none to be named. The fault's own component comes before the one that it
+    is `seen_as`; of two causes of one component, that one which holds more of its checks.
+    """
+    wanted = [fault for fault in faults if fault.must_fail]
+    left, found = list(causes), {}
+    for names in (lambda fault: {fault.component}, lambda fault: {fault.seen_as}):
+        for fault in wanted:
+            fitting = [cause for cause in left if fault.name not in found and cause["component"] in names(fault)]
+            if fitting:
+                found[fault.name] = max(fitting, key=lambda cause: sum(covers(fault.must_fail, c) for c in told(cause)))
+                left.remove(found[fault.name])
+    return [(fault, found.get(fault.name)) for fault in wanted], left
+
+
+def told(cause):
+    """The failed checks in a cause."""
+    return [*cause["findings"], *cause["consequences"]]
+
+
+def localisation(faults, result):
+    """What is wrong with the causes of a run under these faults (none: a healthy stack); empty when all is right."""
+    causes = result.get("causes", [])
+    pairs, left = paired(faults, causes)
+    wrong = [f"no cause names {fault.component} ({fault.name})" for fault, cause in pairs if cause is None]
+    wrong += [f"{cause['component']} is named, and is no cause: {cause['symptom']}" for cause in left]
+    return wrong + folding(pairs, causes, result.get("verdicts", []))
+
+
+def folding(pairs, causes, verdicts):
+    """What is wrong with how the verdicts lie in the causes."""
+    shown = Counter(check for cause in causes for check in told(cause))
+    hidden = Counter(check for cause in causes for check in cause["hidden"])
+    failed = {verdict["check"] for verdict in verdicts if verdict["outcome"] == "failed"}
+    unknown = {verdict["check"]: verdict for verdict in verdicts if verdict["outcome"] == "unknown"}
+    wrong = [f"{check} failed, and is in no cause" for check in sorted(failed - set(shown))]
+    wrong += [f"{check} is in a cause, and did not fail" for check in sorted(set(shown) - failed)]
+    wrong += [f"{check} is hidden, and not unknown" for check in sorted(set(hidden) - set(unknown))]
+    wrong += [f"{check} is in several causes" for check, times in (shown + hidden).items() if times > 1]
+    for check, verdict in unknown.items():
+        if pairs and check not in hidden:
+            wrong.append(f"{check} is unknown behind no cause: {verdict['reason']}")
+        elif not pairs and not NAMED.search(verdict["reason"] or ""):
+            wrong.append(f"{check} does not name what to set: {verdict['reason']}")
+    for fault, cause in pairs:
+        others = [entry for other, _ in pairs if other is not fault for entry in other.must_fail]
+        own = [check for check in failed if covers(fault.must_fail, check) and not covers(others, check)]
+        wrong += [f"{check} belongs to {fault.name}" for check in own if cause and check not in told(cause)]
+    return wrong
+
+
 def said(verdict):
     return f"{verdict['outcome']}: {verdict['symptom'] or verdict['reason']}"
 
@@ -84,8 +170,8 @@ def main():
     for fault in faults.named(sys.argv[1:] or list(faults.catalogue(mode)), mode):
         lifecycle.heal(home, lambda line: None)
         faults.inject(lifecycle.running(home), [fault], lambda line: None)
-        code, _, verdicts = diagnose(home.target, through=as_whom(fault))
-        wrong = differences(fault, code, verdicts)
+        run = diagnose(home.target, through=as_whom(fault))
+        wrong = [*differences(fault, run.code, run.verdicts), *localisation([fault], run.result)]
         separator = "\n       " if wrong else " "
         print(f"{'ok  ' if not wrong else 'BAD '} {fault.name}", *wrong, sep=separator, flush=True)
     lifecycle.heal(home, lambda line: None)

@@ -7,6 +7,8 @@
 
 The docstring's first line says in an operator's words what happened. Faults act from outside: signals, SQL, files,
 environment variables, a proxy in between. `heal` undoes every one of them by making all parts new.
+
+A herring is registered in the same way, with @herring: it looks like a cause and is none. It is in no catalogue.
 """
 
 import difflib
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     Handle = Running | DockerStack
 
-Kind = Literal["real", "limit-moved"]
+Kind = Literal["real", "limit-moved", "herring"]
 Heals = Literal["yes", "data loss", "whole machine"]  # by the playbook; only a step that loses data, or is not for here
 Mode = Literal["embedded", "docker"]  # which kind of stack it breaks; one on Docker gets a DockerStack
 
@@ -44,6 +46,9 @@ class Fault:
     mend: "Mend | None" = None  # what a person changes by hand where the playbook tells to; None: its commands suffice
     reads: Mapping[str, str] = field(default_factory=dict)  # what a person reads in a look: CAPITALS of a later step
     heals: Heals = "yes"
+    seen_as: str = ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
+    words: tuple[str, ...] = ()  # of a herring: patterns of what it shows, which are in no cause
+    beside: str = ""  # of a herring: the real fault of another component that it is to be told from
 
     @property
     def story(self) -> str:
@@ -51,6 +56,8 @@ class Fault:
 
 
 _FAULTS: dict[str, Fault] = {}
+_HERRINGS: dict[str, Fault] = {}
+Register = Callable[[Callable[[Any], None]], Callable[[Any], None]]
 
 
 def fault(
@@ -66,15 +73,12 @@ def fault(
     mend: "Mend | None" = None,
     reads: Mapping[str, str] = {},
     heals: Heals = "yes",
-) -> "Callable[[Callable[[Any], None]], Callable[[Any], None]]":
+    seen_as: str = "",
+) -> Register:
     """Put a function into the catalogue."""
-
-    def register(function: "Callable[[Any], None]") -> "Callable[[Any], None]":
-        if name in _FAULTS:
-            raise StackError(f"two faults are named {name}")
-        if not (function.__doc__ or "").strip():
-            raise StackError(f"the fault {name} has no sentence that says what happened")
-        _FAULTS[name] = Fault(
+    return _register(
+        name,
+        lambda function: Fault(
             name=name,
             component=component,
             kind=kind,
@@ -87,7 +91,40 @@ def fault(
             mend=mend,
             reads=reads,
             heals=heals,
-        )
+            seen_as=seen_as,
+        ),
+        _FAULTS,
+    )
+
+
+def herring(name: str, *, component: str, words: Sequence[str], beside: str, mode: Mode = "embedded") -> Register:
+    """Something that looks like a cause of that component's, and is none: alone it leaves the stack green."""
+    return _register(
+        name,
+        lambda function: Fault(
+            name=name,
+            component=component,
+            kind="herring",
+            cause_class="red herring",
+            must_fail=(),
+            may_fail=(),
+            unknown=(),
+            mode=mode,
+            inject=function,
+            words=tuple(words),
+            beside=beside,
+        ),
+        _HERRINGS,
+    )
+
+
+def _register(name: str, made: "Callable[[Callable[[Any], None]], Fault]", into: dict[str, Fault]) -> Register:
+    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
+        if name in _FAULTS or name in _HERRINGS:
+            raise StackError(f"two faults are named {name}")
+        if not (function.__doc__ or "").strip():
+            raise StackError(f"the fault {name} has no sentence that says what happened")
+        into[name] = made(function)
         return function
 
     return register
@@ -95,24 +132,35 @@ def fault(
 
 def catalogue(mode: Mode = "embedded") -> dict[str, Fault]:
     """All faults of a kind of stack; every file of this package that registers one is found."""
-    for module in pkgutil.iter_modules(__path__):
-        if module.name not in ("proxy", "sessions"):
-            importlib.import_module(f"{__name__}.{module.name}")
+    _find()
     chosen = [item for item in _FAULTS.items() if item[1].mode == mode]
     return dict(sorted(chosen, key=lambda item: (item[1].component, item[0])))
 
 
+def herrings(mode: Mode = "embedded") -> dict[str, Fault]:
+    """All red herrings of a kind of stack."""
+    _find()
+    return {name: each for name, each in sorted(_HERRINGS.items()) if each.mode == mode}
+
+
+def _find() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        if module.name not in ("proxy", "sessions"):
+            importlib.import_module(f"{__name__}.{module.name}")
+
+
 def named(names: Sequence[str], mode: Mode = "embedded") -> list[Fault]:
-    """The faults of these names."""
-    known = catalogue(mode)
+    """The faults, or herrings, of these names."""
     if not names:
-        raise StackError(f"break needs the name of a fault: {', '.join(known)}")
+        raise StackError(f"break needs the name of a fault: {', '.join(catalogue(mode))}")
+    known = catalogue(mode) | herrings(mode)
+    others = _FAULTS | _HERRINGS
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f", did you mean {near[0]}?" if near else "."
-            if name in _FAULTS:
-                hint = f" for this stack: it is for the {_FAULTS[name].mode} one."
+            if name in others:
+                hint = f" for this stack: it is for the {others[name].mode} one."
             raise StackError(f"there is no fault {name}{hint} Known: {', '.join(known)}")
     return [known[name] for name in names]
 

@@ -102,6 +102,7 @@ def postgres_replaced(stack: Running) -> None:
 @fault(
     "postgres-freezes-after-login",
     component="network",
+    seen_as="postgres",  # a server whose sessions hang is as silent as a line that was forgotten
     cause_class="hung",
     must_fail=[TIMELY],
     unknown=NO_QUERY,
@@ -117,6 +118,7 @@ def postgres_freezes(stack: Running) -> None:
 @fault(
     "postgres-far-away",
     component="network",
+    seen_as="postgres",  # a slow answer is a slow answer: only the server's own clock could say where the time went
     kind="limit-moved",
     cause_class="slow",
     must_fail=[TIMELY],

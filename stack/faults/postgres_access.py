@@ -30,6 +30,7 @@ def postgres_password_changed(stack: Running) -> None:
 @fault(
     "postgres-application-password-changed",
     component="postgres",
+    seen_as="backend",  # two passwords that do not fit: nothing tells which of the two was changed
     cause_class="credentials",
     must_fail=BACKEND_FAILS,
     unknown=BACKEND_BLIND,
@@ -183,8 +184,14 @@ def postgres_probe_may_not_read_accounts(stack: Running) -> None:
     stack.sql("REVOKE SELECT ON users FROM oncall")
 
 
-@fault("postgres-application-may-not-read-accounts", component="postgres", cause_class="missing privilege",
-       must_fail=[PROBE_LOGIN], unknown=BACKEND_BLIND)  # fmt: skip
+@fault(
+    "postgres-application-may-not-read-accounts",
+    component="postgres",
+    seen_as="auth",  # the login answers 500, and the database lets everybody read who is asked: the probe role
+    cause_class="missing privilege",
+    must_fail=[PROBE_LOGIN],
+    unknown=BACKEND_BLIND,
+)
 def postgres_application_may_not_read_accounts(stack: Running) -> None:
     """A restore made the accounts table somebody else's, and the application may not read it."""
     stack.sql("ALTER TABLE users OWNER TO postgres; GRANT SELECT ON users TO oncall")

@@ -8,7 +8,7 @@ import stack.lifecycle
 from stack import faults
 from stack.state import StackError
 from tests.patient import quiet, running
-from tests.scoring import as_whom, diagnose, differences
+from tests.scoring import as_whom, diagnose, differences, localisation
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,10 @@ def shows_exactly_its_lists(home, life):
             if os.geteuid() == 0:
                 raise
             pytest.skip(f"as an ordinary user: {refused}")  # a small full file system takes a mount
-        code, screen, verdicts = diagnose(home.target, through=as_whom(fault))
+        run = diagnose(home.target, through=as_whom(fault))
 
-        assert not differences(fault, code, verdicts), screen
+        assert not differences(fault, run.code, run.verdicts), run.screen
+        assert not localisation([fault], run.result), run.screen
 
     yield verify
     life.heal(home, quiet)

@@ -8,15 +8,16 @@ from tests.scoring import covers, diagnose
 
 def test_healthy_stack_is_green(home):
     """Nothing red, nothing unknown, exit 0."""
-    code, screen, verdicts = diagnose(home.target)
+    run = diagnose(home.target)
 
-    assert code == 0, screen
-    assert {verdict["outcome"] for verdict in verdicts.values()} <= {"passed", "skipped"}
+    assert run.code == 0, run.screen
+    assert {verdict["outcome"] for verdict in run.verdicts.values()} <= {"passed", "skipped"}
+    assert run.causes == []
 
 
 def test_every_check_has_a_fault(home):
     """A check that nothing turns red is not done; those of containers have their own catalogue."""
-    _, _, verdicts = diagnose(home.target)
+    verdicts = diagnose(home.target).verdicts
     must_fail = [entry for fault in faults.catalogue().values() for entry in fault.must_fail]
 
     assert [name for name, it in verdicts.items() if it["outcome"] == "passed" and not covers(must_fail, name)] == []

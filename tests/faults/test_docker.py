@@ -57,12 +57,13 @@ def home(tmp_path_factory, life):
 
 def test_healthy_stack_is_green(home):
     """Nothing red, nothing unknown, exit 0; and between the two catalogues no check is left that nothing turns red."""
-    code, screen, verdicts = diagnose(home.target)
+    run = diagnose(home.target)
     must_fail = [entry for fault in known() for entry in fault.must_fail]
 
-    assert code == 0, screen
-    assert {verdict["outcome"] for verdict in verdicts.values()} <= {"passed", "skipped"}
-    assert [check for check in verdicts if not covers(must_fail, check)] == []
+    assert run.code == 0, run.screen
+    assert {verdict["outcome"] for verdict in run.verdicts.values()} <= {"passed", "skipped"}
+    assert run.causes == []
+    assert [check for check in run.verdicts if not covers(must_fail, check)] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
