@@ -1,30 +1,31 @@
 """`python -m bench` (how fast, as ratios), `healthy` (how steady, 20 runs idle and 20 busy; --docker: under Compose),
-`docker` (what 100 containers of other projects, an engine that never answers, and endless logs cost),
-`recovery` (whether the playbook's steps heal the stack under Compose, after every fault or those that are named)."""
+`cost` (what one run costs the stack; --docker), `docker` (what 100 containers of other projects, an engine that never
+answers, and endless logs cost), `recovery` (whether the playbook's steps heal the stack under Compose,
+after every fault or those that are named)."""
 
 import argparse
 import signal
 import sys
 
-from bench import containers, recovery, speed, steadiness
+from bench import containers, cost, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
 VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "docker": containers.measure}
-VERBS |= {"recovery": recovery.measure}
+VERBS |= {"recovery": recovery.measure, "cost": cost.measure}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
     parser.add_argument("--rounds", type=int, help="how often everything is run (12; 20 for healthy)")
-    parser.add_argument("--docker", action="store_true", help="healthy: the stack under Compose")
+    parser.add_argument("--docker", action="store_true", help="healthy, cost: the stack under Compose")
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
     parser.add_argument("names", nargs="*", metavar="FAULT", help="recovery: these faults only")
-    parser.add_argument("--result", help="recovery: write the table as JSON")
+    parser.add_argument("--result", help="recovery, cost: write the table as JSON")
     arguments = parser.parse_args()
-    goes_with = {"docker": ("healthy", "recovery"), "no_logs": ("docker",)}
-    goes_with |= {"names": ("recovery",), "result": ("recovery",)}
+    goes_with = {"docker": ("healthy", "recovery", "cost"), "no_logs": ("docker",)}
+    goes_with |= {"names": ("recovery",), "result": ("recovery", "cost")}
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:
             parser.error(f"{'--' if flag != 'names' else ''}{flag.replace('_', '-')} goes with {' and '.join(verbs)}")

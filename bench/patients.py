@@ -31,7 +31,7 @@ def hung(stack):
     with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
         port = server.getsockname()[1]
         threading.Thread(target=_accept, args=(server,), daemon=True).start()
-        yield _target(stack, "hung", describe(stack.home, stack.server, dict.fromkeys(stack.ports, port)))
+        yield target(stack, "hung", describe(stack.home, stack.server, dict.fromkeys(stack.ports, port)))
 
 
 @contextlib.contextmanager
@@ -43,16 +43,16 @@ def silent_engine(stack):
         server.listen(512)
         threading.Thread(target=_accept, args=(server,), daemon=True).start()
         told = stack.state["target"]
-        yield _target(stack, "silent", {**told, "docker": {**told["docker"], "host": f"unix://{place}"}})
+        yield target(stack, "silent", {**told, "docker": {**told["docker"], "host": f"unix://{place}"}})
 
 
 def with_components(stack, *services):
     """A target file for the same stack and some further services."""
     components = {service: {"service": service} for service in services}
-    return _target(stack, "-".join(services), {**stack.state["target"], "components": components})
+    return target(stack, "-".join(services), {**stack.state["target"], "components": components})
 
 
-def _target(stack, name, table):
+def target(stack, name, table):
     target = stack.home.path / f"{name}.toml"
     target.write_text(toml(table))
     return target

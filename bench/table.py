@@ -14,3 +14,8 @@ def bar(what, value, limit, because, unit=" s"):
     """A promise and whether it is kept, in words."""
     verdict = "met" if value <= limit else f"FALLS SHORT by {value - limit:.2f}{unit}"
     return f"{what}: {value:.2f}{unit}, at most {limit:.2f}{unit} ({because}): {verdict}"
+
+
+def count(what, value, limit):
+    """The same for what is counted."""
+    return f"{what}: {value:.0f}, at most {limit:.0f}: {'met' if value <= limit else 'FALLS SHORT'}"
