@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 AT_A_CLOSED_DOOR = ("engine-without-permission",)
-NAMED = re.compile(r"[a-z]\w*[._:/]\w|[A-Z]{2,}")  # a setting, a variable, a place: something that one can go and mend
+NAMED = re.compile(r"[a-z]\w*[._:/]\w|[A-Z]{2,}|\b(?:set|wait)\b")  # a setting, a place: what one can go and mend
 KEYLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 
 

@@ -137,7 +137,7 @@ def catalogue(mode: Mode = "embedded") -> dict[str, Fault]:
     return dict(sorted(chosen, key=lambda item: (item[1].component, item[0])))
 
 
-def herrings(mode: Mode = "embedded") -> dict[str, Fault]:
+def red_herrings(mode: Mode = "embedded") -> dict[str, Fault]:
     """All red herrings of a kind of stack."""
     _find()
     return {name: each for name, each in sorted(_HERRINGS.items()) if each.mode == mode}
@@ -153,7 +153,7 @@ def named(names: Sequence[str], mode: Mode = "embedded") -> list[Fault]:
     """The faults, or herrings, of these names."""
     if not names:
         raise StackError(f"break needs the name of a fault: {', '.join(catalogue(mode))}")
-    known = catalogue(mode) | herrings(mode)
+    known = catalogue(mode) | red_herrings(mode)
     others = _FAULTS | _HERRINGS
     for name in names:
         if name not in known:

@@ -1,0 +1,57 @@
+"""Two faults at once, in two places, each of them visible beside the other: two causes, no more and no less."""
+
+from stack.faults import Fault, Mode, named
+
+PAIRS: dict[Mode, dict[tuple[str, str], str]] = {
+    "embedded": {
+        ("postgres-stopped", "frontend-script-missing"): "The database is stopped during a bad deploy of the page.",
+        ("backend-killed", "postgres-index-invalid"): "An index failed, and its migration took the backend down.",
+        (
+            "auth-secret-too-short",
+            "frontend-killed",
+        ): "A new environment: its secret is short, and no page starts in it.",
+        (
+            "postgres-paused",
+            "host-backup-too-old",
+        ): "The database hangs, and the backup for a restore is three days old.",
+        ("auth-login-500", "postgres-slow-query"): "The login crashes while somebody's report slows the database down.",
+        (
+            "frontend-without-upgrade",
+            "migrations-failed",
+        ): "One release: its migration failed, its proxy has no upgrade.",
+        ("backend-near-its-memory", "auth-account-deleted"): "The backend grows, and somebody tidied up the accounts.",
+        ("websocket-mute", "frontend-certificate-expired"): "The socket is mute, and the certificate ended yesterday.",
+        ("backend-health-500", "frontend-image-missing"): "The health check crashes, and the logo is missing.",
+    },
+    "docker": {
+        ("container-postgres-killed", "container-frontend-paused"): "Somebody killed one container and paused another.",
+        ("container-backend-out-of-memory", "volume-anonymous"): "The backend leaks; the data lies on no volume.",
+        (
+            "container-frontend-crash-loop",
+            "container-secret-default",
+        ): "A deploy with a bad page and an example's secret.",
+        (
+            "container-backend-unlimited",
+            "container-frontend-stopped",
+        ): "No limit for the backend, and nobody serves pages.",
+        ("container-database-packets-dropped", "container-frontend-command-not-found"): (
+            "A firewall before the database, and a page whose command does not exist."
+        ),
+        ("container-frontend-busy", "container-log-authentication-errors"): (
+            "The page's container spins while the backend refuses one user after the other."
+        ),
+        ("container-backend-paused", "container-postgres-disconnected"): (
+            "The backend was paused to look into it, and the database was taken off the network."
+        ),
+        ("container-log-socket-errors", "volume-missing"): "Sockets break, and the data lies in the container itself.",
+    },
+}
+
+
+def pairs(mode: Mode = "embedded") -> list[tuple[Fault, Fault]]:
+    """The faults of each pair, in the order in which they are injected."""
+    found = []
+    for names in PAIRS[mode]:
+        first, second = named(names, mode)
+        found.append((first, second))
+    return found
