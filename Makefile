@@ -8,7 +8,7 @@ TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test again faults recovery lint index bench clean
+.PHONY: help demo demo-docker checks break test again faults recovery lint index bench bench-faults clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -53,6 +53,9 @@ index: $(READY)  ## bring the README's index of checks up to date
 
 bench: $(READY)  ## speed, as ratios in one run
 	@$(BIN)/python -m bench
+
+bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles, herrings, 100 healthy runs; both stacks
+	@status=0; for mode in "" --docker; do $(BIN)/python -m bench accuracy $$mode || status=1; done; exit $$status
 
 clean:           ## end the embedded stack, drop the environment
 	@test ! -x $(BIN)/python || $(BIN)/python -m stack down

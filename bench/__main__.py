@@ -1,4 +1,5 @@
 """`python -m bench` (how fast, as ratios), `healthy` (how steady, 20 runs idle and 20 busy; --docker: under Compose),
+`accuracy` (how often the diagnosis is right: every fault, double faults, red herrings, healthy runs; --docker),
 `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of other projects, an engine that never
 answers, and endless logs cost), `recovery` (whether the playbook's steps heal the stack under Compose,
 after every fault or those that are named)."""
@@ -7,33 +8,42 @@ import argparse
 import signal
 import sys
 
-from bench import containers, cost, recovery, speed, steadiness
+from bench import accuracy, containers, cost, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
 VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "docker": containers.measure}
-VERBS |= {"recovery": recovery.measure, "cost": cost.measure}
+VERBS |= {"recovery": recovery.measure, "cost": cost.measure, "accuracy": accuracy.measure}
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
     parser.add_argument("--rounds", type=int, help="how often everything is run (12; 20 for healthy)")
-    parser.add_argument("--docker", action="store_true", help="healthy, cost: the stack under Compose")
+    parser.add_argument("--docker", action="store_true", help="healthy, cost, accuracy: the stack under Compose")
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
-    parser.add_argument("names", nargs="*", metavar="FAULT", help="recovery: these faults only")
-    parser.add_argument("--result", help="recovery, cost: write the table as JSON")
+    parser.add_argument(
+        "names", nargs="*", metavar="FAULT", help="recovery, accuracy: these only; one+other is both at once"
+    )
+    parser.add_argument("--result", help="recovery, cost, accuracy: write the table as JSON")
+    parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
+    parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
+    parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
     arguments = parser.parse_args()
-    goes_with = {"docker": ("healthy", "recovery", "cost"), "no_logs": ("docker",)}
-    goes_with |= {"names": ("recovery",), "result": ("recovery", "cost")}
+    goes_with = {"docker": ("healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
+    goes_with |= {"names": ("recovery", "accuracy"), "result": ("recovery", "cost", "accuracy")}
+    goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:
             parser.error(f"{'--' if flag != 'names' else ''}{flag.replace('_', '-')} goes with {' and '.join(verbs)}")
     wanted = {"count": arguments.rounds, "docker": arguments.docker, "without_logs": arguments.no_logs}
     wanted |= {"names": arguments.names, "result": arguments.result}
+    wanted |= {"healthy": arguments.healthy, "busy": arguments.busy, "jobs": arguments.jobs}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(130))  # the stack is taken down on the way out
     try:
-        return VERBS[arguments.verb](**{name: value for name, value in wanted.items() if value})
+        return VERBS[arguments.verb](
+            **{name: value for name, value in wanted.items() if value or (value == 0 and value is not False)}
+        )
     except (StackError, NotMeasured) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

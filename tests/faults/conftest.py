@@ -25,20 +25,30 @@ def home(tmp_path_factory, life):
 
 
 @pytest.fixture
-def shows_exactly_its_lists(home, life):
-    """Break the stack, diagnose it, compare; the stack is healed whatever comes of it."""
+def diagnosed_with(home, life):
+    """Break the stack with these faults, diagnose it; it is healed whatever comes of it."""
 
-    def verify(fault):
+    def verify(*broken):
         try:
-            faults.inject(life.running(home), [fault], quiet)
+            faults.inject(life.running(home), broken, quiet)
         except StackError as refused:
             if os.geteuid() == 0:
                 raise
             pytest.skip(f"as an ordinary user: {refused}")  # a small full file system takes a mount
-        run = diagnose(home.target, through=as_whom(fault))
+        return diagnose(home.target, through=next(filter(None, map(as_whom, broken)), ()))
+
+    yield verify
+    life.heal(home, quiet)
+
+
+@pytest.fixture
+def shows_exactly_its_lists(diagnosed_with):
+    """Break the stack, diagnose it, compare both with the fault's lists and with the one cause that it is."""
+
+    def verify(fault):
+        run = diagnosed_with(fault)
 
         assert not differences(fault, run.code, run.verdicts), run.screen
         assert not localisation([fault], run.result), run.screen
 
-    yield verify
-    life.heal(home, quiet)
+    return verify

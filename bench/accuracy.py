@@ -1,0 +1,186 @@
+"""How often the diagnosis is right: every fault of the catalogue, double faults, red herrings, and a healthy stack.
+
+The truth is data beside each fault (stack/faults), written without a look at the code that makes the diagnosis.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import queue
+import subprocess
+import threading
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import patients, scoreboard, steadiness
+from bench.measure import ROOT, NotMeasured
+from bench.scoreboard import Row
+from stack import faults, lifecycle
+from stack.docker import lifecycle as docker_lifecycle
+from stack.faults.pairs import pairs
+from stack.state import StackError
+from tests.faults.of import OF_THE_WHOLE_MACHINE
+from tests.scoring import as_whom, diagnose
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done to the stack before one run; no faults: nothing."""
+
+    name: str
+    kind: str
+    cause_class: str
+    faults: tuple[faults.Fault, ...] = ()
+
+    @property
+    def alone(self):
+        """Whether every other run on this machine would see it too."""
+        return any(fault.name in OF_THE_WHOLE_MACHINE for fault in self.faults)
+
+
+def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None):
+    """0 when every row is right. names: of faults and herrings, and pairs as one+other; without any: all of them."""
+    mode = "docker" if docker else "embedded"
+    cases = chosen(names, mode) if names else every(mode)
+    healthy = (0 if names else 100) if healthy is None else healthy
+    busy = min(healthy, 20 if busy is None else busy)
+    if not result and not names:
+        result = ROOT / "reports" / f"bench-accuracy-{mode}.json"
+    board = Board(mode, result)
+    work([case for case in cases if not case.alone], docker, jobs, board)
+    work([case for case in cases if case.alone], docker, 1, board)
+    if healthy:
+        with patients.healthy(docker) as stack:
+            rest(stack, "idle", healthy - busy, board)
+            with steadiness.busy():
+                rest(stack, "every core busy", busy, board)
+    print("\n".join(["", *scoreboard.lines(board.rows)]), flush=True)
+    if result:
+        print(f"written to {result}")
+    return 0 if all(row.right for row in board.rows) else 1
+
+
+def every(mode):
+    """All cases of a kind of stack."""
+    cases = [single(fault) for fault in faults.catalogue(mode).values()]
+    cases += [double(*both) for both in pairs(mode)]
+    return cases + [case for herring in faults.red_herrings(mode).values() for case in beside(herring, mode)]
+
+
+def chosen(names, mode):
+    """The cases of these names."""
+    cases = []
+    for name in names:
+        found = faults.named(name.split("+"), mode)
+        if len(found) == 2:
+            cases.append(double(*found))
+        elif len(found) > 2:
+            raise StackError(f"{name}: two faults make a pair, not {len(found)}")
+        else:
+            cases += beside(found[0], mode) if found[0].kind == "herring" else [single(found[0])]
+    return cases
+
+
+def single(fault):
+    return Case(fault.name, fault.kind, fault.cause_class, (fault,))
+
+
+def double(first, second):
+    return Case(f"{first.name} + {second.name}", "double", "two faults", (first, second))
+
+
+def beside(herring, mode):
+    """The herring alone, and together with a real fault."""
+    real = faults.catalogue(mode)[herring.beside]
+    yield Case(herring.name, "red herring", "alone", (herring,))
+    yield Case(f"{herring.name} + {real.name}", "red herring", "beside a fault", (herring, real))
+
+
+class Board:
+    """The rows, printed and written as they come."""
+
+    def __init__(self, mode, result):
+        self.mode, self.result, self.rows = mode, result, []
+        self.lock = threading.Lock()
+        self.about = {"mode": mode, "started": datetime.now(UTC).isoformat(timespec="seconds"), **_here()}
+
+    def add(self, row):
+        with self.lock:
+            self.rows.append(row)
+            print("\n".join(scoreboard.told(row)), flush=True)
+            if self.result:
+                rows = [asdict(each) | {"right": each.right} for each in self.rows]
+                table = {**self.about, "totals": scoreboard.totals(self.rows), "rows": rows}
+                Path(self.result).parent.mkdir(exist_ok=True)
+                Path(self.result).write_text(json.dumps(table, indent=1))
+
+
+def _here():
+    """Which state of the project, on which machine."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    command = "python -m bench accuracy"
+    return {"commit": said.stdout.strip(), "command": command, "python": platform.python_version(),
+            "cpus": os.cpu_count()}  # fmt: skip
+
+
+def work(cases, docker, jobs, board):
+    """Run all cases, on as many stacks as there are jobs; what one worker cannot go on with ends the whole."""
+    waiting, troubles = queue.SimpleQueue(), []
+    for case in cases:
+        waiting.put(case)
+
+    def worker():
+        try:
+            with patients.healthy(docker) as stack, contextlib.suppress(queue.Empty):
+                while not troubles:
+                    board.add(row(stack.home, waiting.get_nowait(), docker))
+        except Exception as error:
+            troubles.append(error)
+
+    if jobs == 1 and cases:
+        worker()  # in this thread, so that Ctrl-C takes the stack down
+    else:
+        threads = [threading.Thread(target=worker) for _ in range(min(jobs, len(cases)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if troubles:
+        raise troubles[0]
+
+
+def row(home, case, docker):
+    """Break the stack, diagnose it, score what was said, mend it."""
+    life = docker_lifecycle if docker else lifecycle
+    found = Row(case.name, case.kind, case.cause_class)
+    try:
+        faults.inject(life.running(home), case.faults, lambda line: None)
+        scored(found, case.faults, home)
+    except (StackError, NotMeasured, AssertionError) as error:
+        found.wrong.append(f"not injected: {' '.join(str(error).split())[:300]}")
+    finally:
+        try:
+            life.heal(home, lambda line: None)
+        except StackError:  # the machine may have been out of breath for a moment
+            life.heal(home, lambda line: None)
+    return found
+
+
+def scored(found, broken, home):
+    found.load = round(os.getloadavg()[0], 1)
+    through = next((through for fault in broken if (through := as_whom(fault))), ())
+    try:
+        scoreboard.score(found, broken, diagnose(home.target, through=through))
+    except subprocess.TimeoutExpired as error:
+        found.wrong.append(f"no end within {error.timeout:.0f} s")
+    return found
+
+
+def rest(stack, name, count, board):
+    """Runs of a stack on which nothing is wrong."""
+    for number in range(1, count + 1):
+        board.add(scored(Row(f"healthy, {name}, {number}", "healthy", name), (), stack.home))

@@ -1,0 +1,225 @@
+"""What one run is worth: the words of the public fault benchmarks (AIOpsLab, ITBench), and a table of them.
+
+detection       anything was red or unknown, and the exit code said so
+localisation    the components of the causes are exactly those of the faults
+cause class     the cause's own words tell what kind of trouble it is, where they can
+evidence        every cause shows what decided, and the playbook has a next command for it
+folding         all that failed or could not be looked at lies under the right cause, once
+false alarm     anything red or unknown where all is well
+"""
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.measure import ROOT
+from oncall import playbook
+from tests.scoring import NAMED, differences, folding, paired, said
+
+KINDS = ("real", "limit-moved", "double", "red herring", "healthy")
+SHOWN = {"real": "single, real", "limit-moved": "single, limit moved"}
+COLUMNS = ("detected", "located", "told", "evidence", "folded")
+
+# How a cause tells its class. What nobody can see from where the suite looks has no words here: a wrong setting and a
+# defect in the code show in the same way, and so are not scored.
+TELLS = {
+    "stopped": r"nothing listens|refuse|not running|exited|killed|ended|no container|no socket|shut",
+    "hung": r"no answer|never|does not (?:answer|come)|not answer|hang|paused|silent|not end|within|after \d",
+    "slow": r"\d s\b|slow",
+    "crash loop": r"again and again|restart",
+    "starting": r"start|recover",
+    "unhealthy": r"unhealthy",
+    "resource exhaustion": r"memory|full|slots?\b|free|descriptor|inode|swap|cpu|process|too many|space|limit|sockets",
+    "certificate": r"certificate",
+    "data corruption": r"damage|checksum|corrupt|invalid page|file",
+    "credentials": r"password|credential|log.?in|refuse",
+    "authentication issue": r"password|log.?in|token|refuse|account",
+    "missing privilege": r"permission|privilege|may not|denied|not permitted|refuse",
+    "missing object": r"no (?:table|role|database|such)|missing|does not exist|not there",
+    "missing index": r"index|in full",
+    "failed migration": r"migration",
+    "pending migration": r"migration",
+    "name resolution": r"resolve|name",
+    "clock skew": r"clock",
+    "lock": r"lock|idle|held",
+    "backup": r"backup",
+    "missing file": r"404|missing|not there|no script|empty|\d of \d",
+    "data loss": r"empty|no row|missing",
+}
+
+
+@dataclass
+class Row:
+    """One run and what it was worth. None in a column: nothing to be told there."""
+
+    name: str
+    kind: str
+    cause_class: str
+    detected: bool | None = None
+    located: bool | None = None
+    seen_as: bool = False  # located as the component that shows the very same evidence
+    told: bool | None = None
+    evidence: bool | None = None
+    folded: bool | None = None
+    alarms: int = 0
+    seconds: float | None = None
+    load: float = 0.0
+    causes: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def right(self):
+        """The cause's class is shown beside, and decides nothing: the suite does not claim to name it."""
+        return not self.wrong
+
+
+def score(row, faults, run, lists=True):
+    """Fill a row from a run under these faults; with `lists`, a single fault's own lists of checks count too."""
+    row.seconds = run.seconds
+    row.causes = [f"{cause['component']}: {cause['symptom']} ({cause['confidence']})" for cause in run.causes]
+    odd = [verdict for verdict in run.result.get("verdicts", ()) if verdict["outcome"] not in ("passed", "skipped")]
+    if not run.verdicts:
+        row.wrong.append(f"no result, exit {run.code}: {run.screen[-300:].strip()}")
+        return row
+    real = [fault for fault in faults if fault.kind != "herring"]
+    herrings = [fault for fault in faults if fault.kind == "herring"]
+    if not real:
+        row.alarms = len(odd) + len(run.causes)
+        row.wrong += [f"{verdict['check']} is {said(verdict)}" for verdict in odd]
+        row.wrong += [f"a cause is named: {cause}" for cause in row.causes]
+        row.wrong += [f"exit code {run.code}, not 0"] if run.code and not odd else []
+        return row
+    pairs, left = paired(real, run.causes)
+    row.detected = run.code == 1 and bool(odd)
+    row.wrong += [] if row.detected else [f"not detected: exit code {run.code}"]
+    missed = [f"no cause names {fault.component} ({fault.name})" for fault, cause in pairs if cause is None]
+    missed += [f"named, and no cause: {cause['component']}: {cause['symptom']}" for cause in left]
+    row.located = not missed
+    row.seen_as = row.located and any(cause["component"] != fault.component for fault, cause in pairs)
+    row.told = _told(pairs)
+    bare = [why for cause in run.causes if (why := _bare(cause))]
+    row.evidence = not bare if run.causes else None
+    loose = folding(pairs, run.causes, run.result["verdicts"])
+    row.folded = not loose
+    row.wrong += [*missed, *bare, *loose]
+    if lists and len(real) == 1 and not herrings:
+        row.wrong += differences(real[0], run.code, run.verdicts)
+    row.wrong += [f"the herring is named: {words}" for each in herrings for words in mentioned(each, run.causes)]
+    if not pairs and any(not NAMED.search(verdict["reason"] or "") for verdict in odd):
+        row.evidence = False
+    return row
+
+
+def mentioned(herring, causes):
+    """What of a herring's words stands in a cause."""
+    for cause in causes:
+        text = _text(cause)
+        yield from (found[0] for words in herring.words if (found := re.search(words, text, re.IGNORECASE)))
+
+
+def _text(cause):
+    """Component, symptom, reason and evidence, as one text."""
+    evidence = " ".join(f"{name}: {value}" for name, value in cause["evidence"].items())
+    return f"{cause['component']} {cause['symptom']} {cause['because']} {evidence}"
+
+
+def _told(pairs):
+    classes = [(TELLS[fault.cause_class], cause) for fault, cause in pairs if cause and fault.cause_class in TELLS]
+    return all(re.search(words, _text(cause), re.IGNORECASE) for words, cause in classes) if classes else None
+
+
+def _bare(cause):
+    """What is missing for somebody who has to act on it."""
+    if not cause["evidence"]:
+        return f"{cause['component']} is named without evidence: {cause['symptom']}"
+    section = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8")).section(cause["playbook"])
+    return None if section and section.recovery else f"{cause['component']} is named without a next command"
+
+
+def totals(rows):
+    """Kind -> the counts of its rows, as they are printed and written."""
+    found = {}
+    for kind in KINDS:
+        if some := [row for row in rows if row.kind == kind]:
+            counted = {"rows": len(some), "right": sum(row.right for row in some)}
+            for column in COLUMNS:
+                values = [getattr(row, column) for row in some if getattr(row, column) is not None]
+                counted[column] = [sum(values), len(values)]
+            counted["seen_as"] = sum(row.seen_as for row in some)
+            calm = [row for row in some if row.detected is None]
+            counted["false_alarms"] = [sum(bool(row.alarms) for row in calm), len(calm)]
+            counted["seconds"] = dict(zip(("median", "p95"), times(some), strict=True))
+            found[kind] = counted
+    return found
+
+
+def times(rows):
+    """The median and the 95th percentile of the time to diagnosis, in seconds."""
+    seconds = sorted(row.seconds for row in rows if row.seconds is not None)
+    if not seconds:
+        return None, None
+    return round(median(seconds), 2), round(seconds[math.ceil(0.95 * len(seconds)) - 1], 2)
+
+
+def lines(rows):
+    """The whole table: classes, what is not right and why, totals, and what they prove."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[KINDS.index(row.kind), row.cause_class].append(row)
+    head = (
+        f"{'':36}{'rows':>5}{'right':>6}" + "".join(f"{name:>10}" for name in COLUMNS) + "   as seen   median     p95"
+    )
+    yield head
+    for place, some in sorted(groups.items()):
+        yield _line(f"{SHOWN.get(KINDS[place[0]], KINDS[place[0]])}: {place[1]}", some)
+    yield ""
+    yield head
+    for kind in KINDS:
+        if some := [row for row in rows if row.kind == kind]:
+            yield _line(SHOWN.get(kind, kind), some)
+    yield _line("all", rows)
+    yield ""
+    yield from _alarms([row for row in rows if row.detected is None and row.seconds is not None])
+    for row in rows:
+        if not row.right:
+            yield from told(row)
+
+
+def _line(name, rows):
+    cells = []
+    for column in COLUMNS:
+        values = [getattr(row, column) for row in rows if getattr(row, column) is not None]
+        cells.append(f"{sum(values)}/{len(values)}" if values else "-")
+    middle, slow = times(rows)
+    took = f"{middle:7.2f} s{slow:6.2f} s" if middle is not None else f"{'-':>9}{'-':>8}"
+    counts = f"{len(rows):5}{sum(row.right for row in rows):6}"
+    return f"{name[:36]:36}{counts}" + "".join(f"{cell:>10}" for cell in cells) + f"{_seen(rows):>10}{took}"
+
+
+def _seen(rows):
+    return sum(row.seen_as for row in rows) or "-"
+
+
+def _alarms(calm):
+    """What so many runs without a false alarm prove, and no more."""
+    if not calm:
+        return
+    bad = sum(bool(row.alarms) for row in calm)
+    if bad:
+        yield f"false alarms: {bad} in {len(calm)} runs of a stack on which nothing was wrong"
+        return
+    yield (
+        f"false alarms: 0 in {len(calm)} runs of a stack on which nothing was wrong: this proves fewer than "
+        f"{300 / len(calm):.1f} in 100, with 95 % confidence (the rule of three)"
+    )
+
+
+def told(row):
+    """The row for the eye."""
+    seconds = f"{row.seconds:.1f} s" if row.seconds is not None else "no diagnosis"
+    yield f"{'ok ' if row.right else 'BAD'} {row.name} ({seconds}){' as seen' if row.seen_as else ''}"
+    if not row.right:
+        yield from (f"      said: {cause}" for cause in row.causes)
+        yield from (f"      {why}" for why in row.wrong)

@@ -1,0 +1,99 @@
+"""The scoring itself: it sees each way in which a diagnosis can be wrong."""
+
+import pytest
+
+from bench import scoreboard
+from stack import faults
+from tests.scoring import Run, localisation
+
+STOPPED = faults.catalogue()["postgres-stopped"]
+HANGS = faults.catalogue()["network-backend-hangs"]
+BLIND = faults.catalogue()["migrations-folder-missing"]
+RED = ("test_database_is_reachable", "test_backend_answers_its_health_check")
+
+
+def verdict(check, outcome="failed", reason=None):
+    return {"check": check, "outcome": outcome, "symptom": "it is so", "reason": reason, "component": "postgres"}
+
+
+def cause(component="postgres", findings=RED[:1], consequences=RED[1:], hidden=("test_login",), **more):
+    return {"component": component, "symptom": "it is so", "confidence": "confirmed", "because": "seen"} | {
+        "evidence": {"said": "refused"}, "playbook": "database-down", "findings": list(findings),
+        "consequences": list(consequences), "hidden": list(hidden), **more}  # fmt: skip
+
+
+def result(*causes):
+    verdicts = [*map(verdict, RED), verdict("test_login", "unknown", "no database"), verdict("test_page", "passed")]
+    return {"verdicts": verdicts, "causes": list(causes), "seconds": 1.5}
+
+
+def test_a_right_diagnosis_has_nothing_wrong():
+    """One cause, everything that failed in it, everything unknown behind it."""
+    assert localisation([STOPPED], result(cause())) == []
+
+
+@pytest.mark.parametrize(
+    ("causes", "said"),
+    [
+        ([], "no cause names postgres"),
+        ([cause(component="backend")], "backend is named, and is no cause"),
+        ([cause(), cause(component="frontend", findings=(), consequences=(), hidden=())], "frontend is named"),
+        ([cause(consequences=())], "test_backend_answers_its_health_check failed, and is in no cause"),
+        ([cause(hidden=())], "test_login is unknown behind no cause"),
+        ([cause(consequences=(*RED, "test_page"))], "test_page is in a cause, and did not fail"),
+        ([cause(consequences=RED)], "test_database_is_reachable is in several causes"),
+        ([cause(hidden=("test_login", "test_page"))], "test_page is hidden, and not unknown"),
+    ],
+)
+def test_what_is_wrong_is_said(causes, said):
+    """Missed, made up, left out, put in, counted twice."""
+    assert any(line.startswith(said) for line in localisation([STOPPED], result(*causes)))
+
+
+def test_what_nothing_tells_apart_is_right_too():
+    """A line that is broken just before the backend shows as the backend."""
+    assert localisation([HANGS], result(cause(component="backend"))) == []
+    assert localisation([HANGS], result(cause(component="network"))) == []
+
+
+def test_what_only_hides_is_no_cause():
+    """A look that is not set up right stands alone, and names what to set."""
+    named = {"verdicts": [verdict("test_login", "unknown", "set auth.migrations_folder")], "causes": []}
+    unnamed = {"verdicts": [verdict("test_login", "unknown", "it did not work")], "causes": []}
+
+    assert localisation([BLIND], named) == []
+    assert localisation([BLIND], unnamed) == ["test_login does not name what to set: it did not work"]
+    assert localisation([BLIND], result(cause())) != []
+
+
+def test_two_causes_of_one_component_are_told_apart_by_their_checks():
+    """Each fault's checks belong into its own cause."""
+    other = faults.catalogue()["postgres-index-invalid"]
+    index = cause(findings=other.must_fail, consequences=(), hidden=())
+    both = result(index, cause())
+    both["verdicts"].append(verdict(other.must_fail[0]))
+    swapped = result(cause(consequences=(*RED[1:], *other.must_fail)), cause(findings=(), consequences=(), hidden=()))
+    swapped["verdicts"].append(verdict(other.must_fail[0]))
+
+    assert localisation([STOPPED, other], both) == []
+    assert "test_no_index_is_invalid belongs to postgres-index-invalid" in localisation([STOPPED, other], swapped)
+
+
+def test_the_board_says_what_so_many_runs_prove():
+    """No false alarm in a hundred runs proves fewer than three in a hundred; one is one."""
+    green = Run(0, "", {"verdicts": [verdict("test_page", "passed")], "causes": [], "seconds": 1.0})
+    red = Run(1, "", result(cause()))
+    rows = [scoreboard.score(scoreboard.Row(str(n), "healthy", "idle"), (), green) for n in range(100)]
+
+    assert any("fewer than 3.0 in 100" in line for line in scoreboard.lines(rows))
+    rows.append(scoreboard.score(scoreboard.Row("100", "healthy", "idle"), (), red))
+    assert any(line.startswith("false alarms: 1 in 101") for line in scoreboard.lines(rows))
+    assert scoreboard.totals(rows)["healthy"]["right"] == 100
+
+
+def test_the_board_wants_evidence_and_a_next_command():
+    """A name alone helps nobody at three in the morning."""
+    bare = Run(1, "", result(cause(evidence={}), cause(findings=(), consequences=(), hidden=(), playbook=None)))
+    row = scoreboard.score(scoreboard.Row("x", "real", "stopped"), (STOPPED,), bare)
+
+    assert (row.detected, row.evidence, row.right) == (True, False, False)
