@@ -55,13 +55,16 @@ class Publisher:
         if config.option.htmlpath or report:
             self._prepare_report()
         self.github: github.Disarmed | None = None
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Clean the terminal's stream: pytest has no hook for it, and its headers and warnings need it as well."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")  # made after our own pytest_configure
         if reporter:
-            # pytest offers no hook for the terminal's own stream, and its headers and warnings need cleaning as well
             stream = reporter._tw._file
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 stream = self.github = github.Disarmed(stream)
-            reporter._tw._file = RedactedStream(stream, redact)
+            reporter._tw._file = RedactedStream(stream, self.redact)
 
     def follow(self, judge: Judge, runner: Any, situation: Any) -> None:
         self.judge, self.runner, self.situation = judge, runner, situation

@@ -107,7 +107,8 @@ def _ends(text: str, spelling: str, token: str) -> str:
     """The text without the piece of a spelling at its end or beginning, where somebody has shortened it."""
     inner = text.rstrip(".…")
     at = inner.rfind(spelling[:SHORT], max(0, len(inner) - len(spelling)))
-    if at >= 0 and spelling.startswith(inner[at:]):
+    scheme = spelling.find("://") + 3  # "postgres", the beginning of many addresses, tells nothing
+    if at >= 0 and spelling.startswith(inner[at:]) and len(inner) - at > scheme:
         text = text[:at] + token + text[len(inner) :]
     inner = text.lstrip(".…")
     end = inner.find(spelling[-SHORT:], 0, len(spelling)) + SHORT

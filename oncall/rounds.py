@@ -21,6 +21,7 @@ from oncall.runner import Run
 from oncall.verdict import Verdict
 
 PAUSE = 1.0  # seconds between two rounds: a stack that starts has better things to do than to answer us
+REPEATED = 10.0  # seconds after which a line that has not changed is said again
 TRIES = 5  # logins of one account in all rounds together, when none of them is worth keeping
 Tell = Callable[[str], None]
 
@@ -99,10 +100,13 @@ class Rounds:
         """The last round, unreported; the last full one when somebody interrupted."""
         began = time.monotonic()
         ends = began + seconds
-        spared, number = Spared(began, ends), 1
+        spared, number, told, next_time = Spared(began, ends), 1, "", 0.0
         last = self._round({})
         while not self.interrupted and not self.hopeless and not self._over(last) and time.monotonic() < ends:
-            self.tell(f"round {number}, {time.monotonic() - began:.0f} of {seconds:g} s: {self._still(last)}")
+            still, now = self._still(last), time.monotonic()
+            if still != told or now >= next_time:
+                self.tell(f"round {number}, {now - began:.0f} of {seconds:g} s: {still}")
+                told, next_time = still, now + REPEATED
             self._pause(min(time.monotonic() + PAUSE, ends))
             if self.interrupted:
                 break

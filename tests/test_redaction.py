@@ -102,6 +102,16 @@ def test_short_secret_is_masked_as_a_word():
     assert redact("test_login latest") == "test_login latest"
 
 
+def test_beginning_of_an_address_is_no_secret():
+    """A secret address begins as many do: a command that ends with a service's name stays whole."""
+    redact = Redactor(b"salt")
+    redact.learn("postgresql://app:hunter2-hunter2@db/motel")
+    command = "docker-compose logs --tail=100 --timestamps postgres"
+
+    assert redact(command) == command
+    assert "app:hunter2" not in redact("cannot connect, the address was given as postgresql://app:hunter2")
+
+
 def test_redacting_twice_changes_nothing(redact):
     """Facts are cleaned when they arrive, and again when they leave."""
     once = redact(f"{SECRET} and Bearer abcdefgh and jane@mail.example.com")

@@ -94,20 +94,14 @@ class Disarmed:
 
     def _disarm(self, text: str) -> str:
         """The same text with a blank inside what the runner would obey."""
-        joined = (self._tail + text).replace("##[", "## [")[len(self._tail) :] if self._tail else text
-        joined = joined.replace("##[", "## [")
-        parts = re.split(r"([\r\n])", joined)
+        joined = (self._tail + text).replace("##[", "## [")
+        parts = re.split(r"([\r\n])", joined[len(self._tail) :])
+        self._tail = joined[len(joined.rstrip("#")) :][-2:]
         for number, part in enumerate(parts):
-            if part in ("\r", "\n"):
-                self._blank, self._tail = True, ""
-                continue
             if self._blank:
                 parts[number] = re.sub(r"^(\s*):(:|$)", r"\1: \2", part)
-            self._blank = self._blank and not part.strip()
-        shown = "".join(parts)
-        last = re.search(r"#{1,2}\Z", shown)
-        self._tail = last[0] if last else ""
-        return shown
+            self._blank = part in ("\r", "\n") or (self._blank and not part.strip())
+        return "".join(parts)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -66,7 +66,8 @@ def _title(run: Run) -> str:
     if not causes:
         return f"{run.stack}: {outline.headline(run)}"
     more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
-    return f"{causes[0].component}: {causes[0].symptom}{more}"
+    named = causes[0].symptom.startswith(causes[0].component)
+    return f"{'' if named else causes[0].component + ': '}{causes[0].symptom}{more}"
 
 
 def _severity(run: Run) -> str:
