@@ -29,7 +29,7 @@ def main():
     parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
     parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # names may stand behind flags
     goes_with = {"docker": ("healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
     goes_with |= {"names": ("recovery", "accuracy"), "result": ("recovery", "cost", "accuracy")}
     goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
@@ -41,9 +41,7 @@ def main():
     wanted |= {"healthy": arguments.healthy, "busy": arguments.busy, "jobs": arguments.jobs}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(130))  # the stack is taken down on the way out
     try:
-        return VERBS[arguments.verb](
-            **{name: value for name, value in wanted.items() if value or (value == 0 and value is not False)}
-        )
+        return VERBS[arguments.verb](**{name: each for name, each in wanted.items() if each or type(each) is int})
     except (StackError, NotMeasured) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

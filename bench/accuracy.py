@@ -19,6 +19,7 @@ from bench.measure import ROOT, NotMeasured
 from bench.scoreboard import Row
 from stack import faults, lifecycle
 from stack.docker import lifecycle as docker_lifecycle
+from stack.faults import Fault
 from stack.faults.pairs import pairs
 from stack.state import StackError
 from tests.faults.of import OF_THE_WHOLE_MACHINE
@@ -27,17 +28,17 @@ from tests.scoring import as_whom, diagnose
 
 @dataclass(frozen=True)
 class Case:
-    """What is done to the stack before one run; no faults: nothing."""
+    """What is done to the stack before one run; broken by none: nothing."""
 
     name: str
     kind: str
     cause_class: str
-    faults: tuple[faults.Fault, ...] = ()
+    broken: tuple[Fault, ...] = ()
 
     @property
     def alone(self):
         """Whether every other run on this machine would see it too."""
-        return any(fault.name in OF_THE_WHOLE_MACHINE for fault in self.faults)
+        return any(fault.name in OF_THE_WHOLE_MACHINE for fault in self.broken)
 
 
 def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None):
@@ -158,8 +159,8 @@ def row(home, case, docker):
     life = docker_lifecycle if docker else lifecycle
     found = Row(case.name, case.kind, case.cause_class)
     try:
-        faults.inject(life.running(home), case.faults, lambda line: None)
-        scored(found, case.faults, home)
+        faults.inject(life.running(home), case.broken, lambda line: None)
+        scored(found, case.broken, home)
     except (StackError, NotMeasured, AssertionError) as error:
         found.wrong.append(f"not injected: {' '.join(str(error).split())[:300]}")
     finally:

@@ -169,7 +169,9 @@ def lines(rows):
     for row in rows:
         groups[KINDS.index(row.kind), row.cause_class].append(row)
     head = (
-        f"{'':36}{'rows':>5}{'right':>6}" + "".join(f"{name:>10}" for name in COLUMNS) + "   as seen   median     p95"
+        f"{'':36}{'rows':>5}{'right':>6}"
+        + "".join(f"{name:>10}" for name in COLUMNS)
+        + "   as seen    alarms   median     p95"
     )
     yield head
     for place, some in sorted(groups.items()):
@@ -195,11 +197,20 @@ def _line(name, rows):
     middle, slow = times(rows)
     took = f"{middle:7.2f} s{slow:6.2f} s" if middle is not None else f"{'-':>9}{'-':>8}"
     counts = f"{len(rows):5}{sum(row.right for row in rows):6}"
-    return f"{name[:36]:36}{counts}" + "".join(f"{cell:>10}" for cell in cells) + f"{_seen(rows):>10}{took}"
+    return (
+        f"{name[:36]:36}{counts}"
+        + "".join(f"{cell:>10}" for cell in cells)
+        + f"{_seen(rows):>10}{_calm(rows):>10}{took}"
+    )
 
 
 def _seen(rows):
     return sum(row.seen_as for row in rows) or "-"
+
+
+def _calm(rows):
+    calm = [row for row in rows if row.detected is None and row.seconds is not None]
+    return f"{sum(bool(row.alarms) for row in calm)}/{len(calm)}" if calm else "-"
 
 
 def _alarms(calm):
@@ -209,11 +220,13 @@ def _alarms(calm):
     bad = sum(bool(row.alarms) for row in calm)
     if bad:
         yield f"false alarms: {bad} in {len(calm)} runs of a stack on which nothing was wrong"
-        return
-    yield (
-        f"false alarms: 0 in {len(calm)} runs of a stack on which nothing was wrong: this proves fewer than "
-        f"{300 / len(calm):.1f} in 100, with 95 % confidence (the rule of three)"
-    )
+    elif len(calm) < 30:
+        yield f"false alarms: 0 in {len(calm)} runs of a stack on which nothing was wrong: too few to prove anything"
+    else:
+        yield (
+            f"false alarms: 0 in {len(calm)} runs of a stack on which nothing was wrong: this proves fewer than "
+            f"{300 / len(calm):.1f} in 100, with 95 % confidence (the rule of three)"
+        )
 
 
 def told(row):
