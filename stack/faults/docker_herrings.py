@@ -60,7 +60,7 @@ def log_before_the_restart(stack: DockerStack) -> None:
     "herring-container-other-project-is-down",
     component="postgres",
     mode="docker",
-    words=["blog", "exit(?:ed)? 1\\b"],
+    words=["blog"],
     beside="container-backend-paused",
 )
 def other_project_is_down(stack: DockerStack) -> None:
@@ -118,7 +118,7 @@ def killed_and_started(stack: DockerStack) -> None:
     "herring-container-migration-ended",
     component="auth",
     mode="docker",
-    words=["migrat", "exited"],
+    words=["migrat"],
     beside="container-frontend-command-not-found",
 )
 def migration_ended(stack: DockerStack) -> None:
