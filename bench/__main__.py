@@ -1,8 +1,8 @@
-"""`python -m bench` (how fast, as ratios), `healthy` (how steady, 20 runs idle and 20 busy; --docker: under Compose),
-`accuracy` (how often the diagnosis is right: every fault, double faults, red herrings, healthy runs; --docker),
-`cost` (what one run costs the stack; --docker), `docker` (what 100 containers of other projects, an engine that never
-answers, and endless logs cost), `recovery` (whether the playbook's steps heal the stack under Compose,
-after every fault or those that are named)."""
+"""`python -m bench` (how fast, beside its rivals, as ratios; --docker: only under Compose), `healthy` (how steady, 20
+runs idle and 20 busy; --docker), `accuracy` (how often the diagnosis is right: every fault, double faults, red
+herrings, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
+other projects, an engine that never answers, and endless logs cost), `recovery` (whether the playbook's steps heal the
+stack under Compose, after every fault or those that are named)."""
 
 import argparse
 import signal
@@ -19,19 +19,22 @@ VERBS |= {"recovery": recovery.measure, "cost": cost.measure, "accuracy": accura
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
-    parser.add_argument("--rounds", type=int, help="how often everything is run (12; 20 for healthy)")
-    parser.add_argument("--docker", action="store_true", help="healthy, cost, accuracy: the stack under Compose")
+    parser.add_argument("--rounds", type=int, help="how often everything is run (5; 12 for docker, 20 for healthy)")
+    parser.add_argument("--docker", action="store_true", help="speed, healthy, cost, accuracy: the stack under Compose")
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
     parser.add_argument(
-        "names", nargs="*", metavar="FAULT", help="recovery, accuracy: these only; one+other is both at once"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="speed: these parts; recovery, accuracy: these faults only; one+other is both at once",
     )
-    parser.add_argument("--result", help="recovery, cost, accuracy: write the table as JSON")
+    parser.add_argument("--result", help="speed, recovery, cost, accuracy: write the table as JSON")
     parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
     parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
     arguments = parser.parse_intermixed_args()  # names may stand behind flags
-    goes_with = {"docker": ("healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
-    goes_with |= {"names": ("recovery", "accuracy"), "result": ("recovery", "cost", "accuracy")}
+    goes_with = {"docker": ("speed", "healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
+    goes_with |= {"names": ("speed", "recovery", "accuracy"), "result": ("speed", "recovery", "cost", "accuracy")}
     goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:

@@ -34,11 +34,11 @@ def others(stack, count):
 
 
 @contextlib.contextmanager
-def writers(stack, patience=400):
-    """Two further services of the stack's project, when they have written all they will."""
+def writers(stack, what=WRITERS, patience=400):
+    """Further services of the stack's project, when they have written all they will. what: script by service."""
     with _gone_afterwards(stack) as pool:
         place = ("--network", stack.network, "--log-driver=json-file")
-        begin = [pool.submit(_start, stack, stack.project, name, said, *place) for name, said in WRITERS.items()]
+        begin = [pool.submit(_start, stack, stack.project, name, said, *place) for name, said in what.items()]
         containers, until = [one.result() for one in begin], time.monotonic() + patience
         while any(_writes(stack, one) for one in containers):
             if time.monotonic() > until:

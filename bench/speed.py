@@ -1,75 +1,116 @@
-"""How long a run takes, beside the two things that nobody can be faster than: bare pytest, and the slowest look."""
+"""How long a run takes beside its rivals: side by side, as ratios, in rounds that are interleaved."""
 
-import json
-from statistics import median
+import contextlib
+import tempfile
+from pathlib import Path
 
-from bench import patients, table
-from bench.measure import ROOT, Candidate, NotMeasured, pytest, rounds
+from bench import bare, embedded, monitoring, patients, plain, playbook, scale, sick
+from bench.board import Board
+from bench.measure import ROOT, Candidate, NotMeasured, rounds
+from tests.engine import missing
 
-BARE = "bare pytest, as many as p1"
-P1 = "-m p1, healthy"
-FULL_HUNG = "all checks, hung"
-BUDGET = 10.0
-
-
-def measure(count=12):
-    with patients.healthy() as stack, patients.hung(stack) as hung_target:
-        folder = stack.home.path / "bench"
-        folder.mkdir()
-        page, snapshot = f"--html={folder / 'report.html'}", folder / "snapshot.json"
-        healthy, hung = f"--target={stack.home.target}", f"--target={hung_target}"
-        candidates = [
-            bare(BARE, folder, how_many(healthy, "-m", "p1")),
-            Candidate(P1, (healthy, page, "-m", "p1")),
-            bare("bare pytest, as many as all", folder, how_many(healthy)),
-            Candidate("all checks, healthy", (healthy, page)),
-            Candidate("-m p1, hung", (hung, page, "-m", "p1"), every=4, expected=1),
-            Candidate(FULL_HUNG, (hung, page), every=4, expected=1),
-        ]
-        looks = []
-
-        def look():
-            pytest((healthy, page, "-m", "p1", f"--save={snapshot}"))
-            saved = json.loads(snapshot.read_text())["looks"]
-            looks.append({key: look["seconds"] or 0.0 for key, look in saved.items()})
-
-        timings = rounds(candidates, count, look)
-    report(timings, looks)
-    return 0
+P1, ALL = "-m p1", "all checks"
+SHARE, AIM, WHOLE = 0.35, 0.25, 1.5
+PARTS = {
+    "embedded": "the embedded stack, healthy and hung",
+    "checks": "10, 100 and 1000 checks on the same fact",
+    "healthy": "the stack under Compose, and everybody who looks at it",
+    "cold": "the same without byte code, as after a fresh checkout",
+    "containers": "3, 30 and 100 containers",
+    "logs": "10 kB to 1 GB of log",
+    "sick": "the stack under Compose, sick; rivals once each, side by side",
+}
+WITHOUT_DOCKER = ("embedded", "checks")
 
 
-def how_many(*selection):
-    """How many checks a selection has."""
-    listed = pytest(("--collect-only", *selection))
-    if listed.code:
-        raise NotMeasured(f"the checks cannot be listed\n{listed.said}")
-    return sum("::" in line for line in listed.said.splitlines())
+def measure(count=5, names=(), docker=False, result=str(ROOT / "reports" / "bench-speed.json")):
+    """0 when every promise is kept. names: these parts only; docker: those under Compose only."""
+    if unknown := set(names) - set(PARTS):
+        raise NotMeasured(f"there is no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    wanted = [part for part in PARTS if part in (names or PARTS) and not (docker and part in WITHOUT_DOCKER)]
+    if (reason := missing()) and set(wanted) - set(WITHOUT_DOCKER):
+        print(f"left out: {', '.join(part for part in wanted if part not in WITHOUT_DOCKER)} (Docker: {reason})")
+        wanted = [part for part in wanted if part in WITHOUT_DOCKER]
+    board = Board()
+    with contextlib.ExitStack() as until_the_end:
+        stack = None
+        folder = Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="oncall-bench-")))
+        for part in wanted:
+            if stack is None and part not in WITHOUT_DOCKER:
+                stack = until_the_end.enter_context(patients.healthy(docker=True))
+            board.begin(part, PARTS[part])
+            _part(part, board, stack, folder, count)
+    board.end(Path(result))
+    return 0 if board.kept else 1
 
 
-def bare(name, folder, number):
-    """Pytest with empty checks and without a plugin: what nobody can be faster than."""
-    place = folder / f"bare-{number}"
-    place.mkdir(exist_ok=True)
-    (place / "pytest.ini").write_text("[pytest]\n")
-    (place / "test_nothing.py").write_text("".join(f"def test_{n}():\n    pass\n\n\n" for n in range(number)))
-    return Candidate(f"{name} ({number})", (), cwd=place, plugins=False)
+def _part(part, board, stack, folder, count):
+    if part == "embedded":
+        embedded.measure(board, count)
+    elif part == "checks":
+        scale.checks(board, folder, min(count, 4))
+    elif part == "healthy":
+        _healthy(board, stack, folder, count)
+    elif part == "cold":
+        _cold(board, stack, folder, min(count, 3))
+    elif part == "containers":
+        scale.containers(board, stack, folder, min(count, 3))
+    elif part == "logs":
+        scale.logs(board, stack, folder, min(count, 3))
+    else:
+        sick.measure(board, stack, folder)
 
 
-def report(timings, looks):
-    """The table and the bars."""
-    unit = next(name for name in timings if name.startswith(BARE))
-    for line in table.rows(timings, unit):
-        print(line)
-    slowest = {key: median(round[key] for round in looks if key in round) for key in looks[-1]}
-    key = max(slowest, key=slowest.__getitem__)
-    print(f"{'slowest single look of p1: ' + key:{max(map(len, timings))}} {slowest[key]:6.2f} s")
-    print()
-    limit = slowest[key] + 2.5 * timings[unit].median
-    print(table.bar(P1, timings[P1].median, limit, "the slowest look + 2.5 x bare pytest, medians"))
-    least = min(max(round.values()) for round in looks)
-    limit = least + 2.5 * timings[unit].least
-    print(table.bar(P1, timings[P1].least, limit, "the same, minima"))
-    print(table.bar(FULL_HUNG, timings[FULL_HUNG].median, BUDGET + 1, "the budget + 1 s"))
+def _healthy(board, stack, folder, count):
+    playbook.must_work(stack)
+    if not playbook.has_ping(stack):
+        board.say("the backend's image has no ping: `getent hosts postgres` stands for `ping -c 1 postgres`")
+    if not monitoring.installed():
+        board.say("left out: monitoring-plugins (apt-get install monitoring-plugins-basic monitoring-plugins-standard)")
+    rivals = list(playbook.candidates(stack, 120))
+    candidates = [
+        *_ours(stack, folder),
+        *rivals,
+        plain.candidate(stack, "the same claims the plain way, p1", "-m", "p1"),
+        plain.candidate(stack, "the same claims the plain way, all"),
+        *(monitoring.candidates(stack, 120, expected=0) if monitoring.installed() else ()),
+        *_bare(stack, folder),
+    ]
+    found = rounds(candidates, count)
+    board.show(found, P1)
+    for rival in rivals:
+        share = found[P1].median / found[rival.name].median
+        board.say(f"-m p1 takes {share:.2f} of {rival.name} (aim: {AIM})")
+    share = found[P1].median / found[rivals[0].name].median
+    board.bar(f"-m p1 / {rivals[0].name}, medians", share, SHARE, "the ratio", " x")
+    share = found[P1].least / found[rivals[0].name].least
+    board.bar(f"-m p1 / {rivals[0].name}, minima", share, SHARE, "the ratio", " x")
+    board.bar("all checks / -m p1, medians", found[ALL].median / found[P1].median, WHOLE, "the ratio", " x")
+    board.bar("all checks / -m p1, minima", found[ALL].least / found[P1].least, WHOLE, "the ratio", " x")
+
+
+def _cold(board, stack, folder, count):
+    candidates = [
+        *_ours(stack, folder, cold=True),
+        plain.candidate(stack, "the same claims the plain way, p1", "-m", "p1", cold=True),
+        *_bare(stack, folder, cold=True),
+    ]
+    board.show(rounds(candidates, count, warm_up=False), P1)
+
+
+def _ours(stack, folder, cold=False):
+    healthy, page = f"--target={stack.home.target}", f"--html={folder / 'report.html'}"
+    return [
+        Candidate(P1, (healthy, page, "-m", "p1"), cold=cold),
+        Candidate(ALL, (healthy, page), cold=cold),
+        Candidate("start-up: -m p1 --collect-only", (healthy, "-m", "p1", "--collect-only"), cold=cold),
+    ]
+
+
+def _bare(stack, folder, cold=False):
+    healthy = f"--target={stack.home.target}"
+    yield bare.candidate("bare pytest, as many as p1", folder, bare.how_many(healthy, "-m", "p1"), cold=cold)
+    yield bare.candidate("bare pytest, as many as all", folder, bare.how_many(healthy), cold=cold)
 
 
 if not ROOT.joinpath("checks").is_dir():

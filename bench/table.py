@@ -4,10 +4,12 @@
 def rows(timings, unit):
     """One line a candidate; `unit` is the name of the one that counts as 1."""
     width = max(map(len, timings))
-    yield f"{'':{width}}   median      min   x {unit}"
+    yield f"{'':{width}}     median        min   x {unit}"
     for name, timing in timings.items():
         ratio = timing.median / timings[unit].median
-        yield f"{name:{width}} {timing.median:6.2f} s {timing.least:6.2f} s   {ratio:.2f}"
+        over = ">" if timing.cut else " "
+        used = f"   cpu {sum(timing.cpu) / len(timing.cpu):5.2f} s, {timing.peak:4.0f} MB" if timing.cpu else ""
+        yield f"{name:{width}} {over} {timing.median:6.2f} s   {timing.least:6.2f} s   {over}{ratio:5.2f}{used}"
 
 
 def bar(what, value, limit, because, unit=" s"):
