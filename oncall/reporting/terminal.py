@@ -57,5 +57,6 @@ def _about_the_run(page: Page, run: Run, everything: bool) -> None:
     if run.report is None:
         page.entry("report", "no HTML report: all there is stands above")
     else:
-        words = "" if everything else " (or -v) tells the rest"
-        page.entry("report", plain.visible(run.report) + words if page.fits(run.report + words) else run.report)
+        path = plain.visible(run.report)
+        more = "" if everything else " (or -v) tells the rest"
+        page.entry("report", path + more if page.fits(path + more) else path)
