@@ -32,15 +32,17 @@ def main():
     parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
     parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
+    parser.add_argument("--lossy", action="store_true", help="recovery: type the steps that lose data, too")
     arguments = parser.parse_intermixed_args()  # names may stand behind flags
     goes_with = {"docker": ("speed", "healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
+    goes_with["lossy"] = ("recovery",)
     goes_with |= {"names": ("speed", "recovery", "accuracy"), "result": ("speed", "recovery", "cost", "accuracy")}
     goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:
             parser.error(f"{'--' if flag != 'names' else ''}{flag.replace('_', '-')} goes with {' and '.join(verbs)}")
     wanted = {"count": arguments.rounds, "docker": arguments.docker, "without_logs": arguments.no_logs}
-    wanted |= {"names": arguments.names, "result": arguments.result}
+    wanted |= {"names": arguments.names, "result": arguments.result, "lossy": arguments.lossy}
     wanted |= {"healthy": arguments.healthy, "busy": arguments.busy, "jobs": arguments.jobs}
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(130))  # the stack is taken down on the way out
     try:

@@ -7,10 +7,7 @@ finding names.
 """
 
 import json
-import os
 import re
-import shutil
-import subprocess
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -18,40 +15,25 @@ from pathlib import Path
 
 from bench import patients
 from bench.measure import ROOT, NotMeasured, pytest
+from bench.typed import Typed, fill, reason_to_leave, type_
 from oncall import playbook
-from oncall.finding import LAYERS
-from oncall.target import read_target
 from stack import faults
 from stack.docker import lifecycle
+from stack.docker.running import DockerStack
 from stack.state import StackError
-
-WHOLE_MACHINE = re.compile(r"systemctl|timedatectl|prune|journalctl|certbot|usermod")
-BLANKS = re.compile(r"\b(?:YOUR_\w+|FILE|PID|[A-Z]+_NAME)\b")
-PATIENCE = 40.0  # seconds that one command may take: `docker-compose down` of three services takes a dozen
-
-
-@dataclass
-class Typed:
-    """One step as it was typed, or why it was not."""
-
-    number: int
-    risk: str
-    command: str
-    edit: str = ""
-    left_out: str = ""
-    codes: int | None = None
-    seconds: float = 0.0
-    said: str = ""
 
 
 @dataclass
 class Row:
-    """One fault and what became of it. healed: the number of the step after which all was well; 0: none did it."""
+    """One fault and what became of it.
+
+    causes, sections: what the runs named, in the order in which they were followed. healed: the number of the step
+    after which all was well, in the last section; 0: none did it. left: what is still red.
+    """
 
     fault: str
-    cause: str = ""
-    section: str = ""
-    component: str = ""
+    causes: list[str] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)
     steps: list[Typed] = field(default_factory=list)
     healed: int = 0
     seconds: float = 0.0
@@ -76,16 +58,19 @@ class Row:
     def verdict(self):
         if self.healed:
             return f"healed by step {self.healed}"
-        return self.trouble or (f"only by a step of the kind: {self.expected}" if self.as_expected else "NOT HEALED")
+        return self.trouble or (f"only by a step of risk: {self.expected}" if self.as_expected else "NOT HEALED")
 
 
-def measure(names=(), result=None, docker=True):
-    """0 when every fault is healed by what may be typed here, or only by what may not, as its entry says."""
+def measure(names=(), result=None, docker=True, lossy=False):
+    """0 when every fault is healed by what may be typed here, or only by what may not, as its entry says.
+
+    lossy: type the steps that lose data too.
+    """
     chosen = faults.named(names, "docker") if names else list(faults.catalogue("docker").values())
     rows = []
     with patients.healthy(docker=True) as stack:
         for fault in chosen:
-            rows.append(row(stack.home, fault))
+            rows.append(row(stack.home, fault, lossy))
             print("\n".join(told(rows[-1])), flush=True)
             if result:
                 Path(result).write_text(json.dumps([asdict(each) for each in rows], indent=1))
@@ -96,111 +81,85 @@ def measure(names=(), result=None, docker=True):
     return 0 if right == len(rows) else 1
 
 
-def row(home, fault):
+def row(home, fault, lossy=False):
     """Break it, read the playbook, follow it."""
-    found = Row(fault.name, expected=fault.heals)
+    found = Row(fault.name, expected="yes" if lossy and fault.heals == "data loss" else fault.heals)
+    began = time.monotonic()
     try:
         faults.inject(lifecycle.running(home), [fault], lambda line: None)
-        follow(lifecycle.running(home), fault, found)
+        stack = lifecycle.running(home)
+        run = judged(stack)
+        if not red(run):  # a processor that is busy elsewhere: a moment later it shows
+            time.sleep(5)
+            run = judged(stack)
+        if not red(run):
+            raise NotMeasured("the fault shows nothing")
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="oncall-recovery-") as folder:
+            follow(Person(stack, fault, Path(folder), lossy), run, found)
     except (StackError, NotMeasured) as error:
         found.trouble = " ".join(str(error).split())[:300]
+    found.seconds = round(time.monotonic() - began, 1)
     return found
 
 
-def follow(stack, fault, found):
-    """Type the section's steps, and run the suite after each that changes something."""
-    run = judged(stack)
-    if not red(run):  # a processor that is busy elsewhere: a moment later it shows
-        time.sleep(5)
-        run = judged(stack)
-    found.left = red(run)
-    cause = cause_of(run)
-    if cause is None:
-        raise NotMeasured("the fault shows nothing")
-    found.cause, found.section, found.component = cause["check"], cause["playbook"], cause["component"]
-    section = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8")).section(found.section)
-    began, mended = time.monotonic(), False
-    with tempfile.TemporaryDirectory(prefix="oncall-recovery-") as folder:
-        for number, step in enumerate(section.recovery, 1):
-            typed = Typed(number, step.risk, fill(step, stack, fault, found.component))
+@dataclass
+class Person:
+    """Who types: on which stack, after which fault, in which folder."""
+
+    stack: DockerStack
+    fault: faults.Fault
+    folder: Path
+    lossy: bool = False
+    mended: bool = False
+
+    def mends(self, step):
+        """Do what the step tells to edit, if that is where the fault sits; the place, or nothing."""
+        mend = self.fault.mend
+        if mend is None or self.mended or mend.place not in step.edit:
+            return ""
+        mend.do(self.stack)
+        self.mended = True
+        return mend.place
+
+
+def follow(person, run, found):
+    """The section of the first cause; if all its steps leave something red, that of what the next run names first."""
+    book = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8"))
+    while not found.healed:
+        found.left = red(run)
+        check, section, component = cause_of(run)
+        if section in found.sections:
+            return
+        found.causes.append(check)
+        found.sections.append(section)
+        for number, step in enumerate(book.section(section).recovery, 1):
+            typed = Typed(section, number, step.risk, fill(step, person.stack, person.fault, component))
             found.steps.append(typed)
-            typed.left_out = reason_to_leave(typed, step)
+            typed.left_out = reason_to_leave(typed, step, person.lossy)
             if typed.left_out:
                 continue
-            if fault.mend and not mended and fault.mend.place in step.edit:
-                fault.mend.do(stack)
-                typed.edit, mended = fault.mend.place, True
-            type_(typed, folder)
+            typed.edit = person.mends(step)
+            type_(typed, person.folder)
             if step.risk == "read-only" and not typed.edit:
                 continue
-            found.left = after(stack)
+            run = after(person.stack)
+            found.left = red(run)
             if not found.left:
                 found.healed = number
                 break
-    found.seconds = round(time.monotonic() - began, 1)
-
-
-def fill(step, stack, fault, component):
-    command = playbook.fill(step, read_target(stack.home.target).stack, component).command
-    for blank, word in fault.reads.items():
-        command = re.sub(rf"\b{blank}\b", word, command)
-    return command
-
-
-def reason_to_leave(typed, step):
-    if step.risk == "data loss":
-        return "data loss"
-    if step.risk != "read-only" and WHOLE_MACHINE.search(typed.command):
-        return "whole machine"
-    if blank := BLANKS.search(typed.command):
-        return f"{blank[0]} is for a person to say"
-    return "SERVICE is for a person to say" if re.search(r"\bSERVICE\b", typed.command) else ""
-
-
-def type_(typed, folder):
-    """As pasted into a shell, in a folder of no meaning."""
-    environment = {**os.environ, "PATH": f"{root_needs_no_sudo(folder)}{os.environ['PATH']}"}
-    began = time.monotonic()
-    try:
-        done = subprocess.run(
-            ["bash", "-c", typed.command],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-        )
-        typed.codes, typed.said = done.returncode, (done.stderr or done.stdout)[-300:].strip()
-    except subprocess.TimeoutExpired:
-        typed.said = f"did not end within {PATIENCE:g} s"
-    typed.seconds = round(time.monotonic() - began, 1)
-
-
-def root_needs_no_sudo(folder):
-    """Where nobody installed sudo, root types the commands without it."""
-    if os.geteuid() or shutil.which("sudo"):
-        return ""
-    place = Path(folder, "bin")
-    if not place.exists():
-        place.mkdir()
-        (place / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
-        (place / "sudo").chmod(0o755)
-    return f"{place}:"
 
 
 def after(stack, patience=20.0):
-    """What is still red once the containers have had the time that a start takes."""
+    """A run once the containers have had the time that a start takes."""
     until = time.monotonic() + patience
     while starting(stack) and time.monotonic() < until:
         time.sleep(0.5)
-    left = red(judged(stack))
-    if left and time.monotonic() < until and not starting(stack):
+    run = judged(stack)
+    if red(run) and time.monotonic() < until and not starting(stack):
         time.sleep(2)  # a health state or a name may be a moment old
-        left = red(judged(stack))
-    return left
+        run = judged(stack)
+    return run
 
 
 def starting(stack):
@@ -228,26 +187,28 @@ def red(run):
 
 
 def cause_of(run):
-    """The check, section and component of the first cause; of the lowest finding that accuses nobody where the run
-    names no cause."""
+    """Of the cause that a run names first: the check that shows it, its section, and the component that shows it."""
     verdicts = {each["check"]: each for each in run["verdicts"]}
-    for cause in run.get("causes", ()):
+    for cause in run["causes"]:
         shown = next(iter((*cause["findings"], *cause["consequences"])), "")
-        nearest = verdicts.get(shown, {"check": "", "component": cause["component"]})
-        return {"check": nearest["check"], "playbook": cause["playbook"], "component": nearest["component"]}
-    failed = [each for each in run["verdicts"] if each["outcome"] == "failed"]
-    own = [each for each in failed if each["blames"] in (None, each["component"])] or failed
-    return min(own, key=lambda each: (LAYERS.index(each["layer"]), each["severity"], each["position"]), default=None)
+        return shown, cause["playbook"], verdicts.get(shown, cause)["component"]
+    raise NotMeasured(f"red without a cause: {', '.join(red(run))}")
 
 
 def told(found):
     """The row for the eye."""
     hand = f"; by hand: {found.edits}" if found.edits else ""
-    yield f"{found.fault:42} {found.section:20} {found.verdict}{hand} ({found.seconds:.0f} s)"
+    sections = ", then ".join(found.sections)
+    yield f"{found.fault:42} {sections:20} {found.verdict}{hand} ({found.seconds:.0f} s)"
     for step in found.steps:
         if step.left_out:
             yield f"    {step.number}. not typed: {step.left_out}"
         elif step.risk != "read-only" or step.edit:
-            yield f"    {step.number}. {step.command.splitlines()[-1][-100:]} (exit {step.codes}, {step.seconds:.0f} s)"
+            yield f"    {step.number}. {shortened(step.command)} (exit {step.code}, {step.seconds:.0f} s)"
     if not found.healed:
         yield f"    still red: {', '.join(found.left[:8])}"
+
+
+def shortened(command):
+    """Its last line, with Compose by its usual name."""
+    return re.sub(r"\S+/stack/compose\b", "docker-compose", command.splitlines()[-1])[:120]

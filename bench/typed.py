@@ -1,0 +1,88 @@
+"""A step of the playbook as a person types it into a shell, and what is better left alone."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+from oncall import playbook
+from oncall.target import read_target
+
+WHOLE_MACHINE = re.compile(r"systemctl|timedatectl|prune|journalctl|certbot|usermod")
+BLANKS = re.compile(r"\b(?:YOUR_\w+|FILE|PID|[A-Z]+_NAME)\b")
+PATIENCE = 40.0  # seconds that one command may take: `docker-compose down` of three services takes a dozen
+
+
+@dataclass
+class Typed:
+    """One step as it was typed, or why it was not."""
+
+    section: str
+    number: int
+    risk: str
+    command: str
+    edit: str = ""
+    left_out: str = ""
+    code: int | None = None
+    seconds: float = 0.0
+    said: str = ""
+
+
+def fill(step, stack, fault, component):
+    """What to type: from the target, for the component that shows the cause, with what the fault lets a person read."""
+    command = playbook.fill(step, read_target(stack.home.target).stack, component).command
+    for blank, word in fault.reads.items():
+        command = re.sub(rf"\b{blank}\b", word, command)
+    return command
+
+
+def reason_to_leave(typed, step, lossy=False):
+    if step.risk == "data loss" and not lossy:
+        return "data loss"
+    if step.risk != "read-only" and WHOLE_MACHINE.search(typed.command):
+        return "whole machine"
+    if blank := BLANKS.search(typed.command):
+        return f"{blank[0]} is for a person to say"
+    return "SERVICE is for a person to say" if re.search(r"\bSERVICE\b", typed.command) else ""
+
+
+def type_(typed, folder):
+    """As pasted into a shell, in a folder of no meaning."""
+    environment = {**os.environ, "PATH": f"{root_needs_no_sudo(folder)}{os.environ['PATH']}"}
+    began = time.monotonic()
+    shell = subprocess.Popen(
+        ["bash", "-c", typed.command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        said, _ = shell.communicate(timeout=PATIENCE)
+        typed.code, typed.said = shell.returncode, said[-300:].strip()
+    except BaseException as error:
+        os.killpg(shell.pid, signal.SIGKILL)  # the shell and whatever it waits for
+        shell.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        typed.said = f"did not end within {PATIENCE:g} s"
+    typed.seconds = round(time.monotonic() - began, 1)
+
+
+def root_needs_no_sudo(folder):
+    """Where nobody installed sudo, root types the commands without it."""
+    if os.geteuid() or shutil.which("sudo"):
+        return ""
+    place = folder / "bin"
+    if not place.exists():
+        place.mkdir()
+        (place / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (place / "sudo").chmod(0o755)
+    return f"{place}:"
