@@ -167,7 +167,7 @@ class Publisher:
             seconds=seconds,
             verdicts=verdicts,
             diagnosis=diagnose(verdicts, self.judge.catalogue),
-            timeline=timeline(facts, situation.clock, seconds),
+            timeline=timeline(facts, situation.clock, seconds, situation.target.limits),
             facts=facts,
             replayed_from=situation.replayed_from,
             selection=" ".join(selection),

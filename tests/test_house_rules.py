@@ -17,6 +17,7 @@ CHECKS = [
 MAY_IMPORT = {
     "facts": {"facts", "finding", "config"},
     "probes": {"config", "probing", "facts", "finding", "probes", "secrets"},
+    "moments": {"facts", "config", "moments"},
     "reporting": {"run", "verdict", "diagnosis", "timeline", "playbook", "finding", "facts", "reporting", "config"},
 }
 PURE = ("run", "verdict", "diagnosis", "timeline", "playbook", "exit_code", "finding")

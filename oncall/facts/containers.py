@@ -1,6 +1,7 @@
 """What is known about the Docker engine and the containers of a service."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from oncall.facts import Fact
@@ -48,6 +49,8 @@ class DockerEngine(Fact):
     """What came of asking the engine for its version.
 
     local: whether it runs on this very machine. root: its own folder there, "" when it does not tell.
+    ahead_seconds: its clock against ours, give or take uncertain_seconds; None when it does not tell.
+    looked_at: when it was asked, by our clock.
     """
 
     address: str
@@ -62,6 +65,9 @@ class DockerEngine(Fact):
     cpus: int = 0
     machine: str = ""
     local: bool = False
+    ahead_seconds: float | None = None
+    uncertain_seconds: float = 0.0
+    looked_at: datetime | None = None
 
     @property
     def answers(self) -> bool:
@@ -77,7 +83,10 @@ class DockerEngine(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerState:
-    """One container of a service. up_seconds: None while it does not run."""
+    """One container of a service. up_seconds: None while it does not run.
+
+    created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
+    """
 
     id: str
     name: str
@@ -92,6 +101,9 @@ class ContainerState:
     memory_limit_mib: float = 0.0
     pids_limit: int = 0
     image: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
 
     def looping(self, restarts: int) -> bool:
         """Whether it starts again and again."""
@@ -214,7 +226,11 @@ class ServiceContainers(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthResult:
-    """One container's last health check. ended: False when it was given up after its timeout."""
+    """One container's last health check.
+
+    failing_since: when the first of its failures in a row began, by the engine's clock; None while it does not fail.
+    since_within_seconds: how far off that is, where the engine has forgotten the first ones.
+    """
 
     id: str
     name: str
@@ -224,6 +240,8 @@ class HealthResult:
     output: str = ""
     up_seconds: float = 0.0
     starting_seconds: float = 0.0
+    failing_since: datetime | None = None
+    since_within_seconds: float = 0.0
 
     @property
     def overdue(self) -> bool:

@@ -12,6 +12,7 @@ class LogSign:
 
     meaning: words after "log of backend: ". blames: the component that the line itself accuses; empty: nobody else.
     count: how many lines hold it; `line` is the newest of them, without personal data, at most 200 characters.
+    since: when the unbroken series of such lines began that the first one belongs to, lines too old to count included.
     """
 
     name: str
@@ -21,6 +22,7 @@ class LogSign:
     first: datetime | None = None
     last: datetime | None = None
     line: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What is known about the accounts table and about Prisma's migrations."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from oncall.facts import Fact
@@ -47,11 +48,22 @@ class Applied:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MigrationTimes:
+    """When one row's migration began, finished and was rolled back, by the database's clock; None: it was not."""
+
+    name: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    rolled_back_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Migrations(Fact):
     """What the migrations table says.
 
     exists: whether there is such a table.
     running: names begun less than ten minutes ago while somebody holds the migration lock.
+    newest: the rows that were begun last, newest first, at most twenty.
     """
 
     table: str
@@ -60,6 +72,7 @@ class Migrations(Fact):
     failed: tuple[FailedMigration, ...] = ()
     running: tuple[str, ...] = ()
     applied: tuple[Applied, ...] = ()
+    newest: tuple[MigrationTimes, ...] = ()
 
     def blind(self) -> str | None:
         if not self.table:

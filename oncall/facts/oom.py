@@ -1,6 +1,7 @@
 """Who was killed for lack of memory, and which traces of it could be read."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from oncall.facts import Fact
@@ -18,6 +19,7 @@ class OomKill:
     age_seconds: None when the trace has no time; longest_seconds: but it cannot be older than this.
     down: the container does not run because of it, and so it is a failure of now, however old.
     superseded: the container has been started by hand since then; that makes it history.
+    at: the moment itself, by the engine's clock, or by ours in the kernel log; None when the trace has no time.
     """
 
     component: str
@@ -31,6 +33,7 @@ class OomKill:
     down: bool = False
     superseded: bool = False
     count: int = 1
+    at: datetime | None = None
 
     def counts(self, recent_minutes: float) -> bool:
         """Whether it is a failure of now."""
@@ -56,12 +59,33 @@ class OomKill:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EngineEvent:
+    """Something that the engine remembers of a container, which may be gone by now.
+
+    action: Docker's own word: "create", "start", "kill", "oom", "die", "destroy", "pause", "health_status: unhealthy".
+    at: by the engine's clock. exit_code: of "die". signal: of "kill".
+    """
+
+    component: str
+    id: str
+    action: str
+    at: datetime
+    exit_code: int | None = None
+    signal: int | None = None
+    image: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OomKills(Fact):
-    """All traces. sources: each with "read", or why it cannot be. unproven: exit code 137 for an unknown cause."""
+    """All traces. sources: each with "read", or why it cannot be. unproven: exit code 137 for an unknown cause.
+
+    events: all that the engine remembers of the components' containers, kills or not, oldest first.
+    """
 
     kills: tuple[OomKill, ...] = ()
     unproven: tuple[str, ...] = ()
     sources: dict[str, str]
+    events: tuple[EngineEvent, ...] = ()
 
     def recent(self, recent_minutes: float) -> tuple[OomKill, ...]:
         """One for each container that was killed lately, or is down because of it; down ones first, then newest."""

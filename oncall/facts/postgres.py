@@ -26,6 +26,7 @@ class DatabaseConnection(Fact):
     outcome: "accepted" lets us in, "rejected" is a server's own refusal with an SQLSTATE; the others never spoke
         PostgreSQL to us.
     sqlstate: of the refusal, as told by its words; empty when they were not understood.
+    looked_at: when the attempt began, by our clock.
     """
 
     address: str
@@ -33,6 +34,7 @@ class DatabaseConnection(Fact):
     sqlstate: str = ""
     message: str = ""
     seconds: float = 0.0
+    looked_at: datetime | None = None
 
     @property
     def answered(self) -> bool:
@@ -208,12 +210,17 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptionLog(Fact):
-    """Signs of corruption in the newest part of the server's log; they do not age."""
+    """Signs of corruption in the newest part of the server's log; they do not age.
+
+    first, last: of the lines that have a time in UTC.
+    """
 
     files: tuple[str, ...]
     lines_read: int
     count: int = 0
     lines: tuple[LogLine, ...] = ()
+    first: datetime | None = None
+    last: datetime | None = None
 
     def blind(self) -> str | None:
         return None if self.lines_read else "the database's log is empty"

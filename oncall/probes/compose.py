@@ -25,7 +25,7 @@ from oncall.probes.runtime import (
 
 ONE_OFF = "com.docker.compose.oneoff"
 OUTPUT = 64 * 1024
-NOISE = ("exec_create", "exec_start", "exec_die", "health_status", "top", "resize", "attach")
+NOISE = ("exec_create", "exec_start", "exec_die", "top", "resize", "attach")
 UNLIMITED = 2**62  # cgroup v1 says 2**63 less a page
 
 
@@ -223,4 +223,15 @@ def _event(line: bytes) -> Event | None:
         container_id=str(actor.get("ID") or ""),
         service=str(attributes.get(SERVICE) or ""),
         at=datetime.fromtimestamp(at, UTC),
+        image=str(attributes.get("image") or ""),
+        exit_code=_number(attributes.get("exitCode")),
+        signal=_number(attributes.get("signal")),
+        one_off=str(attributes.get(ONE_OFF)).lower() == "true",
     )
+
+
+def _number(text: object) -> int | None:
+    try:
+        return int(str(text))
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from oncall.facts.containers import HealthStatus, Status
@@ -50,7 +50,7 @@ def container(inspected: Mapping[str, Any]) -> Container:
         started_at=moment(state.get("StartedAt")),
         finished_at=moment(state.get("FinishedAt")),
         process=int(state.get("Pid") or 0),
-        health=_health(state.get("Health"), config.get("Healthcheck") or {}),
+        health=_health(state.get("Health"), config.get("Healthcheck") or {}, moment(state.get("StartedAt"))),
         environment=dict(entry.partition("=")[::2] for entry in config.get("Env") or ()),
         mounts=tuple(_mount(one) for one in inspected.get("Mounts") or ()) + _tmpfs(host, inspected),
         networks={
@@ -78,7 +78,7 @@ def container(inspected: Mapping[str, Any]) -> Container:
     )
 
 
-def _health(health: Mapping[str, Any] | None, declared: Mapping[str, Any]) -> Health | None:
+def _health(health: Mapping[str, Any] | None, declared: Mapping[str, Any], started: datetime | None) -> Health | None:
     status = str((health or {}).get("Status") or "")
     if not health or status not in HEALTH:
         return None
@@ -86,13 +86,38 @@ def _health(health: Mapping[str, Any] | None, declared: Mapping[str, Any]) -> He
     interval = _seconds(declared.get("Interval"))
     timeout = _seconds(declared.get("Timeout"))
     start = float(declared.get("StartPeriod") or 0) / NANO
+    since, within = _failing(health, started, interval)
     return Health(
         status=cast(HealthStatus, status),
         streak=int(health.get("FailingStreak") or 0),
         exit_code=int(last["ExitCode"]) if "ExitCode" in last else None,
         output=" ".join(str(last.get("Output") or "").split())[:200],
         starting_seconds=start + (int(declared.get("Retries") or 0) or 3) * (interval + timeout),
+        failing_since=since,
+        since_within_seconds=within,
     )
+
+
+def _failing(health: Mapping[str, Any], started: datetime | None, interval: float) -> tuple[datetime | None, float]:
+    """When the first of the failures in a row began, and how far off that is.
+
+    The engine keeps five results. What is older is counted back by the pace of those, but not past the last start.
+    """
+    streak = int(health.get("FailingStreak") or 0)
+    begins: list[datetime] = []
+    for one in reversed((health.get("Log") or ())[-streak:] if streak else ()):
+        at = moment(one.get("Start"))
+        if at is None or not one.get("ExitCode") or (started and at < started):
+            break
+        begins.insert(0, at)
+    if not begins:
+        return None, 0.0
+    forgotten = streak - len(begins)
+    if forgotten <= 0:
+        return begins[0], 0.0
+    pace = (begins[-1] - begins[0]).total_seconds() / (len(begins) - 1) if len(begins) > 1 else interval
+    since = begins[0] - timedelta(seconds=forgotten * pace)
+    return max(since, started) if started else since, round(pace, 1)
 
 
 def _seconds(nanoseconds: object) -> float:

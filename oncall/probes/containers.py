@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from oncall.facts.containers import (
 )
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.compose import DockerCompose
+from oncall.probes.compose_records import moment
 from oncall.probes.engine import NO_ANSWER, Engine, Failure, why
 from oncall.probes.engine_address import EngineAddress, engine_address
 from oncall.probes.engine_ssh import Said, ssh_adapter, ssh_command
@@ -41,6 +42,7 @@ class Attempt:
     seconds: float
     engine: Engine | None = None
     failure: Failure | None = None
+    at: datetime | None = None
 
 
 @client()
@@ -59,17 +61,17 @@ def docker_attempt(stack: Stack) -> Iterator[Attempt]:
 
 def _connect(address: EngineAddress) -> Attempt:
     """Ask in a thread of its own, because a name that does not resolve knows no timeout."""
-    began = time.monotonic()
+    began, at = time.monotonic(), datetime.now(UTC)
     done: list[Attempt | Exception] = []
     thread = threading.Thread(target=_try, args=(address, began, done), name="docker connect", daemon=True)
     thread.start()
     thread.join(SECONDS + 0.3)
     seconds = time.monotonic() - began
     if not done:
-        return Attempt(address, seconds, failure=Failure("hangs", "no answer in time"))
+        return Attempt(address, seconds, failure=Failure("hangs", "no answer in time"), at=at)
     if isinstance(done[0], Exception):
         raise done[0]
-    return replace(done[0], seconds=seconds)
+    return replace(done[0], seconds=seconds, at=at)
 
 
 def _try(address: EngineAddress, began: float, done: list[Attempt | Exception]) -> None:
@@ -158,8 +160,10 @@ def docker_engine(docker_attempt: Attempt) -> DockerEngine:
             outcome=failed.outcome if failed else "hangs",
             message=failed.message if failed else "",
             seconds=docker_attempt.seconds,
+            looked_at=docker_attempt.at,
         )
     info, message = engine.about()
+    ahead, uncertain = _clock(engine, info)
     return DockerEngine(
         address=address.shown,
         source=address.source,
@@ -173,7 +177,22 @@ def docker_engine(docker_attempt: Attempt) -> DockerEngine:
         cpus=int(info.get("NCPU") or 0),
         machine=str(info.get("Name") or ""),
         local=engine.local,
+        ahead_seconds=ahead,
+        uncertain_seconds=uncertain,
+        looked_at=docker_attempt.at,
     )
+
+
+def _clock(engine: Engine, info: Mapping[str, Any]) -> tuple[float | None, float]:
+    """The engine's clock against ours, at half the round trip, and how far off that may be."""
+    theirs = moment(info.get("SystemTime"))
+    if engine.local:
+        return 0.0, 0.0
+    if theirs is None or engine.asked is None:
+        return None, 0.0
+    half = (engine.asked[1] - engine.asked[0]) / 2
+    ahead = theirs - (engine.asked[0] + half)
+    return round(ahead.total_seconds(), 3), round(half.total_seconds(), 3)
 
 
 def compose_service(stack: Stack, service: str) -> str:
@@ -220,6 +239,9 @@ def _state(one: Container, now: datetime) -> ContainerState:
         memory_limit_mib=one.memory_limit / 2**20,
         pids_limit=one.pids_limit,
         image=one.image,
+        created_at=one.created_at,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
     )
 
 
@@ -270,6 +292,8 @@ def service_health(
                 output=health.output,
                 up_seconds=since(one.started_at, now) or 0.0,
                 starting_seconds=health.starting_seconds,
+                failing_since=health.failing_since,
+                since_within_seconds=health.since_within_seconds,
             )
             for one, health in checked
         ),

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from oncall.facts.containers import EngineOutcome
@@ -32,6 +33,7 @@ class Engine:
     def __init__(self, client: Any, errors: tuple[type[Exception], ...], version: Mapping[str, Any]) -> None:
         self._client, self.errors, self.version = client, errors, version
         self._about: tuple[Mapping[str, Any], str] | None = None
+        self.asked: tuple[datetime, datetime] | None = None  # when /info was, and when its answer was there
         self._lock = threading.Lock()
 
     def get(self, path: str, seconds: float, **parameters: Any) -> Any:
@@ -47,8 +49,10 @@ class Engine:
         """What the engine says of itself and its machine, asked once; or nothing, and why (proxies allow little)."""
         with self._lock:
             if self._about is None:
+                began = datetime.now(UTC)
                 try:
                     self._about = self.get("/info", 2.0), ""
+                    self.asked = began, datetime.now(UTC)
                 except CouldNotCheck as error:
                     self._about = {}, str(error)
             return self._about

@@ -14,6 +14,7 @@ from oncall.probes.log_signatures import DAILY, NOT_SOCKET, SIGNATURES, TARGET, 
 from oncall.probes.sql_text import masked
 
 STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
+UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
 TOGETHER = timedelta(seconds=2)  # lines nearer than this belong to one moment
 OUR_ACCOUNT = re.compile(r"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be
 UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
@@ -38,6 +39,15 @@ class _Seen:
     meaning: str
     blames: str
     lines: list[Line] = field(default_factory=list)
+    older: list[Line] = field(default_factory=list)  # too old to count, and nothing else against them
+
+    def since(self, first: datetime | None) -> datetime | None:
+        """When the series began whose first counting line is this."""
+        for at in sorted((line.at for line in self.older if line.at), reverse=True):
+            if first is None or first - at > UNBROKEN:
+                break
+            first = at
+        return first
 
     def sign(self, component: str) -> LogSign:
         times = [line.at for line in self.lines if line.at]
@@ -49,6 +59,7 @@ class _Seen:
             blames="" if self.blames == component else self.blames,
             first=min(times, default=None),
             last=max(times, default=None),
+            since=self.since(min(times, default=None)),
             line=masked(shown, 200) if component == "postgres" else shown,
         )
 
@@ -70,6 +81,7 @@ def signs(
     """
     counted: dict[tuple[str, str], _Seen] = {}
     over: dict[tuple[str, str], _Seen] = {}
+    older: dict[tuple[str, str], list[Line]] = {}
     for log in logs:
         for line in log.lines:
             if line.level == "quiet" or not (found := recognised(line, component)):
@@ -80,11 +92,17 @@ def signs(
             if accused == TARGET:
                 accused = behind or ("postgres" if signature.nobody == "the database" else "")
             meaning = signature.meaning.replace("{target}", shown)
-            counts = signature.kind != "evidence" and not _over(line, log, signature, accused, now, recent, up_since)
+            fresh = line.at is None or line.at >= now - recent
+            stands = signature.kind != "evidence" and not _over(line, log, signature, accused, up_since)
             if signature.unnamed and accused in up_since:
                 accused = "network"  # the one behind the name runs
             key = (signature.name, shown)
-            (counted if counts else over).setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
+            seen = counted if fresh and stands else over
+            seen.setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
+            if stands and not fresh:
+                older.setdefault(key, []).append(line)
+    for key, one in counted.items():
+        one.older = older.get(key, [])
     return _ordered(counted, component), _ordered(over, component)[:10]
 
 
@@ -104,15 +122,11 @@ def _over(
     log: Written,
     signature: Signature,
     accused: str,
-    now: datetime,
-    recent: timedelta,
     up_since: Mapping[str, datetime],
 ) -> bool:
-    """Whether the line is too old to count, or from before a start, or a normal part of one."""
+    """Whether the line is from before a start, or a normal part of one."""
     if line.at is None:
         return False
-    if line.at < now - recent:
-        return True
     grace = STARTING if signature.kind == "passing" else timedelta()
     if not log.looping and log.started_at and line.at < log.started_at + grace:
         return True

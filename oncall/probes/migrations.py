@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
 from oncall.config import Stack
@@ -12,6 +13,7 @@ from oncall.facts.migrations import (
     MigrationDrift,
     MigrationLock,
     Migrations,
+    MigrationTimes,
 )
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.postgres_session import QueryTrouble, Row, Session, lacks, quoted
@@ -26,6 +28,10 @@ DAMAGED = ("XX001", "XX002", "58030", "58P01")  # corrupted data or index, a rea
 OUR_DATABASE = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 HELD = f"""l.locktype = 'advisory' AND l.objsubid = 1 AND l.database = {OUR_DATABASE}
   AND ((l.classid::bigint << 32) | l.objid::bigint) = {PRISMA_LOCK}"""
+
+
+TIMES = ("started_at", "finished_at", "rolled_back_at")
+_EPOCHS = ", ".join(f"extract(epoch FROM {name})::float8 AS {name}_epoch" for name in TIMES)
 
 
 @probe(deadline=4.5)
@@ -109,7 +115,8 @@ def migrations(stack: Stack, database_session: Session) -> Migrations:
         f"""SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished,
               rolled_back_at IS NOT NULL AS rolled_back, applied_steps_count AS steps, left(logs, 2000) AS logs,
               greatest(0, extract(epoch FROM clock_timestamp() - started_at))::float8 AS age,
-              EXISTS (SELECT 1 FROM pg_locks l WHERE {HELD} AND l.granted) AS locked
+              EXISTS (SELECT 1 FROM pg_locks l WHERE {HELD} AND l.granted) AS locked,
+              {_EPOCHS}
             FROM {_sql_name(table)} ORDER BY started_at DESC LIMIT 5000""",  # noqa: S608  the name is quoted
         grant=f"SELECT ON {table}",
     )
@@ -136,7 +143,15 @@ def migrations(stack: Stack, database_session: Session) -> Migrations:
             for row in rows
             if row["finished"] and not row["rolled_back"]
         ),
+        newest=tuple(
+            MigrationTimes(name=row["name"], **{name: _moment(row[f"{name}_epoch"]) for name in TIMES})
+            for row in rows[:20]
+        ),
     )
+
+
+def _moment(epoch: float | None) -> datetime | None:
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
 def _looked_up(session: Session, table: str) -> Row:

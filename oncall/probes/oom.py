@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 from oncall.config import Limits, Stack, services
 from oncall.facts.containers import DockerEngine
-from oncall.facts.oom import OomKill, OomKills, Source
+from oncall.facts.oom import EngineEvent, OomKill, OomKills, Source
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.cgroup import cgroup
 from oncall.probes.containers import since
 from oncall.probes.host import Shell
-from oncall.probes.runtime import Container, Project, Runtime, at_once
+from oncall.probes.runtime import Container, Event, Project, Runtime, at_once
 from oncall.probing import probe
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Case:
     slugs: dict[str, str]
     now: datetime
     kills: list[OomKill] = field(default_factory=list)
+    events: list[EngineEvent] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
 
     def kill(
@@ -68,6 +69,7 @@ class Case:
                 down=whole and not container.running,
                 superseded=superseded,
                 count=count,
+                at=at,
             )
         )
 
@@ -103,6 +105,7 @@ def oom_kills(
             if one.exit_code == KILLED and not one.running and one.short not in proven
         ),
         sources=case.sources,
+        events=tuple(sorted(case.events, key=lambda event: event.at)[-200:]),
     )
 
 
@@ -121,9 +124,23 @@ def _events(case: Case, runtime: Runtime, limits: Limits) -> None:
     for event in runtime.events(case.now - timedelta(minutes=limits.recent_minutes)):
         if event.action == "oom":
             found.setdefault(event.container_id, []).append(event.at)
+        if event.service in case.slugs and not event.one_off:
+            case.events.append(_told(event, case.slugs[event.service]))
     for container_id, times in found.items():
         if one := case.project.by_id(container_id):
             case.kill(one, "engine event", max(times), count=len(times))
+
+
+def _told(event: Event, component: str) -> EngineEvent:
+    return EngineEvent(
+        component=component,
+        id=event.container_id[:12],
+        action=event.action,
+        at=event.at,
+        exit_code=event.exit_code,
+        signal=event.signal,
+        image=event.image,
+    )
 
 
 def _counters(case: Case, runtime: Runtime, local: bool) -> None:

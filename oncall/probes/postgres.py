@@ -46,6 +46,7 @@ class Attempt:
     seconds: float
     session: Session | None = None
     failure: Failure | None = None
+    at: datetime | None = None
 
 
 @client(deadline=ATTEMPT_SECONDS + 0.5)
@@ -67,13 +68,14 @@ def _told(attempt: Attempt) -> str:
 
 def _connect(where: Place) -> Attempt:
     """Connect in a thread of its own, because a name that does not resolve knows no timeout."""
-    began = time.monotonic()
+    began, at = time.monotonic(), datetime.now(UTC)
     done: list[Attempt] = []
     thread = threading.Thread(target=lambda: done.append(_try(where, began)), name="database connect", daemon=True)
     thread.start()
     thread.join(ATTEMPT_SECONDS)
     seconds = time.monotonic() - began
-    return replace(done[0], seconds=seconds) if done else Attempt(where, seconds, failure=Failure("timeout"))
+    attempt = done[0] if done else Attempt(where, seconds, failure=Failure("timeout"))
+    return replace(attempt, seconds=seconds, at=at)
 
 
 def _try(where: Place, began: float) -> Attempt:
@@ -136,6 +138,7 @@ def database_connection(database_attempt: Attempt) -> DatabaseConnection:
         sqlstate=failed.sqlstate,
         message=failed.message,
         seconds=database_attempt.seconds,
+        looked_at=database_attempt.at,
     )
 
 

@@ -24,6 +24,8 @@ SIGNATURES = re.compile(
     r"could not open file \"?\\?\"?(?:base|global)/|\bXX00[12]\b"
 )
 
+WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?) (?:UTC|GMT)\b")
+
 # IFS= keeps blanks together; the wildcards of the unquoted patterns are all that is expanded.
 TAILS = """IFS=; size=$1; shift
 for pattern; do
@@ -81,12 +83,15 @@ def corruption_log(
     found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
     if missing and not found:  # half of the logs are no evidence that all is well
         raise missing[0]
+    times = [at for line in found if (at := written(line.text))]
     log.info("%d lines of %d logs read, %d speak of damage", sum(map(len, files.values())), len(files), len(found))
     return CorruptionLog(
         files=tuple(files),
         lines_read=sum(map(len, files.values())),
         count=len(found),
         lines=tuple(LogLine(file=line.file, text=masked(line.text, 200)) for line in found[:5]),
+        first=min(times, default=None),
+        last=max(times, default=None),
     )
 
 
@@ -120,6 +125,15 @@ def _of_files(patterns: tuple[str, ...], shell: Shell | CouldNotCheck | NotPart)
     if not files:
         raise CouldNotCheck(f"no log file of the database matches {', '.join(patterns)}")
     return files
+
+
+def written(line: str) -> datetime | None:
+    """The time before a line, where log_line_prefix puts one there and its zone is UTC."""
+    found = WRITTEN.match(line)
+    try:
+        return datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+    except ValueError:  # the 31st of June
+        return None
 
 
 def telling(line: str) -> bool:

@@ -30,6 +30,7 @@ class Health:
     """A health check's last results. status: "starting", "healthy" or "unhealthy".
 
     starting_seconds: how long it may be "starting" at most, by its own numbers.
+    failing_since, since_within_seconds: when the first of the failures in a row began, and how sure that is.
     """
 
     status: HealthStatus
@@ -37,6 +38,8 @@ class Health:
     exit_code: int | None = None
     output: str = ""
     starting_seconds: float = 0.0
+    failing_since: datetime | None = None
+    since_within_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,12 +179,16 @@ class Volume:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that the engine remembers; it forgets quickly."""
+    """Something that the engine remembers; it forgets quickly. one_off: of a container that `run` has made."""
 
     action: str
     container_id: str
     service: str
     at: datetime
+    image: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    one_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,7 @@ class Runtime(Protocol):
         """What the container uses right now."""
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
-        """What the engine remembers of the project's containers, health checks' noise left out."""
+        """What the engine remembers of the project's containers, each single health check left out."""
 
     def networks(self, seconds: float = 2.0) -> tuple[Network, ...]:
         """All networks of the engine; `project` tells whose they are."""

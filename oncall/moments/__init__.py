@@ -1,0 +1,44 @@
+"""The moments that facts carry: one reader a type of fact, in a table. Pure, like the timeline that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from oncall.facts import Fact
+from oncall.facts.backend import HealthAnswer
+from oncall.facts.containers import DockerEngine, ServiceContainers, ServiceHealth
+from oncall.facts.host import NewestBackup
+from oncall.facts.logs import ContainerLog, ErrorLog
+from oncall.facts.migrations import MigrationLock, Migrations
+from oncall.facts.oom import OomKills
+from oncall.facts.postgres import CorruptionLog, DatabaseConnection, DatabaseRole, PageChecksums
+from oncall.facts.queries import Sessions
+from oncall.moments import containers, database, host, logs
+from oncall.moments.scene import Moment, Scene
+
+READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...] = (
+    (DockerEngine, containers.of_engine),
+    (ServiceContainers, containers.of_containers),
+    (ServiceHealth, containers.of_health),
+    (OomKills, containers.of_kills),
+    (ContainerLog, logs.of_signs),
+    (ErrorLog, logs.of_errors),
+    (CorruptionLog, logs.of_corruption),
+    (DatabaseConnection, database.of_connection),
+    (DatabaseRole, database.of_role),
+    (PageChecksums, database.of_checksums),
+    (Migrations, database.of_migrations),
+    (MigrationLock, database.of_lock),
+    (Sessions, database.of_sessions),
+    (NewestBackup, host.of_backup),
+    (HealthAnswer, host.of_backend),
+)
+
+
+def moments(facts: Iterable[Fact], scene: Scene) -> Iterator[Moment]:
+    """All that the facts tell, in no order; a fact of a kind that carries no moment tells nothing."""
+    for fact in facts:
+        for kind, read in READERS:
+            if isinstance(fact, kind):
+                yield from read(fact, scene)
