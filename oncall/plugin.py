@@ -252,8 +252,15 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
 
+    stash = session.config.stash
+
+    def interrupt() -> None:
+        if RUNNER not in stash:
+            raise KeyboardInterrupt  # nothing was looked at yet
+        stash[RUNNER].interrupt()
+
     def begin(kept: dict[str, Run]) -> Any:
-        runner = session.config.stash[RUNNER] = _runner(session.config, items, situation)
+        runner = stash[RUNNER] = _runner(session.config, items, situation)
         if kept:
             runner.runs.update(kept)
         for item in items:
@@ -271,7 +278,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         from oncall.rounds import Rounds
 
         publisher.follow(judge, None, situation)
-        rounds = Rounds(session, judge, begin, publisher.tell, hopeless=bool(publisher.uncollected))
+        rounds = Rounds(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))
         _listen(situation, rounds.interrupt)
         last = rounds.wait(option.wait)
         situation.clock, judge.runner, judge.verdicts = last.clock, last.runner, last.verdicts
@@ -279,9 +286,9 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         publisher.follow(judge, last.runner, situation)
         rounds.report(last)
         return True
+    _listen(situation, interrupt)
     runner = judge.runner = begin({})
     publisher.follow(judge, runner, situation)
-    _listen(situation, runner.interrupt)
     with watching(session.config, judge, runner) as idle:
         run_checks(session, runner, idle)
     return True

@@ -20,6 +20,7 @@ from urllib.parse import quote, quote_plus, unquote
 SHORT = 8  # a shorter secret is masked as a whole word only: "test" must not eat the middle of "latest"
 REMEMBERED = 2000  # longer texts are told once, and would fill the memory
 CUT = 40  # a shorter text has not been shortened
+SCHEME = re.compile(r"[a-z][\w+.-]*(?=:|%3a)", re.IGNORECASE)  # of an address, as it is and as a query writes it
 BREAK = re.compile(r"(?:\s|\\[rnt])+")  # where a value is wrapped, in a text or in an escape, or was put together again
 
 PATTERNS = tuple(
@@ -107,8 +108,8 @@ def _ends(text: str, spelling: str, token: str) -> str:
     """The text without the piece of a spelling at its end or beginning, where somebody has shortened it."""
     inner = text.rstrip(".…")
     at = inner.rfind(spelling[:SHORT], max(0, len(inner) - len(spelling)))
-    scheme = spelling.find("://") + 3  # "postgres", the beginning of many addresses, tells nothing
-    if at >= 0 and spelling.startswith(inner[at:]) and len(inner) - at > scheme:
+    scheme = SCHEME.match(spelling)  # "postgres", the beginning of many addresses, tells nothing
+    if at >= 0 and spelling.startswith(inner[at:]) and len(inner) - at > (scheme.end() if scheme else 0):
         text = text[:at] + token + text[len(inner) :]
     inner = text.lstrip(".…")
     end = inner.find(spelling[-SHORT:], 0, len(spelling)) + SHORT

@@ -23,7 +23,6 @@ from oncall.verdict import Verdict
 PAUSE = 1.0  # seconds between two rounds: a stack that starts has better things to do than to answer us
 REPEATED = 10.0  # seconds after which a line that has not changed is said again
 TRIES = 5  # logins of one account in all rounds together, when none of them is worth keeping
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -76,25 +75,29 @@ class Spared:
 class Rounds:
     """The waiting.
 
-    begin: starts all looks of a new round, except those given, and returns its runner.
-    tell: takes one line for the terminal.
-    fail_on: as in exit_code.py. hopeless: a check file does not import, so that no round can end healthy.
+    begin: starts all looks of a new round, except those given, and returns its runner. stop: ends the waiting for them.
+    tell: takes one line for the terminal. hopeless: a check file does not import, so that no round can end healthy.
     """
 
     def __init__(
-        self, session: pytest.Session, judge: Judge, begin: Callable[[dict[str, Run]], Any], tell: Tell, hopeless: bool
+        self,
+        session: pytest.Session,
+        judge: Judge,
+        begin: Callable[[dict[str, Run]], Any],
+        stop: Callable[[], None],
+        tell: Callable[[str], None],
+        hopeless: bool,
     ):
-        self.session, self.judge, self.begin, self.tell, self.hopeless = session, judge, begin, tell, hopeless
+        self.session, self.judge, self.begin, self.stop, self.tell = session, judge, begin, stop, tell
+        self.hopeless = hopeless
         self.interrupted = False
         self.always = dict(judge.verdicts)  # of check files that do not import
         self.properties = {item: len(item.user_properties) for item in session.items}
-        self.current: Round | None = None
 
     def interrupt(self) -> None:
         """End the waiting. Called by signal handlers, so it takes no lock."""
         self.interrupted = True
-        if self.current:
-            self.current.runner.interrupt()
+        self.stop()
 
     def wait(self, seconds: float) -> Round:
         """The last round, unreported; the last full one when somebody interrupted."""
@@ -134,8 +137,11 @@ class Rounds:
             del item.user_properties[self.properties[item] :]
             del item._report_sections[:]  # what was captured in the round before
         self.judge.verdicts = dict(self.always)
-        this = self.current = Round(self.begin(kept), datetime.now(UTC), time.monotonic())
+        clock, began = datetime.now(UTC), time.monotonic()
+        this = Round(self.begin(kept), clock, began)
         self.judge.runner = this.runner
+        if self.interrupted:  # between two rounds
+            self.stop()
         held = Held(this)
         plugins = self.session.config.pluginmanager
         plugins.register(held, "oncall-held")
