@@ -159,14 +159,24 @@ def rounds(candidates, count, after_each=lambda: None, warm_up=True):
         for candidate in candidates:
             if number % candidate.every and number:
                 continue
-            done = candidate.run()
-            if candidate.expected is not None and done.code != candidate.expected:
-                wanted = f"exit {done.code} instead of {candidate.expected}"
-                raise NotMeasured(f"{candidate.name}: {wanted}\n{done.said}")
+            done = as_expected(candidate)
             if number:  # the first round only fills the caches
                 found[candidate.name].append(done)
         after_each()
     return {name: timing(every) for name, every in found.items()}
+
+
+def as_expected(candidate, tries=2):
+    """A run that ended as it must: a machine that is busy with others makes a run red now and then, not twice."""
+    for left in reversed(range(tries)):
+        done = candidate.run()
+        if candidate.expected in (None, done.code):
+            return done
+        wanted = f"{candidate.name}: exit {done.code} instead of {candidate.expected}"
+        if not left:
+            raise NotMeasured(f"{wanted}\n{done.said}")
+        print(f"not counted, tried again: {wanted}", flush=True)
+    raise ValueError("no try")
 
 
 def timing(every):
