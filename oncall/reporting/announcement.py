@@ -19,7 +19,7 @@ SHOWN = 3  # causes, and things that people notice, before "and 2 more"
 LENGTH = 300
 UNNOTICED = "Nobody "  # how the claim of a check begins that no user would notice
 AREAS = {"auth": "logging in", "websocket": "live updates"}
-FELT = {"p1": "The service is not working", "p2": "A part of the service is not working"}
+FELT = {"p1": "The service does not work as it should", "p2": "A part of the service does not work as it should"}
 FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the page do not look right"}
 
 
@@ -101,11 +101,14 @@ def _cause(cause: Cause) -> str:
 
 
 def _public(cause: Cause) -> str:
-    """What does not work, without a name: "The service is not working", "Logging in is not working"."""
+    """What does not work, without a name: "Live updates do not work as they should".
+
+    Never that all of it is down: who does not look from outside cannot know.
+    """
     area = AREAS.get(cause.component)
     if area is None or cause.severity not in ("p1", "p2"):
         return FELT[cause.severity]
-    return f"{area.capitalize()} {'are' if area.endswith('s') else 'is'} not working"
+    return f"{area.capitalize()} {'do not work as they' if area.endswith('s') else 'does not work as it'} should"
 
 
 def _worst(run: Run) -> str | None:

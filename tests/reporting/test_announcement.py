@@ -68,11 +68,11 @@ def test_run_that_knows_nothing_claims_nothing():
     [
         (
             diagnosed(runs.run(runs.REACHABLE)),
-            "Identified: The service is not working. We know the cause and work on it. Next update by 20:44 UTC.",
+            "Identified: The service does not work as it should. We know the cause and work on it. Next update by 20:44 UTC.",
         ),
         (
             diagnosed(runs.run(LOGIN)),
-            "Identified: Logging in is not working. We know the cause and work on it. Next update by 21:29 UTC.",
+            "Identified: Logging in does not work as it should. We know the cause and work on it. Next update by 21:29 UTC.",
         ),
         (
             diagnosed(runs.run(SLOW)),
@@ -81,7 +81,7 @@ def test_run_that_knows_nothing_claims_nothing():
         ),
         (
             TWO_FAULTS,
-            "Investigating: The service is not working; Some pages are slow or show errors. "
+            "Investigating: The service does not work as it should; Some pages are slow or show errors. "
             "We are looking for the cause. Next update by 20:44 UTC.",
         ),
     ],
