@@ -25,6 +25,8 @@ from stack.state import StackError
 from tests.faults.of import OF_THE_WHOLE_MACHINE
 from tests.scoring import as_whom, diagnose
 
+CALM = 2 * (os.cpu_count() or 1)  # the load up to which a machine keeps the limits that the checks go by
+
 
 @dataclass(frozen=True)
 class Case:
@@ -155,9 +157,20 @@ def work(cases, docker, jobs, board):
 
 
 def row(home, case, docker):
-    """Break the stack, diagnose it, score what was said, mend it."""
+    """Break the stack, diagnose it, score what was said, mend it; what is wrong on a busy machine is tried once more.
+
+    Only a fault is: on a stack on which nothing is wrong a false alarm is one, however busy the machine.
+    """
+    found = once(home, case, docker)
+    if found.wrong and found.load > CALM and any(fault.kind != "herring" for fault in case.broken):
+        first, found = found, once(home, case, docker)
+        found.again, found.first_load = first.wrong, first.load
+    return found
+
+
+def once(home, case, docker):
     life = docker_lifecycle if docker else lifecycle
-    found = Row(case.name, case.kind, case.cause_class)
+    found = Row(case.name, case.kind, case.cause_class, load=round(os.getloadavg()[0], 1))
     try:
         faults.inject(life.running(home), case.broken, lambda line: None)
         scored(found, case.broken, home)

@@ -66,6 +66,8 @@ class Row:
     alarms: int = 0
     seconds: float | None = None
     load: float = 0.0
+    again: list[str] = field(default_factory=list)  # what was wrong at the first try, on a busy machine
+    first_load: float = 0.0
     causes: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -144,6 +146,7 @@ def totals(rows):
     for kind in KINDS:
         if some := [row for row in rows if row.kind == kind]:
             counted = {"rows": len(some), "right": sum(row.right for row in some)}
+            counted["at_first_try"] = sum(row.right and not row.again for row in some)
             for column in COLUMNS:
                 values = [getattr(row, column) for row in some if getattr(row, column) is not None]
                 counted[column] = [sum(values), len(values)]
@@ -184,6 +187,10 @@ def lines(rows):
     yield _line("all", rows)
     yield ""
     yield from _alarms([row for row in rows if row.detected is None and row.seconds is not None])
+    if twice := [row for row in rows if row.again]:
+        loads = f"{min(row.first_load for row in twice):.0f} to {max(row.first_load for row in twice):.0f}"
+        right = sum(row.right for row in twice)
+        yield f"tried twice, because they were wrong on a busy machine (load {loads}): {len(twice)}; {right} right then"
     for row in rows:
         if not row.right:
             yield from told(row)
@@ -232,7 +239,9 @@ def _alarms(calm):
 def told(row):
     """The row for the eye."""
     seconds = f"{row.seconds:.1f} s" if row.seconds is not None else "no diagnosis"
-    yield f"{'ok ' if row.right else 'BAD'} {row.name} ({seconds}){' as seen' if row.seen_as else ''}"
+    again = f", at the second try: the load was {row.first_load:.0f}" if row.again else ""
+    yield f"{'ok ' if row.right else 'BAD'} {row.name} ({seconds}){' as seen' if row.seen_as else ''}{again}"
+    yield from (f"      first: {why}" for why in row.again)
     if not row.right:
         yield from (f"      said: {cause}" for cause in row.causes)
         yield from (f"      {why}" for why in row.wrong)
