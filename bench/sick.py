@@ -14,6 +14,7 @@ P1, ALL = "-m p1", "all checks"
 
 
 def measure(board, stack, folder):
+    playbook.has_ping(stack)
     for title, situation in SITUATIONS.items():
         with situation(stack) as (target, environment):
             timings = ours(target, folder) | rivals(stack, environment)
