@@ -110,7 +110,7 @@ def _merged(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
     alike: dict[object, list[list[Moment]]] = {}
     for group in groups:
         first = group[0]
-        key = (first.component, first.of, first.topic, first.what, first.kind) if first.topic else id(group)
+        key = (first.component, first.of, first.topic, first.kind) if first.topic else id(group)
         alike.setdefault(key, []).append(group)
     for several in alike.values():
         yield several[0]

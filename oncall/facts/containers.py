@@ -228,8 +228,9 @@ class ServiceContainers(Fact):
 class HealthResult:
     """One container's last health check.
 
-    failing_since: when the first of its failures in a row began, by the engine's clock; None while it does not fail.
-    since_within_seconds: how far off that is, where the engine has forgotten the first ones.
+    failing_since: when the first of its failures in a row ended, by the engine's clock; None while it does not fail.
+    since_within_seconds: how much earlier that may have been: that check's own length, and more where the engine has
+        forgotten it.
     """
 
     id: str

@@ -96,11 +96,11 @@ def _end(one: ContainerState, scene: Scene) -> Iterator[Moment]:
 def of_health(fact: ServiceHealth, scene: Scene) -> Iterator[Moment]:
     for one in fact.containers:
         if one.failing_since:
-            times = f", {one.streak} times in a row since" if one.streak > 1 else ""
+            times = f" of {one.streak} in a row" if one.streak > 1 else ""
             name = f" ({one.name})" if len(fact.containers) > 1 else ""
             moment = Moment(
                 at=one.failing_since,
-                what=f"health check began to fail{times}{name}",
+                what=f"health check failed for the first time{times}{name}",
                 source="health log",
                 component=fact.component,
                 within_seconds=one.since_within_seconds,

@@ -99,25 +99,27 @@ def _health(health: Mapping[str, Any] | None, declared: Mapping[str, Any], start
 
 
 def _failing(health: Mapping[str, Any], started: datetime | None, interval: float) -> tuple[datetime | None, float]:
-    """When the first of the failures in a row began, and how far off that is.
+    """When the first of the failures in a row ended, and how much earlier things may have gone wrong.
 
     The engine keeps five results. What is older is counted back by the pace of those, but not past the last start.
     """
     streak = int(health.get("FailingStreak") or 0)
-    begins: list[datetime] = []
+    ends: list[datetime] = []
+    took = 0.0
     for one in reversed((health.get("Log") or ())[-streak:] if streak else ()):
-        at = moment(one.get("Start"))
-        if at is None or not one.get("ExitCode") or (started and at < started):
+        begun, ended = moment(one.get("Start")), moment(one.get("End"))
+        if begun is None or ended is None or not one.get("ExitCode") or (started and begun < started):
             break
-        begins.insert(0, at)
-    if not begins:
+        ends.insert(0, ended)
+        took = max(0.0, (ended - begun).total_seconds())
+    if not ends:
         return None, 0.0
-    forgotten = streak - len(begins)
+    forgotten = streak - len(ends)
     if forgotten <= 0:
-        return begins[0], 0.0
-    pace = (begins[-1] - begins[0]).total_seconds() / (len(begins) - 1) if len(begins) > 1 else interval
-    since = begins[0] - timedelta(seconds=forgotten * pace)
-    return max(since, started) if started else since, round(pace, 1)
+        return ends[0], round(took, 3)
+    pace = (ends[-1] - ends[0]).total_seconds() / (len(ends) - 1) if len(ends) > 1 else interval
+    since = ends[0] - timedelta(seconds=forgotten * pace)
+    return max(since, started) if started else since, round(pace + took, 3)
 
 
 def _seconds(nanoseconds: object) -> float:

@@ -30,7 +30,7 @@ class Health:
     """A health check's last results. status: "starting", "healthy" or "unhealthy".
 
     starting_seconds: how long it may be "starting" at most, by its own numbers.
-    failing_since, since_within_seconds: when the first of the failures in a row began, and how sure that is.
+    failing_since, since_within_seconds: when the first of the failures in a row ended, and how sure that is.
     """
 
     status: HealthStatus

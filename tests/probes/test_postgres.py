@@ -668,7 +668,11 @@ def test_a_failed_migration_is_told_from_one_that_runs(prisma):
     prisma.run("UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = '3'")
     mended = ask("migrations", stack_of(prisma), PASSWORD)
 
+    new, mended_row = failed.newest[0], mended.newest[0]
     assert (healthy.rows, healthy.failed) == (2, ())
+    assert {one.name for one in healthy.newest if one.started_at and one.finished_at} == {"01_init", "02_mail"}
+    assert (new.name, new.finished_at, new.rolled_back_at) == ("03_tasks", None, None)
+    assert new.started_at == mended_row.started_at < mended_row.rolled_back_at
     assert [(one.name, "column" in one.reason, "anna" in one.reason) for one in failed.failed] == [
         ("03_tasks", True, False)
     ]
