@@ -211,4 +211,4 @@ def told(found):
 
 def shortened(command):
     """Its last line, with Compose by its usual name."""
-    return re.sub(r"\S+/stack/compose\b", "docker-compose", command.splitlines()[-1])[:120]
+    return re.sub(r"[^\s()]+/stack/compose\b", "docker-compose", command.splitlines()[-1])[:120]
