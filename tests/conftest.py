@@ -8,7 +8,6 @@ pytest_plugins = ["pytester", "tests.engine"]
 
 PROBES = """
 import time
-from dataclasses import dataclass
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probing import client, probe
@@ -16,8 +15,7 @@ from oncall.probing import client, probe
 pytest_plugins = ["oncall.plugin"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slots(Fact):
+class Slots(Fact, frozen=True, kw_only=True):
     free: int
     limit: int
     note: str = ""

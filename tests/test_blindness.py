@@ -11,7 +11,6 @@ import subprocess
 import sys
 import types
 import typing
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,9 +44,9 @@ def empty(kind):
         return None if type(None) in options else empty(options[0])
     if origin is typing.Literal:
         return "" if "" in options else pytest.fail(f"{kind} has no word for nothing: add ''")
-    if is_dataclass(kind):
+    if issubclass(kind, msgspec.Struct):
         hints = typing.get_type_hints(kind)
-        return kind(**{field.name: empty(hints[field.name]) for field in fields(kind)})
+        return kind(**{name: empty(hints[name]) for name in kind.__struct_fields__})
     return EMPTY[origin]
 
 

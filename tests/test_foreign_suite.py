@@ -234,7 +234,7 @@ def test_foreign_blindness_is_unknown(foreign):
 
 def test_foreign_component_that_is_not_declared_is_skipped(foreign):
     """What the target file does not name is no part of this stack; alone, it is not green either."""
-    code, screen, _ = foreign(target="")
+    code, screen, _ = foreign("-v", target="")
     alone, _, _ = foreign("-k", "redis", target="")
 
     assert code == 0, screen

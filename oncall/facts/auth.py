@@ -1,7 +1,5 @@
 """What is known about logging in: the login itself, a refusal, and how tokens, real and forged, are received."""
 
-from dataclasses import dataclass
-
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
 from oncall.finding import Layer
@@ -10,8 +8,7 @@ LOGIN = "test_probe_account_logs_in"
 HEALTH = "test_backend_answers_its_health_check"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Login(Fact):
+class Login(Fact, frozen=True, kw_only=True):
     """How the probe account's login was answered; never the token itself.
 
     body: "json", "html", "text" or "empty".
@@ -74,8 +71,7 @@ class Login(Fact):
         return {name: value for name, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RefusedLogin(Fact):
+class RefusedLogin(Fact, frozen=True, kw_only=True):
     """How an account that does not exist, with a random password, was answered.
 
     account: the made-up name, so that the backend's own log can be searched for it.
@@ -108,8 +104,7 @@ class RefusedLogin(Fact):
         return f"answers {status} to an account that does not exist"
 
 
-@dataclass(frozen=True, kw_only=True)
-class IssuedTokenUse(Fact):
+class IssuedTokenUse(Fact, frozen=True, kw_only=True):
     """How a protected route received the token that the login had just issued."""
 
     exchange: Exchange
@@ -139,8 +134,7 @@ class IssuedTokenUse(Fact):
         return f"answers {status} to the token just issued"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForgedTokenUse(Fact):
+class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     """How a protected route received a token that nobody issued.
 
     forgery: the slug of the attempt; `words` says it as a sentence's subject: "a token signed with an empty key".

@@ -1,8 +1,9 @@
 """What the backend says of itself over HTTP: its health, its metrics, its response times."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
@@ -12,8 +13,7 @@ from oncall.finding import CouldNotCheck, Layer
 NO_ANSWER = "the backend gave no health answer (see test_backend_answers_its_health_check)"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubCheck:
+class SubCheck(Struct, frozen=True, kw_only=True):
     """One named part of a health body. `blames` is the component that the target file ties to it, or empty."""
 
     name: str
@@ -23,8 +23,7 @@ class SubCheck:
     blames: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HealthAnswer(Fact):
+class HealthAnswer(Fact, frozen=True, kw_only=True):
     """What the health check answered.
 
     body_trouble: why the body could not be understood, as words after "backend"; empty when it was.
@@ -84,8 +83,7 @@ class HealthAnswer(Fact):
         return self.exchange.evidence | told(its_own_word=self.status, failing=failing)
 
 
-@dataclass(frozen=True, kw_only=True)
-class HealthChecks(Fact):
+class HealthChecks(Fact, frozen=True, kw_only=True):
     """The sub-checks of the health body, at least one of which says how it is."""
 
     address: str
@@ -112,8 +110,7 @@ class HealthChecks(Fact):
         return {check.name: f"{check.status} {check.detail}".strip() for check in self.failing[:5]}
 
 
-@dataclass(frozen=True, kw_only=True)
-class HealthMemory(Fact):
+class HealthMemory(Fact, frozen=True, kw_only=True):
     """The backend's memory as its health body tells it; `used` and `limit` have the same, unknown unit.
 
     judged: the body has a sub-check of its own for it, and that one fails.
@@ -132,8 +129,7 @@ class HealthMemory(Fact):
         return 100 * self.used / self.limit
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metric:
+class Metric(Struct, frozen=True, kw_only=True):
     """One metric over all its labels. `total` is None when it is missing or when its value is no number."""
 
     name: str
@@ -141,8 +137,7 @@ class Metric:
     total: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetricsPage(Fact):
+class MetricsPage(Fact, frozen=True, kw_only=True):
     """The backend's metrics page. `body_trouble` says why it cannot be read, as words after "metrics page"."""
 
     exchange: Exchange
@@ -173,8 +168,7 @@ class MetricsPage(Fact):
         return self.exchange.evidence | told(metrics=self.samples)
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebSocketConnections(Fact):
+class WebSocketConnections(Fact, frozen=True, kw_only=True):
     """How many sockets the backend says it holds, summed over the metric's labels."""
 
     metric: str
@@ -185,8 +179,7 @@ class WebSocketConnections(Fact):
         return None if self.samples else "the metrics page told no number of connections"
 
 
-@dataclass(frozen=True, kw_only=True)
-class OpenFiles(Fact):
+class OpenFiles(Fact, frozen=True, kw_only=True):
     """The backend process's file descriptors."""
 
     open: float
@@ -200,8 +193,7 @@ class OpenFiles(Fact):
         return 100 * self.open / self.limit
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResponseTimes(Fact):
+class ResponseTimes(Fact, frozen=True, kw_only=True):
     """Requests to one endpoint, sent one after another, each on a connection of its own.
 
     samples: in the order they were sent; one that was cut off counts with the seconds that it was waited for.

@@ -1,12 +1,11 @@
 """What a service's containers use: memory, CPU, processes."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from oncall.facts import Fact
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerUse:
+class ContainerUse(Struct, frozen=True, kw_only=True):
     """One container's use, measured over `seconds`.
 
     memory_mib: page cache that can be dropped not counted.
@@ -34,8 +33,7 @@ class ContainerUse:
         return 100.0 * self.processes / self.processes_limit if self.processes_limit else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerStats(Fact):
+class ContainerStats(Fact, frozen=True, kw_only=True):
     """All running containers of one service; `limited` where only those with a limit count."""
 
     component: str

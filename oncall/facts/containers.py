@@ -1,8 +1,9 @@
 """What is known about the Docker engine and the containers of a service."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Layer
@@ -44,8 +45,7 @@ def exit_words(code: int) -> str:
     return f"exit code {code}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DockerEngine(Fact):
+class DockerEngine(Fact, frozen=True, kw_only=True):
     """What came of asking the engine for its version.
 
     local: whether it runs on this very machine. root: its own folder there, "" when it does not tell.
@@ -81,8 +81,7 @@ class DockerEngine(Fact):
         return None if self.outcome else "the Docker engine was not asked"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerState:
+class ContainerState(Struct, frozen=True, kw_only=True):
     """One container of a service. up_seconds: None while it does not run.
 
     created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
@@ -155,8 +154,7 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServiceContainers(Fact):
+class ServiceContainers(Fact, frozen=True, kw_only=True):
     """The containers of one Compose service; one-off ones (`run`) are not among them.
 
     component: our name for the service. in_project: containers of all services. other_projects: when there are none.
@@ -224,8 +222,7 @@ class ServiceContainers(Fact):
         return None if self.service else "no service was looked for"
 
 
-@dataclass(frozen=True, kw_only=True)
-class HealthResult:
+class HealthResult(Struct, frozen=True, kw_only=True):
     """One container's last health check.
 
     failing_since: when the first of its failures in a row ended, by the engine's clock; None while it does not fail.
@@ -270,8 +267,7 @@ class HealthResult:
         return "answers" if self.overdue or self.exit_code == -1 else "correct"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServiceHealth(Fact):
+class ServiceHealth(Fact, frozen=True, kw_only=True):
     """The health checks that Docker makes for one service's running containers.
 
     accused: the component that the service's own health body names.

@@ -1,7 +1,8 @@
 """What the frontend serves: its page, what the page names, and the certificates in front of it all."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
@@ -10,16 +11,14 @@ from oncall.finding import CouldNotCheck, Layer
 GATEWAY = {502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Named:
+class Named(Struct, frozen=True, kw_only=True):
     """Something that a page or a stylesheet names. kind: script, stylesheet, image, icon, font, manifest."""
 
     kind: str
     url: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Page(Fact):
+class Page(Fact, frozen=True, kw_only=True):
     """The frontend's page as a browser gets it, before any script runs.
 
     looks_like: what error page it is, in words; empty when it is none that we know.
@@ -69,8 +68,7 @@ class Page(Fact):
         return self.exchange.evidence | told(bytes=self.exchange.length, title=self.title[:80])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asset:
+class Asset(Struct, frozen=True, kw_only=True):
     """One thing that was asked for. `trouble` is what is wrong with it, as words after its address; empty: nothing."""
 
     kind: str
@@ -83,8 +81,7 @@ class Asset:
     trouble: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Assets(Fact):
+class Assets(Fact, frozen=True, kw_only=True):
     """What the page names, each asked for once. `unasked`: how many were left out for lack of time.
 
     css_names: what the stylesheets name in turn.
@@ -125,8 +122,7 @@ class Assets(Fact):
         return {asset.path: asset.trouble for asset in self.broken[:5]}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Certificate:
+class Certificate(Struct, frozen=True, kw_only=True):
     """One TLS address. `trouble` is why its certificate is refused, or why there is none; empty: it is good."""
 
     address: str
@@ -146,8 +142,7 @@ class Certificate:
         return self.trouble or (f"good until {self.ends:%Y-%m-%d %H:%M} UTC" if self.ends else "good")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Certificates(Fact):
+class Certificates(Fact, frozen=True, kw_only=True):
     """Every TLS address of the stack; `unreachable` are those where no certificate could be seen, with the reason."""
 
     seen: tuple[Certificate, ...]

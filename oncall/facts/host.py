@@ -1,14 +1,14 @@
 """What is known about the host: its filesystems, its memory, its backups."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filesystem:
+class Filesystem(Struct, frozen=True, kw_only=True):
     """One mounted filesystem, as df sees it: what is reserved for root counts as neither used nor free.
 
     inodes_used_percent: None where inodes are not limited (btrfs).
@@ -25,8 +25,7 @@ class Filesystem:
     inodes_free: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filesystems(Fact):
+class Filesystems(Fact, frozen=True, kw_only=True):
     """The filesystems that the stack lives on, each once, fullest first."""
 
     filesystems: tuple[Filesystem, ...]
@@ -49,8 +48,7 @@ class Filesystems(Fact):
         return None if looked else "no filesystem's size was read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Memory(Fact):
+class Memory(Fact, frozen=True, kw_only=True):
     """/proc/meminfo of the host; no swap at all is swap_total_kib = 0."""
 
     total_kib: int
@@ -70,8 +68,7 @@ class Memory(Fact):
         return None if self.total_kib else "the host's memory was not read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewestBackup(Fact):
+class NewestBackup(Fact, frozen=True, kw_only=True):
     """The newest file that matches the backup pattern, and what its own tool says about it.
 
     reading: "read", "broken", or "unknown" when the tool could not do its work; reader_said says why.

@@ -12,7 +12,7 @@ Outcomes, from near to far:
     answered      a whole HTTP answer, of any status
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from oncall.finding import Layer
 
@@ -25,8 +25,7 @@ def told(**evidence: Value | None) -> dict[str, Value]:
     return {name.replace("_", " "): value for name, value in evidence.items() if value not in (None, "")}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Phases:
+class Phases(Struct, frozen=True, kw_only=True):
     """Where the seconds of a request went; a part that was not reached took none."""
 
     dns: float = 0.0
@@ -48,8 +47,7 @@ class Phases:
         return max(parts, key=parts.__getitem__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exchange:
+class Exchange(Struct, frozen=True, kw_only=True):
     """How one request went. `at` is where it was sent (host:port), `status` is 0 when none came."""
 
     address: str = ""

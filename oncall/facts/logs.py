@@ -1,13 +1,13 @@
 """What the last lines of the containers' logs say: known signatures with their meaning, and bursts of errors."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogSign:
+class LogSign(Struct, frozen=True, kw_only=True):
     """One signature in a service's log.
 
     meaning: words after "log of backend: ". blames: the component that the line itself accuses; empty: nobody else.
@@ -25,8 +25,7 @@ class LogSign:
     since: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerLog(Fact):
+class ContainerLog(Fact, frozen=True, kw_only=True):
     """The newest lines of all containers of one service.
 
     containers: how many logs were read; a service that has written nothing since its start is evidence too.
@@ -63,8 +62,7 @@ class ContainerLog(Fact):
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class ErrorKind:
+class ErrorKind(Struct, frozen=True, kw_only=True):
     """Errors of one kind in a log. count: without those that runs of this suite may have caused (`own`)."""
 
     name: str
@@ -76,8 +74,7 @@ class ErrorKind:
     line: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ErrorLog(Fact):
+class ErrorLog(Fact, frozen=True, kw_only=True):
     """Errors of the backend around one subject, counted by kind, most first, within the last minutes."""
 
     service: str
@@ -107,13 +104,11 @@ class ErrorLog(Fact):
         return counts | ({"last line": f"{_clock(last.last)}{last.line}"} if last else {})
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuthenticationLog(ErrorLog):
+class AuthenticationLog(ErrorLog, frozen=True, kw_only=True):
     """Errors around logins and tokens."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SocketLog(ErrorLog):
+class SocketLog(ErrorLog, frozen=True, kw_only=True):
     """Errors around WebSockets."""
 
 

@@ -1,14 +1,14 @@
 """What is known about the accounts table and about Prisma's migrations."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccountsTable(Fact):
+class AccountsTable(Fact, frozen=True, kw_only=True):
     """What one row's read of the accounts table brought.
 
     elsewhere: a schema, not searched by our account, that has a table of this name.
@@ -29,8 +29,7 @@ class AccountsTable(Fact):
         return None if self.outcome else "the accounts table was not read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedMigration:
+class FailedMigration(Struct, frozen=True, kw_only=True):
     """A migration that began and neither finished nor was rolled back; reason: the first telling line of its log."""
 
     name: str
@@ -39,16 +38,14 @@ class FailedMigration:
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Applied:
+class Applied(Struct, frozen=True, kw_only=True):
     """A migration that finished, with the SHA-256 of its script as it was then."""
 
     name: str
     checksum: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MigrationTimes:
+class MigrationTimes(Struct, frozen=True, kw_only=True):
     """When one row's migration began, finished and was rolled back, by the database's clock; None: it was not."""
 
     name: str
@@ -57,8 +54,7 @@ class MigrationTimes:
     rolled_back_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Migrations(Fact):
+class Migrations(Fact, frozen=True, kw_only=True):
     """What the migrations table says.
 
     exists: whether there is such a table.
@@ -80,8 +76,7 @@ class Migrations(Fact):
         return f"the migrations table {self.table} is empty" if self.exists and not self.rows else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class MigrationLock(Fact):
+class MigrationLock(Fact, frozen=True, kw_only=True):
     """Who holds Prisma's advisory lock.
 
     locks_seen: all locks that were looked through; our own look holds one at least.
@@ -99,8 +94,7 @@ class MigrationLock(Fact):
         return None if self.locks_seen else "no lock was looked at"
 
 
-@dataclass(frozen=True, kw_only=True)
-class MigrationDrift(Fact):
+class MigrationDrift(Fact, frozen=True, kw_only=True):
     """The migrations folder against what the database says is applied.
 
     pending: in the folder, not applied. foreign: applied, not in the folder. edited: changed after it was applied.

@@ -1,6 +1,5 @@
 """What is known about the network between the containers: who shares one with whom, and what the backend sees."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from oncall.facts import Fact
@@ -10,8 +9,7 @@ Reached = Literal["", "open", "refused", "timeout", "unreachable", "unresolved",
 SHARING = "test_services_share_a_network"
 
 
-@dataclass(frozen=True, kw_only=True)
-class PeerNetwork(Fact):
+class PeerNetwork(Fact, frozen=True, kw_only=True):
     """Whether a service is on a network that the services are on which it talks to.
 
     containers: its running containers that were looked at; unattached: those of them on no network.
@@ -51,8 +49,7 @@ class PeerNetwork(Fact):
         return {"networks": ", ".join(self.networks) or "none"} | peers
 
 
-@dataclass(frozen=True, kw_only=True)
-class NameResolution(Fact):
+class NameResolution(Fact, frozen=True, kw_only=True):
     """What the database's name means inside the backend's container.
 
     tool: what was asked with; "" where the name is an address, which needs no asking.
@@ -82,8 +79,7 @@ class NameResolution(Fact):
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PortFromInside(Fact):
+class PortFromInside(Fact, frozen=True, kw_only=True):
     """Whether the database's port accepts a connection from inside the backend's container."""
 
     container: str

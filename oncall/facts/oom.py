@@ -1,8 +1,9 @@
 """Who was killed for lack of memory, and which traces of it could be read."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.facts.containers import ago
@@ -10,8 +11,7 @@ from oncall.facts.containers import ago
 Source = Literal["", "container state", "engine event", "cgroup counter", "kernel log"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class OomKill:
+class OomKill(Struct, frozen=True, kw_only=True):
     """One trace of a kill by the kernel's OOM killer.
 
     component: whose container it was; service: what Compose calls it.
@@ -58,8 +58,7 @@ class OomKill:
         return f"{self.source}: {when}{times}{', before its last start' if self.superseded else ''}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class EngineEvent:
+class EngineEvent(Struct, frozen=True, kw_only=True):
     """Something that the engine remembers of a container, which may be gone by now.
 
     action: Docker's own word: "create", "start", "kill", "oom", "die", "destroy", "pause", "health_status: unhealthy".
@@ -75,8 +74,7 @@ class EngineEvent:
     image: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OomKills(Fact):
+class OomKills(Fact, frozen=True, kw_only=True):
     """All traces. sources: each with "read", or why it cannot be. unproven: exit code 137 for an unknown cause.
 
     events: all that the engine remembers of the components' containers, kills or not, oldest first.

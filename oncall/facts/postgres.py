@@ -1,8 +1,9 @@
 """What is known about the database server: can it be reached, does it let us in, does it answer, is it whole."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.finding import Layer
@@ -19,8 +20,7 @@ SAID = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseConnection(Fact):
+class DatabaseConnection(Fact, frozen=True, kw_only=True):
     """How the attempt to connect ended.
 
     outcome: "accepted" lets us in, "rejected" is a server's own refusal with an SQLSTATE; the others never spoke
@@ -54,8 +54,7 @@ class DatabaseConnection(Fact):
         return None if self.outcome else "no connection to the database was tried"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseLogin(Fact):
+class DatabaseLogin(Fact, frozen=True, kw_only=True):
     """How the server took our account: "accepted" or "refused", with the refusal's SQLSTATE."""
 
     user: str
@@ -67,8 +66,7 @@ class DatabaseLogin(Fact):
         return None if self.outcome else "no login to the database was tried"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseRole(Fact):
+class DatabaseRole(Fact, frozen=True, kw_only=True):
     """What the server is at the moment: the primary, a standby, or on its way up or down."""
 
     state: Literal["", "primary", "standby", "starting up", "shutting down", "recovering", "not accepting connections"]
@@ -85,8 +83,7 @@ class DatabaseRole(Fact):
         return None if self.state else "the server did not say what it is"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseAnswer(Fact):
+class DatabaseAnswer(Fact, frozen=True, kw_only=True):
     """The time of one SELECT 1 on the open connection."""
 
     seconds: float
@@ -96,8 +93,7 @@ class DatabaseAnswer(Fact):
         return None if self.seconds > 0 else "SELECT 1 was not asked"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseWrites(Fact):
+class DatabaseWrites(Fact, frozen=True, kw_only=True):
     """Whether new sessions of this database begin read-only.
 
     set_by: where the setting comes from, as pg_settings words it ("default", "configuration file", "database").
@@ -112,8 +108,7 @@ class DatabaseWrites(Fact):
         return None if self.set_by else "default_transaction_read_only was not read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlotHolder:
+class SlotHolder(Struct, frozen=True, kw_only=True):
     """Sessions that look alike: where they come from, and how many there are."""
 
     application: str
@@ -123,8 +118,7 @@ class SlotHolder:
     count: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConnectionSlots(Fact):
+class ConnectionSlots(Fact, frozen=True, kw_only=True):
     """The server's connection slots, without the one that we hold.
 
     limit: max_connections less what is reserved.
@@ -165,8 +159,7 @@ class ConnectionSlots(Fact):
         return None if self.limit or self.refused else "no connection slot was counted"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DatabaseClock(Fact):
+class DatabaseClock(Fact, frozen=True, kw_only=True):
     """The database's clock against ours, at half the round trip; positive when the database is ahead."""
 
     offset_seconds: float
@@ -176,8 +169,7 @@ class DatabaseClock(Fact):
         return None if self.round_trip_seconds > 0 else "the database's clock was not read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DamagedDatabase:
+class DamagedDatabase(Struct, frozen=True, kw_only=True):
     """A database whose pages failed their checksums; `shared objects` stands for what belongs to all of them."""
 
     database: str
@@ -185,8 +177,7 @@ class DamagedDatabase:
     last: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class PageChecksums(Fact):
+class PageChecksums(Fact, frozen=True, kw_only=True):
     """Checksum failures that the server has counted, over all databases."""
 
     databases_seen: int
@@ -200,16 +191,14 @@ class PageChecksums(Fact):
         return None if self.databases_seen else "no database's checksum counter was read"
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogLine:
+class LogLine(Struct, frozen=True, kw_only=True):
     """A line of the server's log, cut to its first 200 characters."""
 
     file: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class CorruptionLog(Fact):
+class CorruptionLog(Fact, frozen=True, kw_only=True):
     """Signs of corruption in the newest part of the server's log; they do not age.
 
     first, last: of the lines that have a time in UTC.

@@ -1,12 +1,11 @@
 """What is known about the statements that the database runs: their averages, and what runs at this moment."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from oncall.facts import Fact
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """A statement as pg_stat_statements counts it; its text without literals, cut to 200 characters."""
 
     calls: int
@@ -16,8 +15,7 @@ class Statement:
     plan: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statements(Fact):
+class Statements(Fact, frozen=True, kw_only=True):
     """This database's statements, slowest average first, those that were called often enough before the others.
 
     tracked: how many are counted, our own left out.
@@ -36,8 +34,7 @@ class Statements(Fact):
         return None if self.tracked else "pg_stat_statements has counted no statement of this database yet"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """One session of this database. seconds: since its statement began, or since it fell idle in its transaction."""
 
     pid: int
@@ -54,8 +51,7 @@ class Session:
         return f"pid {self.pid} ({who})" if who else f"pid {self.pid}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Blocked:
+class Blocked(Struct, frozen=True, kw_only=True):
     """A session that waits for a lock, and the session at the end of the queue that holds things up.
 
     root: None when a prepared transaction holds the lock, or the holder went away meanwhile.
@@ -66,8 +62,7 @@ class Blocked:
     root_name: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sessions(Fact):
+class Sessions(Fact, frozen=True, kw_only=True):
     """This database's sessions at one moment, longest first.
 
     seen: all client sessions, our own included.

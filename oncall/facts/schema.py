@@ -1,12 +1,11 @@
 """What is known about tables and indexes."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from oncall.facts import Fact
 
 
-@dataclass(frozen=True, kw_only=True)
-class Indexes(Fact):
+class Indexes(Fact, frozen=True, kw_only=True):
     """All indexes of this database, and those that are broken; those being built at this moment do not count."""
 
     tables_seen: int
@@ -17,8 +16,7 @@ class Indexes(Fact):
         return None if self.tables_seen else "the database has no tables"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableRead:
+class TableRead(Struct, frozen=True, kw_only=True):
     """How a large table has been read since its statistics began."""
 
     table: str
@@ -37,8 +35,7 @@ class TableRead:
         return self.rows_by_full_scans / self.full_scans if self.full_scans else 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableReads(Fact):
+class TableReads(Fact, frozen=True, kw_only=True):
     """The tables of this database that full scans read most, large ones first; tables_seen counts them all."""
 
     tables_seen: int
@@ -63,8 +60,7 @@ class TableReads(Fact):
         return None if self.tables_seen else "the database has no tables"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True, kw_only=True):
     """A foreign key whose columns no index begins with."""
 
     table: str
@@ -73,8 +69,7 @@ class ForeignKey:
     rows: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForeignKeys(Fact):
+class ForeignKeys(Fact, frozen=True, kw_only=True):
     """All foreign keys of this database, and those on large tables that lack an index, largest table first."""
 
     tables_seen: int

@@ -1,7 +1,8 @@
 """What can be told of an issued token without keeping it: its form, its times, its signature, and the clocks."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
@@ -9,8 +10,7 @@ from oncall.finding import CouldNotCheck
 WELL_FORMED = "test_token_is_well_formed"
 
 
-@dataclass(frozen=True, kw_only=True)
-class IssuedToken(Fact):
+class IssuedToken(Fact, frozen=True, kw_only=True):
     """The form and the times of the token that the login issued; no other claim of it.
 
     parts: the pieces between dots; a JWT has three.
@@ -96,8 +96,7 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenSignature(Fact):
+class TokenSignature(Fact, frozen=True, kw_only=True):
     """Whether the issued token's signature verifies with the secret that stands in `source`."""
 
     verified: bool
@@ -108,8 +107,7 @@ class TokenSignature(Fact):
         return None if self.algorithm and self.source else "no signature was looked at"
 
 
-@dataclass(frozen=True, kw_only=True)
-class JwtSecret(Fact):
+class JwtSecret(Fact, frozen=True, kw_only=True):
     """What can be said of the backend's signing secret without saying it.
 
     source: where it was looked for. token: stands for the value, equal only for equal secrets of one installation.
@@ -186,8 +184,7 @@ class JwtSecret(Fact):
             raise CouldNotCheck(f"{self.variable} is not set (see test_jwt_secret_is_set)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretCopy:
+class SecretCopy(Struct, frozen=True, kw_only=True):
     """One place that holds the signing secret. group: equal for equal values; 0: it is missing or empty there."""
 
     place: str
@@ -195,8 +192,7 @@ class SecretCopy:
     filed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class JwtSecretCopies(Fact):
+class JwtSecretCopies(Fact, frozen=True, kw_only=True):
     """The places that hold the signing secret, containers first, and which of them agree."""
 
     variable: str
@@ -224,8 +220,7 @@ class JwtSecretCopies(Fact):
         return {copy.place: f"value {copy.group}" if copy.group else "missing or empty" for copy in shown}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clock:
+class Clock(Struct, frozen=True, kw_only=True):
     """One clock against ours: positive is ahead of us. `component` is the part that keeps it."""
 
     component: str
@@ -238,8 +233,7 @@ class Clock:
         return max(0.0, abs(self.ahead_seconds) - self.uncertain_seconds)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Clocks(Fact):
+class Clocks(Fact, frozen=True, kw_only=True):
     """The stack's clocks, each compared with the clock of the machine that looks.
 
     host: whose clock ours is: "local" when the checks run on the stack's own host. missing: clocks that nobody told.

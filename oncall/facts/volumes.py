@@ -1,6 +1,5 @@
 """What is known about the volume that holds the database's data: where it is, what it is, how full it is."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from oncall.facts import Fact
@@ -10,8 +9,7 @@ Kind = Literal["", "volume", "bind", "tmpfs", "other"]
 IN_PLACE = "test_data_volume_is_in_place"
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataVolume(Fact):
+class DataVolume(Fact, frozen=True, kw_only=True):
     """The mount under the server's data directory.
 
     data_directory: where this server keeps its data, as its image's variables or the target say.
@@ -66,8 +64,7 @@ class DataVolume(Fact):
         return {name: value for name, value in found.items() if value != ""}
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataVolumeSpace(Fact):
+class DataVolumeSpace(Fact, frozen=True, kw_only=True):
     """How full the filesystem under the data directory is. seen_from: "the container" or "the host"."""
 
     data_directory: str

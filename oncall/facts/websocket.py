@@ -13,8 +13,6 @@ garbled       something answers, but not with HTTP
 timeout, refused, unresolved, unreachable, tls      as in facts/http.py
 """
 
-from dataclasses import dataclass
-
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, Layer
@@ -58,8 +56,7 @@ def close_words(code: int) -> str:
     return f"{code}: {CLOSE[code]}" if code in CLOSE else str(code)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Handshake(Fact):
+class Handshake(Fact, frozen=True, kw_only=True):
     """One handshake, and what came right after it.
 
     address: without the query, which may carry the token. status: of the HTTP answer, 0 when none came.
@@ -166,8 +163,7 @@ class Handshake(Fact):
         return {name: value for name, value in values.items() if value is not None}
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebSocketPing(Fact):
+class WebSocketPing(Fact, frozen=True, kw_only=True):
     """A ping on the open socket. kind: "frame" or "message". close_code: it was closed instead of answered."""
 
     kind: str
@@ -187,8 +183,7 @@ class WebSocketPing(Fact):
         return f"answers a ping only after {self.seconds:.1f} s" if self.seconds > limit_seconds else None
 
 
-@dataclass(frozen=True, kw_only=True)
-class WebSocketHold(Fact):
+class WebSocketHold(Fact, frozen=True, kw_only=True):
     """A socket held open and idle, as a browser tab would, through the proxy where there is one.
 
     close_code: how the other side ended it; None: it was still open when the time was over.

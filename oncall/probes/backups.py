@@ -3,7 +3,8 @@
 import logging
 import re
 import shlex
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from oncall.config import Stack
 from oncall.facts.host import NewestBackup
@@ -27,8 +28,7 @@ IFS=; set -- $1
 stat -c '%Y %s %F|%n' -- "$@" 2>/dev/null | sort -rn | { IFS= read -r first; printf '%s\\n' "$first"; wc -l; }"""
 
 
-@dataclass(frozen=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """How a kind of backup is read: an sh script with the file as $1. whole: reads all of it, which may take long."""
 
     name: str

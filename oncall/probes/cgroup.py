@@ -7,8 +7,9 @@ machine, or of another namespace, would lead anywhere.
 import os
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from oncall.finding import CouldNotCheck
 from oncall.probes.runtime import Container, Sample
@@ -17,8 +18,7 @@ MOUNT = Path("/sys/fs/cgroup")
 UNLIMITED = 2**62
 
 
-@dataclass(frozen=True)
-class Cgroup:
+class Cgroup(Struct, frozen=True):
     """One container's folders, by controller; "" is version 2's only one."""
 
     folders: dict[str, Path]

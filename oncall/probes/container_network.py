@@ -6,8 +6,9 @@ Nothing is run inside a container here; see container_reach.py for that.
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
+
+from msgspec import Struct
 
 from oncall.config import Limits, Stack, services
 from oncall.facts.network import SHARING, PeerNetwork
@@ -106,8 +107,7 @@ def _meets(shared: set[str], peers: tuple[Container, ...]) -> bool:
     return any(place.network_id in shared for one in peers for place in attachments(one).values())
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(Struct, frozen=True):
     """Where the backend's container looks for its database. database: the addresses of ours, if it is one of ours."""
 
     container: Container

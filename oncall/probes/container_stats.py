@@ -7,7 +7,8 @@ because a burst is no trouble.
 
 import logging
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from oncall.config import Limits, Stack
 from oncall.facts.container_stats import ContainerStats, ContainerUse

@@ -5,9 +5,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.config import Limits, Stack, services
 from oncall.facts.backend import HealthAnswer
@@ -34,8 +36,7 @@ NO_DOCKER = "oncall.toml says that there is no Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What came of asking the engine for its version."""
 
     address: EngineAddress

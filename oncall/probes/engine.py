@@ -9,9 +9,10 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from oncall.facts.containers import EngineOutcome
 from oncall.finding import CouldNotCheck
@@ -19,8 +20,7 @@ from oncall.finding import CouldNotCheck
 NO_ANSWER = "the Docker engine did not answer (see test_docker_engine_answers)"
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why the engine did not answer."""
 
     outcome: EngineOutcome

@@ -7,10 +7,11 @@ socket. Nothing is connected to here.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from oncall.config import Stack
 from oncall.finding import CouldNotCheck
@@ -19,8 +20,7 @@ USUAL = "unix:///var/run/docker.sock"
 OURS = ("", "localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  compared with, not listened on
 
 
-@dataclass(frozen=True)
-class EngineAddress:
+class EngineAddress(Struct, frozen=True):
     """An engine's address, and which setting named it. certificates: the folder of ca.pem, cert.pem and key.pem."""
 
     url: str

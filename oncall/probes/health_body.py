@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from oncall.config import Health
 from oncall.facts.backend import SubCheck
@@ -14,8 +15,7 @@ MISSING = object()
 DETAIL_KEYS = ("message", "error", "detail", "details", "reason", "output", "description")
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(Struct, frozen=True):
     """What a health body says; `trouble` says why nothing can be read, as words after "backend"."""
 
     trouble: str = ""

@@ -7,8 +7,10 @@ import logging
 import os
 import re
 import shlex
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.config import Stack
 from oncall.facts.containers import DockerEngine
@@ -27,8 +29,7 @@ TIMED_OUT = (124, 137)
 CANNOT_RUN = (126, 127)
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(Struct, frozen=True):
     """What a command said."""
 
     rc: int

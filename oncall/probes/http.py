@@ -11,7 +11,6 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,8 +26,7 @@ log = logging.getLogger(__name__)
 MEBIBYTE = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer(Exchange):
+class Answer(Exchange, frozen=True, kw_only=True):
     """An exchange with what it brought; never a fact itself, since headers and bodies carry secrets.
 
     headers: names in lower case; of a repeated header the values are joined by ", " (cookies: see `cookies`).
@@ -54,7 +52,7 @@ class Answer(Exchange):
     @property
     def exchange(self) -> Exchange:
         """The part that may be kept."""
-        return Exchange(**{field.name: getattr(self, field.name) for field in fields(Exchange)})
+        return Exchange(**{name: getattr(self, name) for name in Exchange.__struct_fields__})
 
 
 class Http:

@@ -7,16 +7,16 @@ that are to be recognised here.
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from oncall.probing import client
 
 SHARED = ("HS256", "HS384", "HS512")  # signed and verified with one shared secret
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """A JWT taken apart. signed: the text under the signature."""
 
     header: dict[str, Any]

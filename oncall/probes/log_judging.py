@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from oncall.facts.logs import ErrorKind, LogSign
 from oncall.probes.log_lines import Line
 from oncall.probes.log_signatures import DAILY, NOT_SOCKET, SIGNATURES, TARGET, Counted, Signature
@@ -22,8 +24,7 @@ UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
 Blame = Callable[[str, str], tuple[str, str]]
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     """The newest lines of one container. looping: it is restarted again and again, or has ended."""
 
     lines: Sequence[Line]

@@ -7,9 +7,10 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from msgspec import Struct
 
 HEAD, END = 8 * 1024, 4 * 1024  # what is kept of a longer line; engines put times into a line at every 16 KiB
 SHOWN = 200
@@ -28,8 +29,7 @@ LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
 Level = Literal["loud", "quiet", "unsaid"]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows."""
 
     at: datetime | None

@@ -9,9 +9,11 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.config import Stack
 from oncall.facts.postgres import (
@@ -38,8 +40,7 @@ STATES = (
 )
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """What came of connecting: a session, or a failure; and how long it took."""
 
     place: Place

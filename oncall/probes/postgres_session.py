@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from oncall.finding import CouldNotCheck
 
 if TYPE_CHECKING:
@@ -43,8 +45,7 @@ class QueryTrouble(Exception):
         self.sqlstate, self.message, self.silent = sqlstate, message, silent
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The rows of one query. asked_at: our clock when it was sent; seconds: the round trip."""
 
     rows: list[Row]

@@ -1,7 +1,8 @@
 """pg_stat_statements: which statements are slow on average, and the plan of the slowest where it can be had safely."""
 
 import logging
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from oncall.config import Limits
 from oncall.facts.queries import Statement, Statements

@@ -7,8 +7,10 @@ import logging
 import re
 import ssl
 import time
-from dataclasses import dataclass, replace
 from urllib.parse import quote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.config import Limits, Stack, Websocket
 from oncall.facts.auth import HEALTH
@@ -34,8 +36,7 @@ TOKEN_CHARACTERS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 Missing = CouldNotCheck | NotPart
 
 
-@dataclass(frozen=True)
-class Talk:
+class Talk(Struct, frozen=True):
     """What one socket told."""
 
     handshake: Handshake

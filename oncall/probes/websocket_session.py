@@ -9,8 +9,9 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from oncall.probes.network import Stream, Wire
 
@@ -23,8 +24,7 @@ SAY_SECONDS = 0.5
 STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(Struct, frozen=True):
     """The parts of `websockets` that are used; filled by the one client that imports it."""
 
     protocol: Any
@@ -32,8 +32,7 @@ class Library:
     opcode: Any
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What a handshake asks for."""
 
     uri: str
@@ -42,8 +41,7 @@ class Offer:
     subprotocols: Sequence[str]
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """How the handshake ended; `outcome` as in facts/websocket.py."""
 
     outcome: str
