@@ -25,7 +25,6 @@ CONFTEST = '''
 
 import os
 import socket
-from dataclasses import dataclass
 
 from oncall.facts import Fact
 from oncall.finding import NotPart
@@ -35,8 +34,7 @@ from oncall.probing import probe
 pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
 
 
-@dataclass(frozen=True, kw_only=True)
-class RedisAnswer(Fact):
+class RedisAnswer(Fact, frozen=True, kw_only=True):
     said: str
 
     def blind(self) -> str | None:
