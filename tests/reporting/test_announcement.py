@@ -68,11 +68,13 @@ def test_run_that_knows_nothing_claims_nothing():
     [
         (
             diagnosed(runs.run(runs.REACHABLE)),
-            "Identified: The service does not work as it should. We know the cause and work on it. Next update by 20:44 UTC.",
+            "Identified: The service does not work as it should. We know the cause and work on it. "
+            "Next update by 20:44 UTC.",
         ),
         (
             diagnosed(runs.run(LOGIN)),
-            "Identified: Logging in does not work as it should. We know the cause and work on it. Next update by 21:29 UTC.",
+            "Identified: Logging in does not work as it should. We know the cause and work on it. "
+            "Next update by 21:29 UTC.",
         ),
         (
             diagnosed(runs.run(SLOW)),
