@@ -62,6 +62,15 @@ def cause(
             page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")
 
 
+def needs_nobody(page: Page, run: Run) -> None:
+    """One line for what was skipped, what passed, and how much of it all has an answer; the headline has said half."""
+    coverage, healthy = wording.coverage(run), outline.state(run) == "healthy"
+    if coverage and healthy:
+        page.entry("answered", coverage)
+    elif not healthy:
+        page.entry("passed", wording.passed(run) + (f"; answered {coverage}" if coverage else ""))
+
+
 def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> None:
     by, explains = wording.deadline(cause.severity, run, playbook), wording.explains(cause)
     if by:
@@ -117,4 +126,4 @@ def _rest(page: Page, run: Run, *, shown: int, rows: int) -> None:
     some("unknown", [(wording.unanswered(reason, verdicts), len(verdicts)) for reason, verdicts in commonest])
     some("ERROR", [(wording.error(verdict), 1) for verdict in run.of(None, "error")])
     some("accepted", [(wording.accepted(verdict), 1) for verdict in run.of(None, "accepted")])
-    page.entry("passed", wording.passed(run), rows=rows)
+    needs_nobody(page, run)

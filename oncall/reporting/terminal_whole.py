@@ -38,7 +38,7 @@ def tell(page: Page, run: Run, playbook: book.Playbook, stack: Stack) -> None:
         page.entry("accepted", wording.accepted(verdict), plain.visible(verdict.check))
     for reason, verdicts in outline.by_reason(run.of(None, "skipped")).items():
         page.entry("skipped", wording.unanswered(reason, verdicts))
-    page.entry("passed", wording.passed(run))
+    terminal_short.needs_nobody(page, run)
 
 
 def _findings(page: Page, verdicts: Iterable[Verdict]) -> None:
