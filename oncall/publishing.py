@@ -109,6 +109,10 @@ class Publisher:
     def _clean(self, report: Any) -> None:
         if not report.longrepr and not report.sections:
             return
+        report.sections = [(name, self.redact(text)) for name, text in report.sections]
+        if isinstance(report.longrepr, str | tuple):  # a finding, a reason, a skip: no frames to take apart
+            report.longrepr = clean(report.longrepr, self.redact)
+            return
         hook = self.config.hook
         data = hook.pytest_report_to_serializable(config=self.config, report=report)
         new = hook.pytest_report_from_serializable(config=self.config, data=clean(data, self.redact))
