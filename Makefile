@@ -8,7 +8,7 @@ TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test again faults recovery lint index bench bench-faults clean
+.PHONY: help demo demo-docker checks break test again faults recovery lint index bench bench-cost bench-faults clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -51,8 +51,11 @@ lint: $(READY)   ## style and types
 index: $(READY)  ## bring the README's index of checks up to date
 	@$(BIN)/python -m tests.readme_index
 
-bench: $(READY)  ## speed, as ratios in one run
+bench: $(READY)  ## speed beside the playbook's own commands, the plain way and monitoring-plugins, as ratios in one run
 	@$(BIN)/python -m bench
+
+bench-cost: $(READY) ## what one run costs the stack: requests, queries, connections, bytes, database time
+	@$(BIN)/python -m bench cost
 
 bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles, herrings, 100 healthy runs; both stacks
 	@status=0; for mode in "" --docker; do $(BIN)/python -m bench accuracy $$mode || status=1; done; exit $$status
