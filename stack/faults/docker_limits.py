@@ -131,10 +131,8 @@ def fill(stack: DockerStack, service: str, limit: str, mebibytes: int) -> None:
 
 
 def spin(stack: DockerStack, service: str) -> None:
-    """Politely, so that what belongs in the container gets its turn; before all else on the machine, so that the limit
-    alone holds it back."""
+    """Politely, so that what belongs in the container gets its turn, and the limit alone holds it back."""
     stack.edit_compose(f"services.{service}.cpus", 0.3)
-    stack.edit_compose(f"services.{service}.cpu_shares", 16384)
     stack.recreate(service)
     aside(stack, service, f"renice -n 19 $$ >/dev/null 2>&1; {SPIN}")
 

@@ -74,7 +74,6 @@ def frontend_near_its_memory(stack: DockerStack) -> None:
 def frontend_busy(stack: DockerStack) -> None:
     """Something in the frontend's container spins, up to the limit of its processor time."""
     stack.edit_compose("services.frontend.cpus", 0.1)
-    stack.edit_compose("services.frontend.cpu_shares", 16384)
     stack.recreate("frontend")
     stack.docker("exec", "-d", stack.container("frontend"), "sh", "-c", "while :; do :; done")
 
