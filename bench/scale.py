@@ -10,16 +10,13 @@ LINE = "2026-01-01T00:00:00Z INFO GET /api/suites 200 in 12 ms " + "0123456789 "
 LOGS = {"log-10kb": 10_000, "log-1mb": 1_000_000, "log-100mb": 100_000_000, "log-1gb": 1_000_000_000}
 
 CONFTEST = '''
-from dataclasses import dataclass
-
 from oncall.facts import Fact
 from oncall.probing import probe
 
 pytest_plugins = ["oncall.plugin"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slots(Fact):
+class Slots(Fact, frozen=True, kw_only=True):
     free: int
 
     def blind(self):
