@@ -1,7 +1,7 @@
 """How the time grows: with the containers of others, with the checks, with the size of the logs."""
 
 from bench import bare, crowd, patients, playbook
-from bench.measure import Candidate, rounds
+from bench.measure import ROOT, Candidate, pytest, rounds
 
 RATIO = 1.5
 EACH = 3.0  # ms
@@ -82,7 +82,7 @@ def _suite(folder, number):
     many = "".join(CHECK.format(number=each) for each in range(number))
     (place / "test_claims.py").write_text(f"import pytest\n\npytestmark = pytest.mark.p1\n{many}")
     files = ("--html=report.html", "--result=result.json", "--target=oncall.toml")
-    return Candidate(f"checks on one fact ({number})", files, cwd=place)
+    return Candidate(f"checks on one fact ({number})", start=lambda: pytest(files, place, PYTHONPATH=str(ROOT)))
 
 
 def logs(board, stack, folder, count):
