@@ -51,6 +51,7 @@ class Publisher:
         self.report: Path | None = None
         self.written: set[Path] = set()
         self.began = time.monotonic()
+        self.duration = 0.0  # seconds of the live run, also where it is replayed
         self.uncollected: list[pytest.CollectReport] = []
         if config.option.htmlpath or report:
             self._prepare_report()
@@ -129,6 +130,8 @@ class Publisher:
         self.runner.finish()
         self.playbook = self._read_playbook()
         option = self.config.option
+        replayed = self.situation.snapshot
+        self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
         self._write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
         if page and self.report:
@@ -164,14 +167,14 @@ class Publisher:
         selection = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
         plain = msgspec.to_builtins(tuple(self.judge.verdicts.values()))
         verdicts = msgspec.convert(clean(plain, self.redact), tuple[Verdict, ...])
-        facts, seconds = self.runner.facts(), round(time.monotonic() - self.began, 3)
+        facts, limits = self.runner.facts(), situation.target.limits
         return Run(
             stack=situation.target.stack.name,
             started=situation.clock,
-            seconds=seconds,
+            seconds=round(time.monotonic() - self.began, 3),
             verdicts=verdicts,
             diagnosis=diagnose(verdicts, self.judge.catalogue),
-            timeline=timeline(facts, situation.clock, seconds, situation.target.limits),
+            timeline=timeline(facts, situation.clock, self.duration, limits),
             facts=facts,
             replayed_from=situation.replayed_from,
             selection=" ".join(selection),
@@ -199,7 +202,8 @@ class Publisher:
 
     def _snapshot(self) -> bytes:
         situation = self.situation
-        return Snapshot(situation.clock, situation.target, self.runner.saved()).encode(self.redact)
+        saved = Snapshot(situation.clock, situation.target, self.runner.saved(), self.duration)
+        return saved.encode(self.redact)
 
     def _result(self) -> bytes:
         from oncall.reporting import json

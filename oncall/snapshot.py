@@ -2,7 +2,7 @@
 
 Facts go through JSON even in a live run, so that a live verdict and a replayed one cannot differ.
 
-    {"format": "pytest-oncall snapshot", "version": 1, "clock": "...", "target": {...},
+    {"format": "pytest-oncall snapshot", "version": 1, "clock": "...", "seconds": 3.2, "target": {...},
      "looks": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
 """
 
@@ -59,15 +59,25 @@ def saved(
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run's facts, the target that it looked at, and the moment (UTC) when it began."""
+    """A run's facts, the target that it looked at, the moment (UTC) when it began, and how long it took."""
 
     clock: Annotated[datetime, msgspec.Meta(tz=True)]
     target: Target
     looks: dict[str, Saved]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None  # None: an older version did not say
+
+    @property
+    def duration(self) -> float:
+        """How long the run took, at least; a replay has a duration of its own, which says nothing of the stack."""
+        if self.seconds is not None:
+            return self.seconds
+        told = [look.get("seconds") for look in self.looks.values()]
+        return max((one for one in told if isinstance(one, float) and 0 <= one <= 86400), default=0.0)
 
     def encode(self, redact: Callable[[str], str]) -> bytes:
         target = msgspec.to_builtins(self.target)
-        plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "target": target, "looks": self.looks}
+        plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "seconds": self.seconds}
+        plain |= {"target": target, "looks": self.looks}
         return msgspec.json.format(msgspec.json.encode(clean(msgspec.to_builtins(plain), redact)), indent=1)
 
 
@@ -84,7 +94,7 @@ def read_snapshot(path: Path) -> Snapshot:
     if plain.get("version") != VERSION:
         raise SnapshotError(f"{path}: the snapshot has version {plain.get('version')}; this suite reads {VERSION}")
     try:
-        return msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks")}, Snapshot)
+        return msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
     except msgspec.ValidationError as error:
         raise SnapshotError(f"{path}: the snapshot is damaged: {error}") from None
 

@@ -645,6 +645,16 @@ def test_an_unknown_clock_makes_a_moment_uncertain():
     assert [(one.at, one.within_seconds) for one in told(role, seconds=2.0)] == [(ago(minutes=1), 2.0)]
 
 
+def test_times_that_no_calendar_holds_are_left_out():
+    """A snapshot may have been anywhere: the rest is told all the same."""
+    odd = service(container(up_seconds=1e300), container(number=2, started_at=datetime(2026, 11, 25)))  # noqa: DTZ001
+    late = DatabaseClock(offset_seconds=float("nan"), round_trip_seconds=0.1)
+    role = DatabaseRole(state="primary", started_at=ago(hours=1), up_seconds=3600.0)
+    backup = NewestBackup(pattern="*", matches=1, age_seconds=60.0, reading="read")
+
+    assert [one.what for one in told(LOCAL, odd, late, role, backup)] == ["the newest backup was written"]
+
+
 # Questions to a timeline
 
 

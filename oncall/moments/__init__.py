@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from oncall.facts import Fact
@@ -37,8 +38,12 @@ READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...]
 
 
 def moments(facts: Iterable[Fact], scene: Scene) -> Iterator[Moment]:
-    """All that the facts tell, in no order; a fact of a kind that carries no moment tells nothing."""
+    """All that the facts tell, in no order; a fact of a kind that carries no moment tells nothing.
+
+    Times that no calendar holds, and such as belong to no zone, are left out: a snapshot may have been anywhere.
+    """
     for fact in facts:
         for kind, read in READERS:
             if isinstance(fact, kind):
-                yield from read(fact, scene)
+                with suppress(OverflowError, ValueError):
+                    yield from (moment for moment in read(fact, scene) if moment.at.tzinfo)
