@@ -127,7 +127,6 @@ def follow(person, run, found):
     """The section of the first cause; if all its steps leave something red, that of what the next run names first."""
     book = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8"))
     while not found.healed:
-        found.left = red(run)
         check, section, component = cause_of(run)
         if section in found.sections:
             return
@@ -143,22 +142,29 @@ def follow(person, run, found):
             type_(typed, person.folder)
             if step.risk == "read-only" and not typed.edit:
                 continue
-            run = after(person.stack)
-            found.left = red(run)
-            if not found.left:
+            run = after(person.stack, step.verify)
+            if not red(run):
                 found.healed = number
                 break
+        else:
+            run = judged(person.stack)
+            found.healed = 0 if red(run) else number
+        found.left = red(run)
 
 
-def after(stack, patience=20.0):
-    """A run once the containers have had the time that a start takes."""
+def after(stack, verify, patience=20.0):
+    """A run once the containers have had the time that a start takes: of the check that verifies the step, and only if
+    that is well, of the whole suite."""
     until = time.monotonic() + patience
     while starting(stack) and time.monotonic() < until:
         time.sleep(0.5)
-    run = judged(stack)
-    if red(run) and time.monotonic() < until and not starting(stack):
-        time.sleep(2)  # a health state or a name may be a moment old
-        run = judged(stack)
+    for last in (False, True):
+        run = judged(stack, "-k", verify)
+        run = run if red(run) else judged(stack)
+        if not red(run) or starting(stack):
+            break
+        if not last:
+            time.sleep(2)  # a health state or a name may be a moment old
     return run
 
 
@@ -170,13 +176,11 @@ def starting(stack):
     )
 
 
-def judged(stack):
-    """A whole run of the suite."""
-    result = stack.home.path / "recovery.json"
+def judged(stack, *selection):
+    """A run of the suite."""
+    result, page = stack.home.path / "recovery.json", stack.home.path / "recovery.html"
     result.unlink(missing_ok=True)
-    done = pytest(
-        (f"--target={stack.home.target}", f"--html={stack.home.path / 'recovery.html'}", f"--result={result}")
-    )
+    done = pytest((f"--target={stack.home.target}", f"--html={page}", f"--result={result}", *selection))
     if not result.exists():
         raise NotMeasured(f"exit {done.code}: {done.said[-300:]}")
     return json.loads(result.read_text())
