@@ -50,6 +50,7 @@ class Publisher:
         self.playbook: Playbook | None = None
         self.report: Path | None = None
         self.written: set[Path] = set()
+        self.published = False
         self.began = time.monotonic()
         self.duration = 0.0  # seconds of the live run, also where it is replayed
         self.uncollected: list[pytest.CollectReport] = []
@@ -273,6 +274,7 @@ class Publisher:
                 page.pytest_sessionfinish(session=session)
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
             self.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
+        self.published = True  # pytest calls the page once more, although it is unregistered now
         page._generate_report = _nothing
         self.config.pluginmanager.unregister(page)  # it would print the draft's name
 
@@ -280,9 +282,22 @@ class Publisher:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         from oncall.reporting import html
 
-        if self.run and self.playbook:
+        if self.run and self.playbook and not self.published:
             prefix.append(f"<style>{html.css()}</style>")
-            prefix.append(html.section(self.run, self.playbook, self.situation.target.stack))
+            target = self.situation.target
+            prefix.append(html.section(self.run, self.playbook, target.stack, target.limits))
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
+        from oncall.reporting import raw
+
+        raw.row(cells, report.nodeid, report.when)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        from oncall.reporting import raw
+
+        data[:] = raw.log(report.longreprtext, report.sections)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
