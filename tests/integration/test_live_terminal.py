@@ -168,3 +168,15 @@ def test_through_a_pipe_nothing_is_cut_and_lines_come_at_once(two_faults, runs):
     assert "\r" not in done.stdout
     assert lines[0].startswith(DATABASE)
     assert any(line.startswith("P1 postgres: nothing listens at") for line in lines)
+
+
+def test_bug_in_the_report_costs_the_report_alone(patient, runs):
+    """The terminal then tells all of it, with every check's evidence, and says that the file is missing."""
+    patient.stop("postgres")
+    run = runs(patient.home.target, "-p", "tests.integration.broken_report")
+
+    assert run.code == 1
+    assert "P1 postgres: nothing listens at" in run.diagnosis
+    assert all(check in run.diagnosis for check in run.checks("failed", "unknown"))
+    assert "could not be made: ZeroDivisionError: a chart without a height" in run.screen
+    assert "no HTML report: all there is stands above" in run.screen

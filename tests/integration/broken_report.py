@@ -1,0 +1,10 @@
+"""A plugin for runs under test: the HTML report has a bug."""
+
+from oncall.reporting import html
+
+
+def broken(*_):
+    raise ZeroDivisionError("a chart without a height")
+
+
+html.section = broken
