@@ -1,12 +1,13 @@
 """How long a run takes beside its rivals: side by side, as ratios, in rounds that are interleaved."""
 
 import contextlib
+import json
 import tempfile
 from pathlib import Path
 
 from bench import bare, embedded, monitoring, patients, plain, playbook, scale, sick
 from bench.board import Board
-from bench.measure import ROOT, Candidate, NotMeasured, rounds
+from bench.measure import ROOT, Candidate, NotMeasured, as_expected, own, rounds
 from tests.engine import missing
 
 P1, ALL = "-m p1", "all checks"
@@ -45,18 +46,19 @@ def measure(count=5, names=(), docker=False, result=str(ROOT / "reports" / "benc
 
 
 def _part(part, board, stack, folder, count):
+    few = max(2, count // 2)
     if part == "embedded":
         embedded.measure(board, count)
     elif part == "checks":
-        scale.checks(board, folder, min(count, 4))
+        scale.checks(board, folder, few)
     elif part == "healthy":
         _healthy(board, stack, folder, count)
     elif part == "cold":
-        _cold(board, stack, folder, min(count, 3))
+        _cold(board, stack, folder, few)
     elif part == "containers":
-        scale.containers(board, stack, folder, min(count, 3))
+        scale.containers(board, stack, folder, few)
     elif part == "logs":
-        scale.logs(board, stack, folder, min(count, 3))
+        scale.logs(board, stack, folder, few)
     else:
         sick.measure(board, stack, folder)
 
@@ -78,6 +80,10 @@ def _healthy(board, stack, folder, count):
     ]
     found = rounds(candidates, count)
     board.show(found, P1)
+    board.say(f"MB is the largest process's; the bench's own {own():.0f} MB hide what is smaller")
+    for name, options in ((P1, ("-m", "p1")), (ALL, ())):
+        slowest = sorted(_looks(stack, folder, options).items(), key=lambda look: -look[1])[:4]
+        board.say(f"slowest looks of {name}: {', '.join(f'{key} {seconds:.2f} s' for key, seconds in slowest)}")
     for rival in rivals:
         share = found[P1].median / found[rival.name].median
         board.say(f"-m p1 takes {share:.2f} of {rival.name} (aim: {AIM})")
@@ -96,6 +102,14 @@ def _cold(board, stack, folder, count):
         *_bare(stack, folder, cold=True),
     ]
     board.show(rounds(candidates, count, warm_up=False), P1)
+
+
+def _looks(stack, folder, options):
+    """Seconds by look, of one more run."""
+    file = folder / "snapshot.json"
+    run = (f"--target={stack.home.target}", f"--html={folder / 'report.html'}", f"--save={file}", *options)
+    as_expected(Candidate("a run that is saved", run))
+    return {key: look["seconds"] or 0.0 for key, look in json.loads(file.read_text())["looks"].items()}
 
 
 def _ours(stack, folder, cold=False):
