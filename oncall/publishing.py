@@ -265,12 +265,14 @@ class Publisher:
 
     def _publish(self, page: Any, session: pytest.Session, report: Path) -> None:
         """Let pytest-html write its page here and only here: it would write in place, and raise on a full disk."""
-        from oncall.reporting import html
+        from oncall.reporting import html, raw
 
         try:
             with self._whole(report, "report") as draft:
                 page._report_path = draft
                 page._report.title = html.title(self.run) if self.run else ""
+                page._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
+                raw.data(page._report.data)
                 page.pytest_sessionfinish(session=session)
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
             self.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")

@@ -7,15 +7,22 @@ markup: the template escapes all of it, after `visible` has taken the controls o
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oncall import playbook as book
-from oncall.reporting import outline, plain
+from oncall.config import Limits
+from oncall.diagnosis import Cause
+from oncall.facts.logs import ContainerLog
+from oncall.reporting import charts, outline, plain, timeline_chart, wording
 from oncall.run import Run
-from oncall.verdict import OUTCOMES, SEVERITIES, Verdict
+from oncall.timeline import changes, first_sign
+from oncall.verdict import OUTCOMES, SEVERITIES, ProbeNote, Verdict
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -23,18 +30,24 @@ if TYPE_CHECKING:
 
     from oncall.config import Stack
 
+LARGEST = 1_000_000  # characters of the section: beyond this, texts and logs are cut shorter
 
-def section(run: Run, playbook: book.Playbook, stack: Stack) -> str:
+
+@dataclass(frozen=True)
+class Room:
+    """How much of a text from outside is shown: characters of one, lines of a log."""
+
+    text: int
+    lines: int
+
+
+AMPLE, TIGHT = Room(1_000, 40), Room(160, 3)
+
+
+def section(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits | None = None) -> str:
     """The part to be put on top of the report."""
-    return _template().render(
-        run=run,
-        headline=outline.headline(run),
-        state=outline.state(run),
-        counts={outcome: number for outcome, number in outline.counts(run.verdicts).items() if number},
-        coverage=outline.coverage(run),
-        start=book.fill(first, stack) if (first := outline.start(run, playbook)) else None,
-        severities=[_severity(severity, run, playbook, stack) for severity in SEVERITIES if run.of(severity)],
-    )
+    page = _render(run, playbook, stack, limits or Limits(), AMPLE)
+    return page if len(page) <= LARGEST else _render(run, playbook, stack, limits or Limits(), TIGHT)
 
 
 @cache
@@ -48,39 +61,134 @@ def title(run: Run) -> str:
     return plain.visible(f"{run.stack}: {outline.headline(run)}", 200)
 
 
-def _severity(severity: str, run: Run, playbook: book.Playbook, stack: Stack) -> dict[str, Any]:
+def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, room: Room) -> str:
+    causes = [*run.diagnosis.causes, *map(_alone, wording.unexplained(run, "failed"))]
+    sign = first_sign(run.timeline)
+    cards = _cards(causes, run, playbook, stack)
+    return _template(room).render(
+        run=run,
+        verdict=f"Broken: {outline.broken(run)}" if causes else outline.headline(run),
+        state=outline.state(run),
+        summary=_summary(run, causes),
+        by=wording.respond_by(causes[0].severity, run, playbook) if causes else None,
+        sign=sign,
+        began=run.started,
+        ended=run.started + timedelta(seconds=run.seconds),
+        counts={outcome: number for outcome, number in outline.counts(run.verdicts).items() if number},
+        coverage=outline.coverage(run),
+        causes=cards,
+        unknown=outline.by_reason(wording.unexplained(run, "unknown")),
+        errors=run.of(None, "error"),
+        accepted=run.of(None, "accepted"),
+        picture=timeline_chart.picture(run.timeline),
+        charts=charts.charts(run.facts, limits),
+        failed=_by_cause(cards),
+        logs=[fact for _, fact in sorted(run.facts.items()) if isinstance(fact, ContainerLog) and _speaks(fact)],
+        severities=[_severity(severity, run, playbook) for severity in SEVERITIES if run.of(severity)],
+        shown_once=_Once(),
+    )
+
+
+def _summary(run: Run, causes: list[Cause]) -> str:
+    """ "One cause: 3 checks failed, 29 could not look because of it; 2 more have no answer."."""
+    if not causes:
+        return ""
+    failed = len(run.of(None, "failed"))
+    hidden = sum(len(cause.hidden) for cause in causes)
+    others = len(run.of(None, "unknown", "error")) - hidden
+    parts = [f"{outline.checks(failed)} failed"] if failed else []
+    parts += [f"{hidden} could not look because of {'it' if len(causes) == 1 else 'them'}"] if hidden else []
+    more = f"; {others} {'others have' if others > 1 else 'other has'} no answer" if others else ""
+    return f"{'One cause' if len(causes) == 1 else f'{len(causes)} causes'}: {', '.join(parts)}{more}."
+
+
+def _alone(verdict: Verdict) -> Cause:
+    """A failed check that stands under no cause is shown as one: nothing that failed is left out."""
+    return Cause(
+        component=verdict.accuses or verdict.component or verdict.check,
+        severity=verdict.severity,
+        symptom=verdict.symptom or verdict.claim,
+        confidence="likely" if verdict.accuses else "confirmed",
+        because=f"{verdict.check} has seen it",
+        evidence=verdict.evidence,
+        findings=(verdict,),
+        playbook=verdict.playbook,
+    )
+
+
+def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack) -> list[dict[str, Any]]:
+    """What each cause's card shows; the steps of a recovery stand in the page once."""
+    cards: list[dict[str, Any]] = []
+    quoted: dict[tuple[book.Step, ...], int] = {}
+    failed_now = {verdict.check.partition("[")[0] for verdict in run.of(None, "failed")}
+    for number, cause in enumerate(causes, 1):
+        found = wording.recovery(cause, playbook)
+        steps = tuple(book.fill(step, stack, cause.component) for step in found[0].recovery) if found else ()
+        cards.append(
+            {
+                "number": number,
+                "cause": cause,
+                "deadline": wording.deadline(cause.severity, run, playbook),
+                "because": wording.because(cause).removeprefix(f"{cause.confidence}: "),
+                "chapter": found[0] if found else None,
+                "next": book.fill(found[1], stack, cause.component) if found else None,
+                "steps": steps if steps not in quoted else (),
+                "quoted_at": quoted.get(steps),
+                "opened": len(causes) == 1 and len(steps) <= 4,
+                "failed_now": failed_now,
+                "changes": changes(run.timeline, cause.component, _before(cause, run))[:4],
+                "hidden": outline.by_reason(cause.hidden),
+                "claim": cause.findings[0].claim if cause.findings else "",
+            }
+        )
+        if steps:
+            quoted.setdefault(steps, number)
+    return cards
+
+
+def _before(cause: Cause, run: Run) -> Any:
+    """When its trouble began, as far as that is known."""
+    sign = first_sign(run.timeline, {cause.component}) or first_sign(run.timeline)
+    return sign.at if sign else run.started
+
+
+def _by_cause(cards: list[dict[str, Any]]) -> list[tuple[dict[str, Any], list[Verdict]]]:
+    """The failed checks with the card of their cause, each once."""
+    seen: set[str] = set()
+    groups = []
+    for card in cards:
+        fresh = [one for one in (*card["cause"].findings, *card["cause"].consequences) if one.nodeid not in seen]
+        seen.update(one.nodeid for one in fresh)
+        groups.append((card, fresh))
+    return [group for group in groups if group[1]]
+
+
+def _speaks(log: ContainerLog) -> bool:
+    return bool(log.signs or log.past)
+
+
+def _severity(severity: str, run: Run, playbook: book.Playbook) -> dict[str, Any]:
     """One severity, sorted by outcome."""
     level = playbook.levels.get(severity)
-    failed = run.of(severity, "failed")
     return {
         "id": severity,
         "heading": outline.heading(severity, playbook),
-        "within": level.words if level and failed else "",
-        "by": run.started + level.respond_within if level and failed else None,
-        "findings": [_finding(verdict, run, playbook, stack) for verdict in failed],
-        "unknown": outline.by_reason(run.of(severity, "unknown")),
-        "errors": run.of(severity, "error"),
-        "accepted": run.of(severity, "accepted"),
-        "skipped": outline.by_reason(run.of(severity, "skipped")),
-        "passed": run.of(severity, "passed"),
+        "within": level.words if level else "",
+        "groups": [(outcome, run.of(severity, outcome)) for outcome in OUTCOMES if run.of(severity, outcome)],
     }
 
 
-def _finding(verdict: Verdict, run: Run, playbook: book.Playbook, stack: Stack) -> dict[str, Any]:
-    """One finding and its recovery; a section's steps stand in the page once, at its first finding."""
-    cause = outline.behind(verdict, run)
-    chapter = playbook.section(verdict.playbook)
-    kin = [other for other in run.of(None, "failed") if other.playbook == verdict.playbook]
-    first = next((other for other in kin if not outline.behind(other, run)), verdict)
-    return {
-        "verdict": verdict,
-        "cause": cause,
-        "chapter": chapter,
-        "next": book.fill(outline.next_step(verdict, chapter), stack) if chapter and not cause else None,
-        "steps": [book.fill(step, stack) for step in chapter.recovery] if chapter and first is verdict else [],
-        "failed_now": {other.check.partition("[")[0] for other in kin},
-        "opened": len(run.of(None, "failed")) == 1,
-    }
+class _Once:
+    """Several checks stand on one look: its log is told at the first of them."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, tuple[str, ...]]] = set()
+
+    def __call__(self, probe: ProbeNote) -> bool:
+        key = (probe.name, probe.log[:3])
+        fresh = key not in self._told
+        self._told.add(key)
+        return fresh
 
 
 def prose(sentence: str) -> Markup:
@@ -92,8 +200,17 @@ def prose(sentence: str) -> Markup:
     return Markup().join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
 
 
+def _clock(moment: Any, day: Any = None) -> str:
+    """ "20:14:07", with its day where that is another one."""
+    return f"{moment:%H:%M:%S}" if day is None or moment.date() == day.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _first(found: Iterable[Any], number: int) -> list[Any]:
+    return list(found)[:number]
+
+
 @cache
-def _template() -> Template:
+def _template(room: Room) -> Template:
     """jinja2 is imported here: only a run that writes a report pays for it."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -101,7 +218,14 @@ def _template() -> Template:
     from oncall.reporting.compiled import Compiled
 
     def harmless(found: Any) -> Any:
-        return plain.visible(found, lines=True) if isinstance(found, str) and not isinstance(found, Markup) else found
+        if not isinstance(found, str) or isinstance(found, Markup):
+            return found
+        return plain.visible(found, room.text, lines=True)
+
+    def command(text: str) -> Markup:
+        from markupsafe import escape
+
+        return escape(plain.visible(text, 10_000, lines=True))  # whole: half a command is worse than none
 
     environment = Environment(
         loader=PackageLoader("oncall", "reporting"),
@@ -112,6 +236,6 @@ def _template() -> Template:
         lstrip_blocks=True,
         bytecode_cache=Compiled(Path(__file__)),
     )
-    environment.filters.update(shown=plain.value, prose=prose)
-    environment.globals.update(outcomes=OUTCOMES, checks=outline.checks)
+    environment.filters.update(shown=plain.value, prose=prose, command=command, clock=_clock, first_few=_first)
+    environment.globals.update(checks=outline.checks, explains=wording.explains, lines=room.lines)
     return environment.get_template("diagnosis.html")

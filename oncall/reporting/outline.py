@@ -14,9 +14,8 @@ FINDINGS = ("failed", "unknown", "error")
 
 def headline(run: Run) -> str:
     """The whole run in one sentence: what is broken, what is unknown, or that all is well."""
-    failed = run.of(None, "failed")
     open_ = len(run.of(None, "unknown", "error"))
-    if failed:
+    if run.of(None, "failed") or run.diagnosis.causes:
         return f"Broken: {broken(run)}" + (f"; {checks(open_)} without an answer" if open_ else "")
     if open_:
         return f"Not known: {checks(open_)} without an answer, and nothing is known to be broken"
@@ -31,25 +30,32 @@ def headline(run: Run) -> str:
 
 def state(run: Run) -> str:
     """The same in one word: broken, unknown or healthy."""
-    if run.of(None, "failed"):
+    if run.of(None, "failed") or run.diagnosis.causes:
         return "broken"
     return "healthy" if run.of(None, "passed", "accepted") and not run.of(None, "unknown", "error") else "unknown"
 
 
 def broken(run: Run) -> str:
-    """Where to look, worst severity first: "P1 postgres, backend; P2 auth". Whoever accuses another is left out."""
-    seen: set[str] = set()
-    parts = []
+    """What to mend, worst severity first: "P1 postgres, backend (likely); P2 auth".
+
+    The causes; of a failed check that stands under none whom it accuses, or whose symptom it is.
+    """
+    causes = run.diagnosis.causes
+    under = {verdict.nodeid for cause in causes for verdict in (*cause.findings, *cause.consequences)}
+    named: set[str] = set()
+    lines: dict[str, list[str]] = {}
     for severity in SEVERITIES:
-        names = []
-        for verdict in run.of(severity, "failed"):
-            name = verdict.accuses or verdict.component or verdict.check
-            if name not in seen:
-                seen.add(name)
-                names.append(f"{name} (likely)" if verdict.accuses else name)
-        if names:
-            parts.append(f"{severity.upper()} {', '.join(names)}")
-    return "; ".join(parts)
+        found: list[tuple[str, str]] = [
+            (cause.component, cause.confidence) for cause in causes if cause.severity == severity
+        ]
+        loose = [verdict for verdict in run.of(severity, "failed") if verdict.nodeid not in under]
+        found += [(one.accuses, "likely") if one.accuses else (one.component or one.check, "") for one in loose]
+        for name, sure in found:
+            if name not in named:
+                named.add(name)
+                words = f"{name} (likely)" if sure == "likely" else name
+                lines.setdefault(severity, []).append(words)
+    return "; ".join(f"{severity.upper()} {', '.join(names)}" for severity, names in lines.items())
 
 
 def heading(severity: str, playbook: Playbook) -> str:
@@ -88,14 +94,6 @@ def next_step(verdict: Verdict, section: Section) -> Step:
     name = verdict.check.partition("[")[0]
     looks = (step for step in section.recovery if step.risk == "read-only" and step.verify.partition("[")[0] == name)
     return next(looks, section.recovery[0])
-
-
-def start(run: Run, playbook: Playbook) -> Step | None:
-    """What to type first of all."""
-    for verdict in run.of(None, "failed"):
-        if section := playbook.section(verdict.playbook):
-            return next_step(verdict, section)
-    return None
 
 
 def behind(verdict: Verdict, run: Run) -> Verdict | None:

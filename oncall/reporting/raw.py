@@ -1,0 +1,84 @@
+"""pytest-html's own page, tamed: its table, its environment, its head.
+
+pytest-html writes ids of tests and values of the environment into its table as markup, and logs of any length. Here
+they become text; and what scripts the page may run is fixed by a policy, so that markup which got in could do nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from oncall.reporting import plain
+
+LOG = 4_000  # characters of one captured text: above it stands a diagnosis
+POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; media-src data:; "
+    "style-src 'unsafe-inline'; script-src {}"
+)
+HEAD = (
+    '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+    '<meta name="color-scheme" content="light dark"/>'
+)
+CHARSET = '<meta charset="utf-8"/>'
+
+
+def row(cells: list[str], nodeid: str, when: str) -> None:
+    """Put the id into its cell as text."""
+    name = escape(plain.visible(nodeid if when == "call" else f"{nodeid}::{when}"))
+    for place, cell in enumerate(cells):
+        if "col-testId" in str(cell)[:40]:
+            cells[place] = f'<td class="col-testId">{name}</td>'
+
+
+def log(longrepr: str, sections: list[tuple[str, str]]) -> list[str]:
+    """What a row unfolds: the failure and what was printed, as escaped text."""
+    texts = [longrepr] if longrepr else []
+    texts += [f"--- {name} ---\n{content}" for name, content in sections]
+    return [escape(plain.visible(text, LOG, lines=True)) for text in texts] or ["No log output captured."]
+
+
+def data(content: dict[str, Any]) -> None:
+    """What reached the table past both: printed by a teardown, or told by the machine (a branch's name, say)."""
+    for tests in content["tests"].values():
+        for test in tests:
+            test["log"] = plain.visible(test.get("log", ""), 5 * LOG, lines=True)
+    content["environment"] = {plain.visible(str(key)): _text(value) for key, value in content["environment"].items()}
+
+
+def page(text: str) -> str:
+    """The whole page as it is written: its language, its width on a phone, its policy, our one script."""
+    script = _script()
+    text = text.replace("<html>", '<html lang="en">', 1)
+    text = text.replace(' onclick="location.reload()"', "", 1)  # of a page that is still being written; ours is not
+    head = HEAD
+    own = re.search(r"<script>((?:(?!<script>).)*)</script>\s*</footer>\s*</body>\s*</html>\s*\Z", text, re.DOTALL)
+    if own and "<style" in text[: text.find("</head>")]:
+        hashes = f"{_hash(own[1])} {_hash(script)}"
+        head += f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(hashes)}"/>'
+    text = text.replace(CHARSET, CHARSET + head, 1)
+    before, body, after = text.rpartition("</body>")
+    return f"{before}<script>{script}</script>\n{body}{after}" if body else text
+
+
+@cache
+def _script() -> str:
+    return files(__package__).joinpath("diagnosis.js").read_text("utf-8")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def _text(found: Any) -> Any:
+    if isinstance(found, Mapping):
+        return {escape(plain.visible(str(key))): _text(value) for key, value in found.items()}
+    if isinstance(found, list | tuple):
+        return [_text(value) for value in found]
+    return escape(plain.visible(found)) if isinstance(found, str) else found
