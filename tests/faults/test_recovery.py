@@ -16,7 +16,7 @@ from tests.test_playbook import PAGE
 CATALOGUE = faults.catalogue("docker")
 PLACES = {each.place for each in vars(mending).values() if isinstance(each, mending.Mend)}
 FEW = {
-    "container-frontend-command-not-found": "service-down",
+    "container-frontend-paused": "service-down",
     "container-backend-unlimited": "container-resources",
     "container-frontend-disconnected": "container-network",
     "container-log-unhandled": "fatal-log",
