@@ -305,10 +305,11 @@ class _Case:
         return any(one.component == component and one.outcome in ("passed", "failed") for one in self.verdicts)
 
     def _chapter(self, component: str) -> str | None:
-        """The playbook section of the component's most urgent check."""
-        checks = [check for check in self.catalogue.values() if check.component == component and check.playbook]
-        first = min(checks, key=lambda check: SEVERITIES.index(check.severity), default=None)
-        return first.playbook if first else None
+        """The playbook section that most of the component's most urgent checks name."""
+        own = [one for name, one in self.catalogue.items() if one.component == component and "[" not in name]
+        worst = min((check.severity for check in own), key=SEVERITIES.index, default=None)
+        named = [check.playbook for check in own if check.playbook and check.severity == worst]
+        return max(named, key=named.count, default=None)
 
 
 def _grounds(lower: Verdict, higher: Verdict) -> bool:

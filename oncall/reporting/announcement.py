@@ -89,7 +89,7 @@ def _channel(run: Run, playbook: Playbook) -> list[str]:
     if causes and (found := wording.recovery(causes[0], playbook)):
         lines.append(f"Next: PLAYBOOK.md {found[0].id}")
     severity = causes[0].severity if causes else _worst(run)
-    if severity and (by := wording.deadline(severity, run, playbook)):
+    if severity and (by := wording.deadline(severity, run, playbook, causes[0] if causes else None)):
         update = next_update(severity, run, playbook)
         lines.append(f"Respond {by}." + (f" Next update by {_moment(update, run)}." if update else ""))
     return lines

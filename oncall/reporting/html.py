@@ -70,7 +70,7 @@ def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, roo
         verdict=f"Broken: {outline.broken(run)}" if causes else outline.headline(run),
         state=outline.state(run),
         summary=_summary(run, causes),
-        by=wording.respond_by(causes[0].severity, run, playbook) if causes else None,
+        by=wording.respond_by(causes[0].severity, run, playbook, causes[0]) if causes else None,
         sign=sign,
         began=run.started,
         ended=run.started + timedelta(seconds=run.seconds),
@@ -128,7 +128,7 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
             {
                 "number": number,
                 "cause": cause,
-                "deadline": wording.deadline(cause.severity, run, playbook),
+                "deadline": wording.deadline(cause.severity, run, playbook, cause),
                 "because": wording.because(cause).removeprefix(f"{cause.confidence}: "),
                 "chapter": found[0] if found else None,
                 "next": book.fill(found[1], stack, cause.component) if found else None,

@@ -76,9 +76,10 @@ def _hash(script: str) -> str:
     return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
-def _text(found: Any) -> Any:
+def _text(found: Any) -> str:
+    """A value in one line: of a list pytest-html makes lists within lists."""
     if isinstance(found, Mapping):
-        return {escape(plain.visible(str(key))): _text(value) for key, value in found.items()}
+        return ", ".join(f"{_text(key)}: {_text(value)}" for key, value in found.items())
     if isinstance(found, list | tuple):
-        return [_text(value) for value in found]
-    return escape(plain.visible(found)) if isinstance(found, str) else found
+        return ", ".join(map(_text, found))
+    return escape(plain.visible(str(found)))

@@ -72,7 +72,7 @@ def needs_nobody(page: Page, run: Run) -> None:
 
 
 def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> None:
-    by, explains = wording.deadline(cause.severity, run, playbook), wording.explains(cause)
+    by, explains = wording.deadline(cause.severity, run, playbook, cause), wording.explains(cause)
     if by:
         page.entry("respond", f"{by}; {explains}" if explains else by)
     elif explains:

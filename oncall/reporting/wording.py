@@ -18,16 +18,25 @@ def title(cause: Cause) -> str:
     return plain.visible(f"{cause.severity.upper()} {cause.component}{sure}: {cause.symptom}")
 
 
-def respond_by(severity: str, run: Run, playbook: Playbook) -> datetime | None:
-    """When somebody must have answered, UTC: counted from the first sign of trouble, or else from the run's start."""
+def respond_by(severity: str, run: Run, playbook: Playbook, cause: Cause | None = None) -> datetime | None:
+    """When somebody must have answered, UTC: counted from the first sign of trouble, or else from the run's start.
+
+    cause: only the signs of the components that it concerns count; last night's backup is not why the site is down now.
+    """
     level = playbook.levels.get(severity)
-    sign = first_sign(run.timeline)
+    sign = first_sign(run.timeline, concerned(cause) if cause else None)
     return (sign.at if sign else run.started) + level.respond_within if level else None
 
 
-def deadline(severity: str, run: Run, playbook: Playbook) -> str:
+def concerned(cause: Cause) -> set[str]:
+    """The components that a cause concerns: its own, and those of all that it explains."""
+    told = (verdict.component for verdict in (*cause.findings, *cause.consequences))
+    return {cause.component, *(component for component in told if component)}
+
+
+def deadline(severity: str, run: Run, playbook: Playbook, cause: Cause | None = None) -> str:
     """ "by 14:32 UTC", with the day when it is another one than the run's; empty for a playbook that names no time."""
-    at = respond_by(severity, run, playbook)
+    at = respond_by(severity, run, playbook, cause)
     if at is None:
         return ""
     day = "" if at.date() == run.started.date() else f"{at:%Y-%m-%d} "

@@ -127,11 +127,13 @@ def test_next_never_changes_anything(section):
 def test_the_time_to_respond_counts_from_the_first_sign_of_trouble():
     """Not from when somebody got round to looking; another day is named; what is over is said to be over."""
 
-    def first(before):
-        sign = Event(at=OUTAGE.started - before, what="exited", source="container state", kind="trouble")
+    def first(before, component="postgres"):
+        at = OUTAGE.started - before
+        sign = Event(at=at, what="exited", source="container state", kind="trouble", component=component)
         return told(sick(DATABASE, timeline=(sign,)))[2].partition(";")[0]
 
     assert first(timedelta(minutes=10)) == "respond  by 20:34 UTC"
+    assert first(timedelta(minutes=10), "host") == "respond  by 20:44 UTC"  # another cause's sign
     assert first(timedelta(hours=1)) == "respond  by 19:44 UTC, overdue when this run began"
     assert first(timedelta(days=2)) == "respond  by 2026-11-21 20:44 UTC, overdue when this run began"
 
