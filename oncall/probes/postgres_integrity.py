@@ -17,13 +17,16 @@ log = logging.getLogger(__name__)
 
 LAST_BYTES = 200 * 1024
 SIGNATURES = re.compile(
-    r"\bPANIC\b|invalid page in block|page verification failed|could not read blocks? \d|missing chunk number \d|"
+    r"(?:^|[\s\]])PANIC: |,PANIC,|\"error_severity\":\"PANIC\"|invalid page in block|page verification failed|"
+    r"could not read blocks? \d|missing chunk number \d|"
     r"unexpected chunk number \d|could not access status of transaction|contains unexpected zero page|"
     r"contains corrupted page|invalid primary checkpoint record|could not locate a valid checkpoint record|"
     r"incorrect checksum in control file|compressed pglz data is corrupt|found xmin \d+ from before relfrozenxid|"
     r"could not open file \"?\\?\"?(?:base|global)/|\bXX00[12]\b"
 )
 
+LEVEL = re.compile(r"\b([A-Z]{3,9}): +")  # the first one of a line is the server's own
+QUOTING = ("DETAIL", "HINT", "STATEMENT", "QUERY", "CONTEXT")  # these lines repeat what users wrote
 WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?) (?:UTC|GMT)\b")
 
 # IFS= keeps blanks together; the wildcards of the unquoted patterns are all that is expanded.
@@ -137,7 +140,7 @@ def written(line: str) -> datetime | None:
 
 
 def telling(line: str) -> bool:
-    """Whether a log line speaks of damage; a full disk is not damage, and a quoted statement is not a message."""
-    if "No space left on device" in line or re.search(r"\b(?:STATEMENT|QUERY):|\bLOG:\s+(?:statement|execute)", line):
-        return False
-    return bool(SIGNATURES.search(line))
+    """Whether a log line speaks of damage; a full disk is not damage, and what a user wrote is not a message."""
+    level = LEVEL.search(line)
+    quotes = level and (level[1] in QUOTING or re.match(r"statement|execute", line[level.end() :]))
+    return bool(SIGNATURES.search(line)) and not quotes and "No space left on device" not in line

@@ -459,6 +459,8 @@ def test_a_damaged_page_is_counted(server, motel):
         ("ERROR:  invalid page in block 7 of relation base/5/1234", True),
         ("WARNING:  page verification failed, calculated checksum 1 but expected 2", True),
         ("PANIC:  could not write to file: No space left on device", False),
+        ("2026-11-25 10:00:00.123 UTC [7] DETAIL:  Key (username)=(PANIC) already exists.", False),
+        ('{"error_severity":"PANIC","message":"corrupted item pointer"}', True),
         ("STATEMENT:  SELECT 'invalid page in block'", False),
         ("LOG:  database system is ready to accept connections", False),
     ],
