@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester", "tests.engine"]
+pytest_plugins = ["pytester", "tests.engine", "tests.browser.chromium"]
 
 PROBES = """
 import time
