@@ -2,7 +2,8 @@
 
 from stack.docker.running import OURS, DockerStack
 from stack.faults import fault
-from stack.faults.docker_starts import PAGE
+from stack.faults.behind_container import HEALTHY, of
+from stack.faults.docker_starts import PAGE, noticed
 from stack.faults.shadows import NO_PAGE
 
 BUILD = "test_scripts_and_styles_are_served"
@@ -12,6 +13,7 @@ BUILD = "test_scripts_and_styles_are_served"
 def bundle_missing(stack: DockerStack) -> None:
     """The frontend's image was built badly: the script that its page names is not in it."""
     badly_built(stack, "rm /usr/share/nginx/html/assets/*.js")
+    stack.wait_healthy("frontend", 30)  # Docker asks for the page alone
 
 
 @fault(
@@ -19,12 +21,14 @@ def bundle_missing(stack: DockerStack) -> None:
     component="frontend",
     mode="docker",
     cause_class="missing file",
-    must_fail=[PAGE],
+    must_fail=[PAGE, *of("frontend", HEALTHY)],
     unknown=NO_PAGE,
 )
 def page_missing(stack: DockerStack) -> None:
     """The frontend's image holds no page: nginx has nothing to serve."""
+    stack.edit_compose("services.frontend.healthcheck", {"start_period": "1s"})
     badly_built(stack, "rm /usr/share/nginx/html/index.html")
+    noticed(stack, "frontend")
 
 
 def badly_built(stack: DockerStack, mistake: str) -> None:
