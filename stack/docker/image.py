@@ -143,7 +143,8 @@ def lay_out(service: str, folder: Path) -> dict[str, object]:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         place.chmod(0o644)
-    return {"context": str(folder), "dockerfile": "Dockerfile", "target": service, "args": {"BASE": _base_tag()}}
+    told = {"context": str(folder), "dockerfile": "Dockerfile", "target": service, "args": {"BASE": _base_tag()}}
+    return {**told, "labels": {LABEL: tags()[service].rpartition(":")[2]}}  # the very same image again
 
 
 def _all_made() -> bool:
