@@ -68,8 +68,8 @@ def charts(facts: Mapping[str, Fact], limits: Limits) -> tuple[Chart, ...]:
     found = [facts[look] for look in sorted(facts)]
     drawn = (
         response_times([one for one in found if isinstance(one, ResponseTimes)], limits),
-        container_memory([one for one in found if isinstance(one, ContainerStats)], limits),
         connection_slots(next((one for one in found if isinstance(one, ConnectionSlots)), None), limits),
+        container_memory([one for one in found if isinstance(one, ContainerStats)], limits),
         slow_queries(next((one for one in found if isinstance(one, Statements)), None), limits),
     )
     return tuple(chart for chart in drawn if chart is not None)

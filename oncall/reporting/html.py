@@ -90,9 +90,9 @@ def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, roo
 
 
 def _summary(run: Run, causes: list[Cause]) -> str:
-    """ "One cause: 3 checks failed, 29 could not look because of it; 2 more have no answer."."""
+    """ "One cause: 3 checks failed, 29 could not look because of it; 2 others have no answer."."""
     if not causes:
-        return ""
+        return f"Answered: {coverage}." if (coverage := outline.coverage(run)) else ""
     failed = len(run.of(None, "failed"))
     hidden = sum(len(cause.hidden) for cause in causes)
     others = len(run.of(None, "unknown", "error")) - hidden
