@@ -52,14 +52,16 @@ def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None
     if not result and not names:
         result = ROOT / "reports" / f"bench-accuracy-{mode}.json"
     board = Board(mode, result)
-    work([case for case in cases if not case.alone], docker, jobs, board)
-    work([case for case in cases if case.alone], docker, 1, board)
-    if healthy:
-        with patients.healthy(docker) as stack:
-            rest(stack, "idle", healthy - busy, board)
-            with steadiness.busy():
-                rest(stack, "every core busy", busy, board)
-    print("\n".join(["", *scoreboard.lines(board.rows)]), flush=True)
+    try:
+        work([case for case in cases if not case.alone], docker, jobs, board)
+        work([case for case in cases if case.alone], docker, 1, board)
+        if healthy:
+            with patients.healthy(docker) as stack:
+                rest(stack, "idle", healthy - busy, board)
+                with steadiness.busy():
+                    rest(stack, "every core busy", busy, board)
+    finally:  # also of a run that somebody ended
+        print("\n".join(["", *scoreboard.lines(board.rows)]), flush=True)
     if result:
         print(f"written to {result}")
     return 0 if all(row.right for row in board.rows) else 1
