@@ -19,6 +19,8 @@ import pytest
 from oncall import judging
 from oncall.config import Limits, Stack, services
 from oncall.finding import COMPONENTS, Finding, Message, recorder
+from oncall.history import History, wrong_name
+from oncall.informing import AddressError, Addresses, Informer, addresses
 from oncall.judging import FOUND, Judge
 from oncall.loop import looks_of, run_checks
 from oncall.probing import PROBES, RUNNER, parameters
@@ -73,6 +75,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
     group.addoption("--postmortem", metavar="FILE", help="write the draft of a post-mortem as Markdown")
     group.addoption("--after", metavar="FILE", help="a later run's --result, for --postmortem: what healed since")
+    group.addoption("--run", dest="run_name", metavar="NAME", help="keep this run under a name of its own: nightly")
+    group.addoption("--keep", type=_runs, default=30, metavar="N", help="how many runs of a name stay (30)")
+    group.addoption("--ping", metavar="URL", help="call this dead-man address when the run is over (or: $ONCALL_PING)")
+    group.addoption("--notify", action="append", metavar="URL", help="send a message there (or: $ONCALL_NOTIFY)")
+    group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
     group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
     parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
     parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
@@ -86,6 +93,16 @@ def _seconds(text: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"
+
+
+def _runs(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 10_000:
+        raise ValueError
+    return number
+
+
+_runs.__name__ = "number of runs"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -133,9 +150,40 @@ def pytest_configure(config: pytest.Config) -> None:
     _refuse_pairs(config, situation)
     config.pluginmanager.register(judging, "oncall-teststatus")
     report = str(config.getini("oncall_report"))
+    history = _history(config, report)
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
-    publisher = Publisher(config, situation.redact, config.rootpath / report if wanted else None)
+    page = (
+        history.newest if history and config.option.run_name and not config.option.replay else config.rootpath / report
+    )
+    publisher = Publisher(config, situation.redact, page if wanted else None, history)
     config.pluginmanager.register(publisher, "oncall-publisher")
+    config.pluginmanager.register(Informer(config, publisher, _addresses(config, situation)), "oncall-informer")
+
+
+def _history(config: pytest.Config, report: str) -> History | None:
+    """Where runs of this name are kept; None where nobody named one and the report goes elsewhere."""
+    option = config.option
+    if option.run_name is not None and (wrong := wrong_name(option.run_name)):
+        raise pytest.UsageError(f"--run {wrong}")
+    if option.run_name and not report:
+        raise pytest.UsageError("--run keeps a run beside the page that the ini option oncall_report names: set that")
+    if not report or (option.htmlpath and not option.run_name):
+        return None
+    page = config.rootpath / report
+    return History(page.parent, option.run_name or page.stem, option.keep)
+
+
+def _addresses(config: pytest.Config, situation: Situation) -> Addresses:
+    """Whom to inform at the end, made known to the redactor before anything can show them."""
+    target = situation.target
+    file = read_env_file(Path(target.stack.secrets_file)) if target.path and target.stack.secrets_file else {}
+    try:
+        whom = addresses(config.option.ping, config.option.notify, os.environ, file)
+    except AddressError as error:
+        raise pytest.UsageError(str(error)) from None
+    for secret in whom.secrets():
+        situation.redact.learn(secret)
+    return whom
 
 
 def _situation(config: pytest.Config) -> Situation:

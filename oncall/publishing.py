@@ -13,8 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
+from oncall.history import History
 from oncall.judging import Judge
 from oncall.playbook import Playbook, PlaybookError, parse
 from oncall.reporting import github, junit, plain
@@ -40,8 +42,12 @@ class RedactedStream:
 class Publisher:
     """Registered in every session; publishes only when a run was followed."""
 
-    def __init__(self, config: pytest.Config, redact: Callable[[str], str], report: Path | None):
-        self.config, self.redact, self.default_report = config, redact, report
+    def __init__(
+        self, config: pytest.Config, redact: Callable[[str], str], report: Path | None, history: History | None = None
+    ):
+        self.config, self.redact, self.default_report, self.history = config, redact, report, history
+        self.page: bytes | None = None  # the report as it was written, before another run may have replaced it
+        self.notes: list[str] = []  # trouble that costs no report
         self.trouble: list[str] = []
         self.judge: Judge | None = None
         self.runner: Any = None
@@ -139,6 +145,7 @@ class Publisher:
             self._publish(page, session, self.report)
         self._tell_of_files()
         self._write(option.result, "result", self._result)
+        self._keep()
         self._write(option.postmortem, "post-mortem", self._postmortem)
         self._write_summary()
         writer = self._plugin("node_reporters_ordered")
@@ -165,11 +172,10 @@ class Publisher:
     def _run(self) -> Run:
         assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
         situation, option = self.situation, self.config.option
-        selection = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
         plain = msgspec.to_builtins(tuple(self.judge.verdicts.values()))
         verdicts = msgspec.convert(clean(plain, self.redact), tuple[Verdict, ...])
         facts, limits = self.runner.facts(), situation.target.limits
-        return Run(
+        run = Run(
             stack=situation.target.stack.name,
             started=situation.clock,
             seconds=round(time.monotonic() - self.began, 3),
@@ -178,7 +184,9 @@ class Publisher:
             timeline=timeline(facts, situation.clock, self.duration, limits),
             facts=facts,
             replayed_from=situation.replayed_from,
-            selection=" ".join(selection),
+            selection=self._selection(),
+            name=self.history.name if self.history else "",
+            target=self.redact(identity(situation.target.stack)),
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
@@ -186,12 +194,50 @@ class Publisher:
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )
+        return replace(run, comparison=self._compared(run))
+
+    def _selection(self) -> str:
+        """What was typed to choose among the checks."""
+        option, places = self.config.option, self.config.args
+        typed = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
+        typed += [f"--with {option.active}"] if option.active else []
+        return " ".join(typed + (places if self.config.args_source is pytest.Config.ArgsSource.ARGS else []))
+
+    def _compared(self, run: Run) -> Comparison | None:
+        """Beside the last run of the same name, stack and selection."""
+        if self.history is None:
+            return None
+        from oncall.reporting import json
+
+        now = msgspec.convert(json.document(run), Result)
+        then = self.history.last(now)
+        if then is None:
+            return None
+        plain = msgspec.to_builtins(compare(then, now))
+        return msgspec.convert(clean(plain, self.redact), Comparison)  # the earlier run may have known fewer secrets
+
+    def _keep(self) -> None:
+        """Keep the run under its name; a replay is no run of now, so it is never kept."""
+        if self.history is None or self.run is None or self.situation.snapshot:
+            return
+        if self.trouble and self.default_report and self.report is None:
+            return  # there is no such folder, as was said already
+        try:
+            kept = self.history.add(self.run.started, self.page, self._result())
+        except OSError as error:
+            self.trouble.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
+            return
+        page = self.page
+        if page is not None and self.report != self.history.newest:
+            self._write(str(self.history.newest), "report", lambda: page)
+        if stuck := self.history.prune(kept):
+            self.notes.append(stuck)
 
     def _tell_of_files(self) -> None:
         """What could be written and what not is part of what the run tells."""
         assert self.run is not None  # noqa: S101  for mypy: set at the session's end
         report = str(self.report) if self.report in self.written else None
-        self.run = replace(self.run, trouble=tuple(self.trouble), report=report)
+        self.run = replace(self.run, trouble=(*self.trouble, *self.notes), report=report)
 
     def _read_playbook(self) -> Playbook:
         page = self.config.rootpath / str(self.config.getini("oncall_playbook"))
@@ -274,6 +320,7 @@ class Publisher:
                 page._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
                 raw.data(page._report.data)
                 page.pytest_sessionfinish(session=session)
+                self.page = draft.read_bytes() if self.history and draft.is_file() else None
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
             self.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
         self.published = True  # pytest calls the page once more, although it is unregistered now

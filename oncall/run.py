@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from oncall.comparison import Comparison
 from oncall.diagnosis import Diagnosis
 from oncall.facts import Fact
 from oncall.timeline import Event
@@ -21,7 +22,7 @@ class Run:
     seconds: float
     verdicts: tuple[Verdict, ...] = ()
     replayed_from: str | None = None
-    selection: str = ""  # the -m and -k expressions, as typed
+    selection: str = ""  # -m, -k, --with and the places, as typed
     host: str = ""  # the machine looked from
     versions: dict[str, str] = field(default_factory=dict)
     trouble: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
@@ -30,6 +31,9 @@ class Run:
     budget: float | None = None
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     timeline: tuple[Event, ...] = ()
+    name: str = ""  # under which it is kept: "nightly"
+    target: str = ""  # where the stack was looked at, as in `oncall.comparison.identity`
+    comparison: Comparison | None = None  # with the last run of the same name, stack and selection; None: there is none
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by look, for pictures: "response_times[suites]"
 
     def of(self, severity: str | None = None, *outcomes: str) -> tuple[Verdict, ...]:

@@ -18,9 +18,20 @@ MAY_IMPORT = {
     "facts": {"facts", "finding", "config"},
     "probes": {"config", "probing", "facts", "finding", "probes", "secrets"},
     "moments": {"facts", "config", "moments"},
-    "reporting": {"run", "verdict", "diagnosis", "timeline", "playbook", "finding", "facts", "reporting", "config"},
+    "reporting": {
+        "run",
+        "verdict",
+        "comparison",
+        "diagnosis",
+        "timeline",
+        "playbook",
+        "finding",
+        "facts",
+        "reporting",
+        "config",
+    },
 }
-PURE = ("run", "verdict", "diagnosis", "timeline", "playbook", "exit_code", "finding")
+PURE = ("run", "verdict", "comparison", "diagnosis", "timeline", "playbook", "exit_code", "finding")
 
 
 def imports(tree):
@@ -117,7 +128,7 @@ def test_stack_and_library_do_not_know_each_other():
 
 
 @pytest.mark.parametrize(
-    "library", ["docker", "httpx", "jwt", "prometheus_client", "psycopg", "testinfra", "websockets"]
+    "library", ["apprise", "docker", "httpx", "jwt", "prometheus_client", "psycopg", "testinfra", "websockets"]
 )
 def test_heavy_libraries_have_one_door_each(library):
     """Two threads that import one package for the first time can deadlock; and -m p1 pays only for what it touches."""

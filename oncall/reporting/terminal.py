@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oncall.playbook import Playbook
-from oncall.reporting import plain, terminal_short, terminal_whole
+from oncall.reporting import changes, plain, terminal_short, terminal_whole
 from oncall.reporting.terminal_page import Page
 from oncall.run import Run
 
@@ -52,6 +52,11 @@ def _about_the_run(page: Page, run: Run, everything: bool) -> None:
     page.entry("run", f"{run.started:%Y-%m-%d %H:%M:%S} UTC, took {run.seconds:.1f} s{budget}{host}{selected}")
     if run.replayed_from:
         page.entry("run", f"replayed from {plain.visible(run.replayed_from)}: nothing was looked at now")
+    if run.comparison:
+        page.entry("since", changes.summary(run.comparison), rows=1)
+        if everything or run.report is None or page.width is None:
+            for label, text in changes.entries(run.comparison):
+                page.entry(label, text)
     for trouble in run.trouble:
         page.entry("TROUBLE", plain.visible(trouble))
     if run.report is None:
