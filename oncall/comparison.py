@@ -14,12 +14,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from oncall.verdict import Outcome, Severity
 
 if TYPE_CHECKING:
     from oncall.config import Stack
+
+Moment = Annotated[datetime, Meta(tz=True)]  # UTC
 
 SICK = ("failed", "accepted")
 ANSWERED = (*SICK, "passed")
@@ -36,7 +40,7 @@ class Change:
     nodeid: str
     severity: Severity
     symptom: str
-    since: datetime
+    since: Moment
     component: str | None = None
 
 
@@ -48,7 +52,7 @@ class Comparison:
     unclear: the checks that failed in one of the two and had no answer in the other.
     """
 
-    earlier: datetime
+    earlier: Moment
     compared: int
     new: tuple[Change, ...] = ()
     gone: tuple[Change, ...] = ()
@@ -75,7 +79,7 @@ class Result:
 
     version: int
     stack: str
-    started: datetime
+    started: Moment
     verdicts: tuple[Answer, ...]
     name: str = ""
     target: str = ""

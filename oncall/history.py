@@ -156,10 +156,9 @@ def _read(file: Path) -> Result | None:
     try:
         if not file.is_file() or file.stat().st_size > LARGEST_RESULT:
             return None
-        result = msgspec.json.decode(file.read_bytes(), type=Result)
+        return msgspec.json.decode(file.read_bytes(), type=Result)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return result if result.started.tzinfo else None
 
 
 def _age(file: Path) -> float:

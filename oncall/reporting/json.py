@@ -1,4 +1,7 @@
-"""The run as one JSON object, for machines: a pipeline, a chat bot, the comparison of two nights."""
+"""The run as one JSON object, for machines: a pipeline, a chat bot, the comparison of two nights.
+
+`result.schema.json` beside this file is its JSON Schema, made from the records (`make index`).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ def document(run: Run) -> dict[str, Any]:
 
     version         1
     stack, started (ISO 8601, UTC), seconds, replayed_from, selection, host, versions, trouble, report, interrupted,
-    budget          as in `oncall.run.Run`
+    budget, name, target
+                    as in `oncall.run.Run`
+    comparison      with the last run of its kind, as in `oncall.comparison.Comparison`, or null
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
     causes          one object a cause, most urgent first, as in `oncall.diagnosis.Cause`; findings, consequences and
                     hidden are names of checks
