@@ -318,6 +318,7 @@ class Publisher:
                 page._report_path = draft
                 page._report.title = html.title(self.run) if self.run else ""
                 page._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
+                page._report.set_data("environment", clean(page._report.data["environment"], self.redact))
                 raw.data(page._report.data)
                 page.pytest_sessionfinish(session=session)
                 self.page = draft.read_bytes() if self.history and draft.is_file() else None
