@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.target import toml
+from tests.result_files import hold_against_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "ONCALL_TARGET", "COLUMNS", "PYTEST_ADDOPTS")
@@ -80,8 +81,11 @@ class Runs:
         )
         seconds = time.monotonic() - began
         screen = (done.stdout + done.stderr).decode(errors="backslashreplace")
-        result = self.folder / "result.json"
-        return Outcome(done.returncode, screen, seconds, self.folder, result.read_text() if result.exists() else "")
+        file = self.folder / "result.json"
+        result = file.read_text() if file.exists() else ""
+        if result:
+            hold_against_schema(json.loads(result))
+        return Outcome(done.returncode, screen, seconds, self.folder, result)
 
     def listed(self, target, *options):
         """The checks that would be judged; nothing is looked at and no file is written."""
