@@ -60,4 +60,5 @@ def test_service_is_healthy(service, service_health, finding):
         component=service,
         layer=sick[0].layer,
         blames=service_health.blames,
+        see=service_health.see,
     )

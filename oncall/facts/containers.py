@@ -15,6 +15,11 @@ Status = Literal["", "created", "running", "paused", "restarting", "removing", "
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
 SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
+ASKED_BY = {
+    "backend": "test_backend_answers_its_health_check",
+    "frontend": "test_frontend_serves_its_page",
+    "postgres": "test_database_is_reachable",
+}
 EXIT_CODES = {
     125: "Docker could not start it",
     126: "its command cannot be executed",
@@ -286,6 +291,11 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
         if not sick and starting:
             raise CouldNotCheck(f"{self.component}'s first health check is not through: ask again soon")
         return sick
+
+    @property
+    def see(self) -> str:
+        """The check that asks what most services' own health checks ask, and says how it was answered."""
+        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else ASKED_BY.get(self.component, "")
 
     @property
     def blames(self) -> str | None:
