@@ -6,9 +6,11 @@ the mark for ever; events are forgotten within minutes; counters have no times; 
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 from oncall.config import Limits, Stack, services
 from oncall.facts.containers import DockerEngine
@@ -55,7 +57,8 @@ class Case:
     ) -> None:
         """Note a kill. A start by hand makes it history, the engine's own restarts do not: they are counted."""
         started = container.started_at
-        superseded = bool(at and started and at < started - SLACK and not container.restarts)
+        slack = SLACK if source == "kernel log" else timedelta()
+        superseded = bool(at and started and at < started - slack and not container.restarts)
         self.kills.append(
             OomKill(
                 component=self.slugs.get(container.service, "docker"),
@@ -98,7 +101,7 @@ def oom_kills(
     log.info("traces of OOM kills: %s", ", ".join(f"{name} {said}" for name, said in case.sources.items()))
     proven = {kill.id for kill in case.kills}
     return OomKills(
-        kills=tuple(case.kills),
+        kills=tuple(_of_one_clock(case.kills)),
         unproven=tuple(
             f"{one.name} {one.short}"
             for one in project.containers
@@ -107,6 +110,16 @@ def oom_kills(
         sources=case.sources,
         events=tuple(sorted(case.events, key=lambda event: event.at)[-200:]),
     )
+
+
+def _of_one_clock(kills: list[OomKill]) -> Iterator[OomKill]:
+    """The kills; what the engine's clock proves to be history is no news by the kernel's, which is not as exact."""
+    history = [one for one in kills if one.superseded and one.source == "engine event" and one.at]
+    for kill in kills:
+        same = kill.source == "kernel log" and any(
+            one.id == kill.id and one.at and kill.at and abs(one.at - kill.at) <= SLACK for one in history
+        )
+        yield replace(kill, superseded=True) if same else kill
 
 
 def _states(case: Case) -> None:
