@@ -6,6 +6,7 @@ Facts go through JSON even in a live run, so that a live verdict and a replayed 
      "looks": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
 from oncall.probing import PROBES, look_key
 from oncall.target import Target
 
+CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
 VERSION = 1
 FORMAT = "pytest-oncall snapshot"
 F = TypeVar("F", bound=Fact)
@@ -35,7 +37,9 @@ def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
 
     Raises msgspec.ValidationError when the probe returned something else than it declared.
     """
-    return msgspec.json.decode(msgspec.json.encode(clean(msgspec.to_builtins(value), redact)), type=kind)
+    plain = msgspec.json.encode(clean(msgspec.to_builtins(value), redact))
+    with CONVERTING:
+        return msgspec.json.decode(plain, type=kind)
 
 
 def clean(plain: Any, redact: Callable[[str], str]) -> Any:

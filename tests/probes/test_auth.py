@@ -372,7 +372,7 @@ def test_a_malformed_token_says_how(token, words):
     ("claims", "words"),
     [
         (lambda now: {"exp": None}, "never expires: it has no exp"),
-        (lambda now: {"exp": now - 7200, "iat": now - 9000}, "had expired 2 h before it was issued"),
+        (lambda now: {"exp": now - 7230, "iat": now - 9000}, "had expired 2 h before it was issued"),
         (lambda now: {"exp": now + 60, "iat": now + 600}, "expires before it is issued: exp is not after iat"),
         (lambda now: {"exp": (now + 3600) * 1000}, "has exp in milliseconds instead of seconds"),
         (lambda now: {"nbf": now + 600}, "is not valid for another 10 min"),
