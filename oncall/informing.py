@@ -83,10 +83,9 @@ class Informer:
 
     def pytest_unconfigure(self) -> None:
         option, run = self.config.option, self.publisher.run
-        asked = option.ping or option.notify or option.run_name  # else it may be any suite, with ONCALL_PING set
         if self.session is None or option.collectonly or option.setupplan or option.replay:
             return
-        if hasattr(self.config, "workerinput") or not (run or asked):
+        if hasattr(self.config, "workerinput"):
             return
         code = int(self.session.exitstatus)
         for trouble in filter(None, self._inform(run, code)):

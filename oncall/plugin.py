@@ -174,16 +174,19 @@ def _history(config: pytest.Config, report: str) -> History | None:
 
 
 def _addresses(config: pytest.Config, situation: Situation) -> Addresses:
-    """Whom to inform at the end, made known to the redactor before anything can show them."""
-    target = situation.target
+    """Whom to inform at the end, made known to the redactor before anything can show them.
+
+    The environment and the secrets file speak for named runs alone: `-m p1` at noon must not pass for the night's run.
+    """
+    option, target = config.option, situation.target
     file = read_env_file(Path(target.stack.secrets_file)) if target.path and target.stack.secrets_file else {}
     try:
-        whom = addresses(config.option.ping, config.option.notify, os.environ, file)
+        whom = addresses(option.ping, option.notify, os.environ, file)
     except AddressError as error:
         raise pytest.UsageError(str(error)) from None
     for secret in whom.secrets():
         situation.redact.learn(secret)
-    return whom
+    return whom if option.run_name else addresses(option.ping, option.notify)
 
 
 def _situation(config: pytest.Config) -> Situation:

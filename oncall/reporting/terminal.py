@@ -15,8 +15,10 @@ from oncall.reporting.terminal_page import Page
 from oncall.run import Run
 
 if TYPE_CHECKING:
+    from oncall.comparison import Comparison
     from oncall.config import Stack
 
+SCREEN = 24  # rows above the last one, which is pytest's own
 BEGIN, END = "diagnosis of {}", "end of diagnosis"
 
 
@@ -53,10 +55,7 @@ def _about_the_run(page: Page, run: Run, everything: bool) -> None:
     if run.replayed_from:
         page.entry("run", f"replayed from {plain.visible(run.replayed_from)}: nothing was looked at now")
     if run.comparison:
-        page.entry("since", changes.summary(run.comparison), rows=1)
-        if everything or run.report is None or page.width is None:
-            for label, text in changes.entries(run.comparison):
-                page.entry(label, text)
+        _changes(page, run, run.comparison, everything or run.report is None)
     for trouble in run.trouble:
         page.entry("TROUBLE", plain.visible(trouble))
     if run.report is None:
@@ -65,3 +64,12 @@ def _about_the_run(page: Page, run: Run, everything: bool) -> None:
         path = plain.visible(run.report)
         more = "" if everything else " (or -v) tells the rest"
         page.entry("report", path + more if page.fits(path + more) else path)
+
+
+def _changes(page: Page, run: Run, comparison: Comparison, everything: bool) -> None:
+    """What is new, gone and still there: as much of it as the screen has room for."""
+    page.entry("since", changes.summary(comparison), rows=1)
+    below = 1 + 2 * len(run.trouble)
+    for label, text in changes.entries(comparison):
+        if everything or page.rows + below < SCREEN:
+            page.entry(label, text, rows=None if everything else 1)

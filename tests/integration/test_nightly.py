@@ -29,6 +29,11 @@ needs_other_user = pytest.mark.skipif(
 )
 
 
+def test_the_readme_has_the_same_line():
+    """What is executed here is what people copy there."""
+    assert f"`0 3 * * *  {CRON[0]}`" in (ROOT / "README.md").read_text()
+
+
 class Checkout:
     """A checkout as it stands in /opt: the suite, its environment, the target of a running stack."""
 
@@ -384,6 +389,16 @@ def test_dead_man_address_hears_of_a_night_without_checks(opt):
 
     assert [call.path for call in server.calls] == ["/x/5"]
     assert "No check was run" in server.calls[0].body
+
+
+def test_outage_run_does_not_pass_for_the_night(opt):
+    """The variables speak for named runs alone; an address that is typed is always called."""
+    line = f"cd {AS_WRITTEN} && .venv/bin/pytest -m p1"
+    with listening() as server:
+        opt.night(line=line, ONCALL_PING=f"{server.url}/night")
+        opt.night(f"--ping={server.url}/typed", line=line, ONCALL_PING=f"{server.url}/night")
+
+    assert [call.path for call in server.calls] == ["/typed"]
 
 
 def test_no_address_is_called_for_a_suite_of_somebody_else(suite):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from oncall.comparison import Change, Comparison
 from oncall.config import Stack
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.playbook import Playbook, parse
@@ -157,6 +158,47 @@ def test_the_last_screen_has_at_most_25_rows(number, width):
     assert number <= 3 or "more: " in text or all(f"part-{place}" in text for place in range(number))
     for kind in ("unknown ", "ERROR ", "accepted "):
         assert f"\n{kind}" in text
+
+
+def compared(number):
+    """So many findings new, gone and still there each."""
+    change = Change(check="test_a", nodeid="test_a", severity="p1", symptom="it is sick " * 9, since=OUTAGE.started)
+    some = (change,) * number
+    return Comparison(
+        earlier=OUTAGE.started, compared=60, new=some, gone=some, still=some, unclear=("test_b",) * number
+    )
+
+
+@pytest.mark.parametrize("width", [None, 80])
+@pytest.mark.parametrize("causes", [1, 8])
+def test_what_has_changed_fits_on_the_same_screen(causes, width):
+    """As much of it as there is room for, the new first; -v tells all of it."""
+    run_ = sick(*many(causes), comparison=compared(9), trouble=("the JUnit file could not be written: disk full",))
+    lines, whole = told(run_, width=width), told(run_, width=width, everything=True)
+
+    assert rows(lines, width or 10**6) + PYTESTS_OWN <= 25
+    assert any(line.startswith("since    2026-11-23 20:29 UTC: 9 new (test_a, ") for line in lines)
+    assert [line.partition(" ")[0] for line in whole if line.startswith(("new ", "gone ", "still ", "unclear "))] == [
+        *["new"] * 6,
+        *["gone"] * 6,
+        *["still"] * 6,
+        "unclear",
+    ]
+
+
+def test_what_has_changed_stands_below_the_diagnosis():
+    """Between the two markers the same facts give the same lines, whatever last night was like."""
+    run_ = sick(DATABASE)
+
+    assert diagnosis(told(run_)) == diagnosis(told(replace(run_, comparison=compared(2))))
+    assert [line.partition(" ")[0] for line in told(replace(run_, comparison=compared(1)))][-6:] == [
+        "since",
+        "new",
+        "gone",
+        "still",
+        "unclear",
+        "report",
+    ]
 
 
 def test_two_faults_are_told_in_full_on_one_screen():
