@@ -19,7 +19,7 @@ VERBS |= {"recovery": recovery.measure, "cost": cost.measure, "accuracy": accura
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
-    parser.add_argument("--rounds", type=int, help="how often everything is run (5; 12 for docker, 20 for healthy)")
+    parser.add_argument("--rounds", type=int, help="how often everything is run (4; 12 for docker, 20 for healthy)")
     parser.add_argument("--docker", action="store_true", help="speed, healthy, cost, accuracy: the stack under Compose")
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
     parser.add_argument(
@@ -44,7 +44,7 @@ def main():
     wanted = {"count": arguments.rounds, "docker": arguments.docker, "without_logs": arguments.no_logs}
     wanted |= {"names": arguments.names, "result": arguments.result, "lossy": arguments.lossy}
     wanted |= {"healthy": arguments.healthy, "busy": arguments.busy, "jobs": arguments.jobs}
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(130))  # the stack is taken down on the way out
+    signal.signal(signal.SIGTERM, ended)
     try:
         return VERBS[arguments.verb](**{name: each for name, each in wanted.items() if each or type(each) is int})
     except (StackError, NotMeasured) as error:
@@ -53,6 +53,12 @@ def main():
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return 130
+
+
+def ended(number, frame):
+    """The stack is taken down on the way out."""
+    print("bench: ended by SIGTERM", file=sys.stderr)
+    sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from stack.faults import docker_routes
 from stack.running import PARTS
 
 BUDGET = 10.0
-PATIENCE = 45.0  # for a rival; what takes longer is shown as more than that
+PATIENCE = 40.0  # for a rival; what takes longer is shown as more than that
 P1, ALL = "-m p1", "all checks"
 
 
@@ -17,8 +17,11 @@ def measure(board, stack, folder):
     playbook.has_ping(stack)
     for title, situation in SITUATIONS.items():
         with situation(stack) as (target, environment):
-            timings = ours(target, folder) | rivals(stack, environment)
+            others = rivals(stack, environment)
+            timings = ours(target, folder) | {name: timing([done]) for name, done in others.items()}
         board.show(timings, P1, title)
+        if blind := [name for name, done in others.items() if not (done.code or done.cut)]:
+            board.say(f"exit 0, as if all were well: {'; '.join(blind)}")
         for name in (P1, ALL):
             board.bar(f"{name}, {title}, slowest", max(timings[name].seconds), BUDGET + 1, "the budget + 1 s")
 
@@ -46,7 +49,7 @@ def rivals(stack, environment):
     ]
     with ThreadPoolExecutor(len(candidates)) as pool:
         ended = list(pool.map(lambda candidate: candidate.run(), candidates))
-    return {candidate.name: timing([done]) for candidate, done in zip(candidates, ended, strict=True)}
+    return {candidate.name: done for candidate, done in zip(candidates, ended, strict=True)}
 
 
 @contextlib.contextmanager
