@@ -44,10 +44,13 @@ class Case:
 
 
 def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None):
-    """0 when every row is right. names: of faults and herrings, and pairs as one+other; without any: all of them."""
+    """0 when every row is right.
+
+    names: of faults and herrings, pairs as one+other, and `healthy` for the runs of a healthy stack; without any: all.
+    """
     mode = "docker" if docker else "embedded"
-    cases = chosen(names, mode) if names else every(mode)
-    healthy = (0 if names else 100) if healthy is None else healthy
+    cases = chosen([name for name in names if name != "healthy"], mode) if names else every(mode)
+    healthy = (0 if names and "healthy" not in names else 100) if healthy is None else healthy
     busy = min(healthy, 20 if busy is None else busy)
     if not result and not names:
         result = ROOT / "reports" / f"bench-accuracy-{mode}.json"
