@@ -49,8 +49,6 @@ class Fault:
     seen_as: str = ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
     words: tuple[str, ...] = ()  # of a herring: patterns of what it shows, which are in no cause
     beside: str = ""  # of a herring: the real fault of another component that it is to be told from
-    further: bool = False  # written after the diagnosis, by somebody who had not read it: rows of their own
-    known_miss: tuple[str, ...] = ()  # the components that the diagnosis names instead, as long as it cannot do better
 
     @property
     def story(self) -> str:
@@ -76,8 +74,6 @@ def fault(
     reads: Mapping[str, str] = {},
     heals: Heals = "yes",
     seen_as: str = "",
-    further: bool = False,
-    known_miss: Sequence[str] = (),
 ) -> Register:
     """Put a function into the catalogue."""
     return _register(
@@ -96,8 +92,6 @@ def fault(
             reads=reads,
             heals=heals,
             seen_as=seen_as,
-            further=further,
-            known_miss=tuple(known_miss),
         ),
         _FAULTS,
     )
