@@ -12,11 +12,10 @@ Everything else says nothing: what was not looked at cannot have come or gone, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from oncall.verdict import Outcome, Severity
 
@@ -29,8 +28,7 @@ SICK = ("failed", "accepted")
 ANSWERED = (*SICK, "passed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One finding that came, went or stayed.
 
     since: the start of the first kept run that had it without a break: of something new, of this run.
@@ -44,8 +42,7 @@ class Change:
     component: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Comparison(Struct, frozen=True, kw_only=True):
     """What has changed since an earlier run, in the order of the later run's verdicts: the most urgent first.
 
     earlier: when that run began, UTC. compared: how many checks had an answer in both.
@@ -60,8 +57,7 @@ class Comparison:
     unclear: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """The few members of a verdict that a comparison needs."""
 
     check: str
@@ -73,8 +69,7 @@ class Answer:
     component: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """The few members of a result document that a comparison needs; see `oncall.reporting.json.document`."""
 
     version: int

@@ -4,11 +4,10 @@ A rule's words complete the sentence "<key> must ...", so that a rule and its er
 """
 # ruff: noqa: S105  (what stands here are names of keys and variables, never secrets)
 
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct, field
 
 
 def text(pattern: str, words: str, **extra: str) -> Meta:
@@ -107,8 +106,7 @@ Percent = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Host:
+class Host(Struct, frozen=True, kw_only=True):
     """The machine that the stack runs on."""
 
     at: At = "local"
@@ -118,8 +116,7 @@ class Host:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Docker:
+class Docker(Struct, frozen=True, kw_only=True):
     """The Compose project."""
 
     project: Project = "motel"
@@ -129,8 +126,7 @@ class Docker:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
+class Health(Struct, frozen=True, kw_only=True):
     """What the backend's health check answers."""
 
     path: Path = "/health"
@@ -147,8 +143,7 @@ class Health:
     blames: Blames = field(default_factory=lambda: {"database": "postgres", "memory": "backend"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metrics:
+class Metrics(Struct, frozen=True, kw_only=True):
     """The page that the backend shows to Prometheus."""
 
     path: Path = "/metrics"
@@ -159,8 +154,7 @@ class Metrics:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True, kw_only=True):
     """A request that must be answered in time."""
 
     name: Slug
@@ -173,8 +167,7 @@ class Endpoint:
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backend:
+class Backend(Struct, frozen=True, kw_only=True):
     """The API."""
 
     url: HttpUrl = "http://localhost:3001"
@@ -186,8 +179,7 @@ class Backend:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Frontend:
+class Frontend(Struct, frozen=True, kw_only=True):
     """What a browser loads."""
 
     url: HttpUrl = "http://localhost:3000"
@@ -198,8 +190,7 @@ class Frontend:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Auth:
+class Auth(Struct, frozen=True, kw_only=True):
     """The login, its token, and where both are kept."""
 
     account_variable: Variable = "ONCALL_ACCOUNT"
@@ -228,8 +219,7 @@ class Auth:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Websocket:
+class Websocket(Struct, frozen=True, kw_only=True):
     """The socket: where it is, and how one talks to it."""
 
     url: WebSocketUrl = "ws://localhost:3001/realtime"
@@ -248,8 +238,7 @@ class Websocket:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Postgres:
+class Postgres(Struct, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
     host: DatabaseHost = "localhost"
@@ -267,8 +256,7 @@ class Postgres:
     absent: Flag = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Component:
+class Component(Struct, frozen=True, kw_only=True):
     """A further part of the stack, which a check or a finding may name."""
 
     service: Service
@@ -277,8 +265,7 @@ class Component:
 Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stack:
+class Stack(Struct, frozen=True, kw_only=True):
     """The system under diagnosis."""
 
     name: Slug = "motel"
@@ -294,8 +281,7 @@ class Stack:
     components: Components = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """The numbers that claims use."""
 
     recent_minutes: Number = 15
@@ -335,8 +321,7 @@ class Limits:
     certificate_days: Number = 14
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
+class Accepted(Struct, frozen=True, kw_only=True):
     """A finding that the team lives with, up to and including a last day."""
 
     reason: Filled

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from oncall.finding import LAYERS, Value
 from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
@@ -32,8 +33,7 @@ WAITS = {"backend": ("postgres",), "auth": ("backend", "postgres"), "websocket":
 POINTER = re.compile(r" *\(see (test_\w+(?:\[[^\]]*\])?)\)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cause:
+class Cause(Struct, frozen=True, kw_only=True):
     """One thing to mend.
 
     component: what a person would restart or edit. severity: the worst of all that it explains.
@@ -60,8 +60,7 @@ class Cause:
         return len(self.consequences) + len(self.hidden)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True, kw_only=True):
     """All causes, the most urgent first, and the unknowns that stand behind none of them."""
 
     causes: tuple[Cause, ...] = ()

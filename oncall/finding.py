@@ -19,8 +19,9 @@ trace       a log line or a counter tells of something that happened: it has no 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 Value = str | int | float | bool | None
 Layer = Literal["exists", "runs", "reachable", "answers", "correct", "fast", "setting", "trace"]
@@ -47,8 +48,7 @@ class ProbeCrashed(Exception):
     """A probe ended with an exception that it should have turned into a fact: a bug in the suite."""
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A failed check's message as data.
 
     symptom: what is wrong, one line, never the fix.

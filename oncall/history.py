@@ -16,11 +16,11 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from oncall.comparison import Result, comparable
 
@@ -38,8 +38,7 @@ def wrong_name(name: str) -> str:
     return f"must be a name such as nightly: lower-case letters, digits and single dashes, {LONGEST_NAME} at most"
 
 
-@dataclass(frozen=True, order=True)
-class Kept:
+class Kept(Struct, frozen=True, order=True):
     """One run that is kept; ordered by when it began."""
 
     stamp: str

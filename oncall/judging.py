@@ -1,12 +1,12 @@
 """From a pytest report to a verdict: the map of finding.py, applied."""
 
 import sys
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import Struct, field
 
 from oncall.finding import CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
@@ -19,8 +19,7 @@ FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
 WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
 
 
-@dataclass(eq=False)
-class Judge:
+class Judge(Struct, eq=False):
     """Holds the verdicts of one run.
 
     accepted: check name -> why and until when the team lives with its finding.

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from oncall.config import Stack
@@ -26,8 +28,7 @@ class PlaybookError(ValueError):
     """One line of PLAYBOOK.md that cannot be read: where, what, and how to mend it."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing to do: why, what to type, what it may cost, and which check says that it helped.
 
     edit: what a person has to mend before the command can help, such as "Compose file"; empty: nothing.
@@ -40,8 +41,7 @@ class Step:
     edit: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """One scenario."""
 
     id: str
@@ -51,8 +51,7 @@ class Section:
     recovery: tuple[Step, ...]
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(Struct, frozen=True):
     """One severity: what it is called, and how soon somebody answers."""
 
     name: str
@@ -66,8 +65,7 @@ class Level:
         return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
-@dataclass(frozen=True)
-class Playbook:
+class Playbook(Struct, frozen=True):
     """The whole page. An empty one is what a suite without PLAYBOOK.md has: nothing is quoted."""
 
     sections: tuple[Section, ...] = ()

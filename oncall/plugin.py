@@ -9,12 +9,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 
 from oncall import judging
 from oncall.config import Limits, Stack, services
@@ -45,8 +45,7 @@ MARKERS = (
 )
 
 
-@dataclass
-class Situation:
+class Situation(Struct):
     """What one pytest session knows of the stack before it looks."""
 
     target: Target

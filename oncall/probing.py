@@ -14,11 +14,11 @@ share (an HTTP client, a database session): never saved, never named by a check.
 import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from oncall.config import Limits
 from oncall.facts import Fact
@@ -30,8 +30,7 @@ PROVIDED = ("stack", "limits", "secrets")
 RUNNER: "pytest.StashKey[Any]" = pytest.StashKey()
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True, dict=True):
     """One registered probe or client.
 
     deadline: seconds, counted from when the look's needs are there.

@@ -5,13 +5,13 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose

@@ -6,11 +6,11 @@ a run without `--wait` would have reported at that moment.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import Struct, field
 
 from oncall.diagnosis import diagnose
 from oncall.exit_code import HEALTHY, NOTHING_LOOKED_AT, SICK, exit_code
@@ -25,8 +25,7 @@ REPEATED = 10.0  # seconds after which a line that has not changed is said again
 TRIES = 5  # logins of one account in all rounds together, when none of them is worth keeping
 
 
-@dataclass
-class Round:
+class Round(Struct):
     """One look at everything, and what was judged on it."""
 
     runner: Any

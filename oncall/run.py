@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from oncall.comparison import Comparison
 from oncall.diagnosis import Diagnosis
@@ -13,8 +14,7 @@ from oncall.timeline import Event
 from oncall.verdict import Verdict, ordered
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """One run over one stack."""
 
     stack: str

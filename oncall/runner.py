@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
@@ -23,8 +24,7 @@ Kind = Literal["fact", "unknown", "absent", "crashed"]
 EXCEPTIONS: dict[Kind, type[Exception]] = {"unknown": CouldNotCheck, "absent": NotPart, "crashed": ProbeCrashed}
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a look ended: with a value, or with the reason why there is none."""
 
     kind: Kind
@@ -41,8 +41,7 @@ class Outcome:
         raise EXCEPTIONS[self.kind](self.reason)
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """One run of one look, for one set of arguments."""
 
     look: Look

@@ -9,12 +9,12 @@ Facts go through JSON even in a live run, so that a live verdict and a replayed 
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
@@ -61,8 +61,7 @@ def saved(
     return {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A run's facts, the target that it looked at, the moment (UTC) when it began, and how long it took."""
 
     clock: Annotated[datetime, msgspec.Meta(tz=True)]

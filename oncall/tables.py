@@ -4,12 +4,12 @@ Leaves are judged by msgspec; this file walks, finds the words, and keeps secret
 """
 
 import re
-from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import FieldInfo, fields
 
 WRONG: Any = object()
 Place = tuple[str | int, ...]
@@ -36,7 +36,7 @@ class Reader:
         return WRONG
 
     def record(self, kind: type, table: Any, at: Place) -> Any:
-        """The dataclass `kind` from a table; wrong keys keep their defaults."""
+        """The struct `kind` from a table; wrong keys keep their defaults."""
         if not isinstance(table, dict):
             return self.wrong(
                 at, f"must be a table: write {'{ ... }' if isinstance(at[-1], int) else f'[{dotted(at)}]'}"
@@ -46,19 +46,19 @@ class Reader:
         for key, field in known.items():
             if key in table:
                 found[key] = self.value(field.type, table[key], (*at, key))
-            elif required(field):
+            elif field.required:
                 article = "an" if key[0] in "aeiou" else "a"
                 found[key] = self.wrong(at, f"needs {article} {key}: it must {words(field.type)}")
         for key in table:
             if key not in known:
                 self.unknown(key, known, at)
         kept = {key: value for key, value in found.items() if value is not WRONG}
-        return WRONG if any(required(known[key]) for key in found.keys() - kept.keys()) else kind(**kept)
+        return WRONG if any(known[key].required for key in found.keys() - kept.keys()) else kind(**kept)
 
     def value(self, kind: Any, value: Any, at: Place) -> Any:
         base = bare(kind)
-        if is_dataclass(base):
-            return self.record(base, value, at)  # type: ignore[arg-type]
+        if is_record(base):
+            return self.record(base, value, at)
         if get_origin(base) is tuple:
             return self.list_of(kind, value, at)
         if get_origin(base) is dict:
@@ -117,7 +117,7 @@ class Reader:
         read = msgspec.convert(value, kind)
         return read.rstrip("/") if form == "base" else read
 
-    def unknown(self, key: str, known: dict[str, Field[Any]], at: Place) -> None:
+    def unknown(self, key: str, known: dict[str, FieldInfo], at: Place) -> None:
         """An unknown key is named with the right one; its value is never shown: it may be a secret."""
         from difflib import get_close_matches
 
@@ -181,8 +181,8 @@ def rule(kind: Any, name: str, default: Any = None) -> Any:
     return next((value for value in values if value is not None), default)
 
 
-def required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+def is_record(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def literals(kind: Any) -> tuple[str, ...]:
@@ -298,6 +298,6 @@ def known_keys(kind: type, at: Place = ()) -> list[Place]:
         place = (*at, field.name)
         found.append(place)
         base = bare(field.type)
-        if is_dataclass(base):
-            found += known_keys(base, place)  # type: ignore[arg-type]
+        if is_record(base):
+            found += known_keys(base, place)
     return found

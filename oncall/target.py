@@ -8,11 +8,12 @@ import os
 import re
 import tomllib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import fields, replace
 
 from oncall.config import HTTP_NAME, Accepted, Limits, Stack
 from oncall.finding import COMPONENTS
@@ -29,8 +30,7 @@ class TargetError(Exception):
         self.problems = tuple(problems)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """Everything that a target file says, `path` being the file; it never holds a secret."""
 
     stack: Stack = Stack()
@@ -39,8 +39,7 @@ class Target:
     path: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class File(Stack):
+class File(Stack, frozen=True, kw_only=True):
     """The keys of a target file: the stack's own, and two tables beside them."""
 
     limits: Limits = Limits()
@@ -168,7 +167,7 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
         value = getattr(record, one.name)
         kind = get_args(bare(one.type))[0] if get_origin(bare(one.type)) is tuple else one.type
         reader = (rule(kind, "extra") or {}).get("read_by")
-        if is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, Struct):
             changed[one.name] = resolved(value, folder, local)
         elif reader == "us" or (reader == "host" and local):
             changed[one.name] = tuple(map(beside, value)) if isinstance(value, tuple) else beside(value)

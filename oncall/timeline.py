@@ -7,9 +7,11 @@ before the container's last start) is at most a change, so it is never the first
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.config import Limits
 from oncall.facts import Fact
@@ -27,8 +29,7 @@ DEFAULTS = Limits()
 MIGRATED = ("auth", "backend", "postgres")  # who may fail because of a migration
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One moment.
 
     kind: "trouble" is a sign that something is wrong; "change" is what people or deployments do (a container made

@@ -12,9 +12,10 @@ msgspec, and order themselves the way people read them:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
+
+from msgspec import Struct, field
 
 from oncall.finding import Layer, Value
 
@@ -24,8 +25,7 @@ SEVERITIES: tuple[Severity, ...] = ("p1", "p2", "p3", "p4")
 OUTCOMES: tuple[Outcome, ...] = ("failed", "unknown", "error", "accepted", "skipped", "passed")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeNote:
+class ProbeNote(Struct, frozen=True, kw_only=True):
     """One look that a check stood on: how long it took, and what it said while it looked."""
 
     name: str
@@ -33,16 +33,14 @@ class ProbeNote:
     log: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Acceptance:
+class Acceptance(Struct, frozen=True, kw_only=True):
     """Why the team lives with a finding, up to and including which day."""
 
     reason: str
     until: date
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """What is known of a check before it runs."""
 
     severity: Severity
@@ -50,8 +48,7 @@ class Check:
     playbook: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """How one check ended."""
 
     check: str  # "test_forged_tokens_are_refused[expired]"

@@ -1,12 +1,12 @@
 """The JSON Schema of a result, made from the records themselves: `make index` writes it, a test compares."""
 
 import json
-from dataclasses import fields, make_dataclass
 from datetime import datetime
 from inspect import cleandoc
 from typing import Literal, get_type_hints
 
 import msgspec
+from msgspec.structs import fields
 
 from oncall.comparison import Moment
 from oncall.diagnosis import Cause
@@ -43,7 +43,7 @@ MEMBERS = {
 
 def schema():
     """What `oncall.reporting.json.document` returns; every member of an object is always there."""
-    counts = make_dataclass("Counts", [(outcome, int) for outcome in OUTCOMES])
+    counts = msgspec.defstruct("Counts", [(outcome, int) for outcome in OUTCOMES])
     members = {
         "version": Literal[VERSION],
         "counts": counts,
@@ -65,7 +65,7 @@ def told(record, members, without=()):
     types = get_type_hints(record, include_extras=True)
     hints = {one.name: types[one.name] for one in fields(record) if one.name not in without} | members
     plain = [(name, Moment if hint is datetime else hint) for name, hint in hints.items()]
-    return make_dataclass(record.__name__, plain, namespace={"__doc__": record.__doc__})
+    return msgspec.defstruct(record.__name__, plain, namespace={"__doc__": record.__doc__})
 
 
 def whole(record):

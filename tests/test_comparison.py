@@ -1,9 +1,9 @@
 """What is new, gone and still there, and what nobody can tell."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.comparison import Answer, Result, comparable, compare, identity
 from oncall.config import Backend, Limits, Postgres, Stack

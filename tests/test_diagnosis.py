@@ -1,6 +1,6 @@
 """How findings become causes: the chain of blame, its end, and what is never folded away."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from oncall.diagnosis import diagnose
 from oncall.verdict import Check, Verdict

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from oncall.facts.containers import ContainerState, DockerEngine, ServiceContainers, ServiceHealth, exit_words
 from oncall.facts.oom import EngineEvent, OomKill, OomKills

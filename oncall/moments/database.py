@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+
+from msgspec.structs import replace
 
 from oncall.facts.migrations import MigrationLock, Migrations
 from oncall.facts.postgres import DatabaseConnection, DatabaseRole, PageChecksums

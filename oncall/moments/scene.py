@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from oncall.config import Limits
 from oncall.facts import Fact
@@ -16,8 +18,7 @@ from oncall.facts.token import Clocks
 Keeper = Literal["us", "engine", "database"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moment:
+class Moment(Struct, frozen=True, kw_only=True):
     """One moment of one source, before those of other sources join it.
 
     topic: moments of one topic, component and container that are near each other are the same one; "": it stands alone.
@@ -37,16 +38,14 @@ class Moment:
     weight: int = 0
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """A clock against ours: positive is ahead of us."""
 
     ahead_seconds: float = 0.0
     within_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """What every reader may need besides its fact.
 
     clocks: of those whose clock is known; the others' may be off by what the suite tolerates between clocks.

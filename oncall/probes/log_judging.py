@@ -5,10 +5,9 @@ Pure functions of lines and times.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from oncall.facts.logs import ErrorKind, LogSign
 from oncall.probes.log_lines import Line
@@ -34,8 +33,7 @@ class Written(Struct, frozen=True):
     cut: bool = False
 
 
-@dataclass
-class _Seen:
+class _Seen(Struct):
     signature: Signature
     meaning: str
     blames: str

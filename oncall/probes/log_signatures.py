@@ -5,9 +5,10 @@ A line belongs to the first signature whose pattern it holds, so what says more 
 """
 
 import re
-from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from typing import Literal
+
+from msgspec import Struct
 
 TARGET = "whom the line names"
 HOST = r"(?:[A-Za-z0-9_](?:[\w.-]{0,252}\w)?|\[[0-9a-fA-F:.]+\]|::1)(?::\d{1,5})?"
@@ -21,8 +22,7 @@ def to(number: int = 1) -> str:
 Kind = Literal["fatal", "passing", "evidence"]
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Struct, frozen=True, dict=True):
     """One thing that a log can say.
 
     meaning: words after "log of backend: "; {target} is what the pattern found, or `nobody` when it found none.
@@ -35,7 +35,6 @@ class Signature:
     text: str
     meaning: str
     kind: Kind = "fatal"
-    _: KW_ONLY
     blames: str = ""
     nobody: str = "another part"
     of: tuple[str, ...] = ()
@@ -150,8 +149,7 @@ SIGNATURES: tuple[Signature, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Counted:
+class Counted(Struct, frozen=True, dict=True):
     """Lines that mean something only when there are many. `own`: how many of them one run of ours may cause."""
 
     name: str

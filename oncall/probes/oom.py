@@ -7,9 +7,9 @@ the mark for ever; events are forgotten within minutes; counters have no times; 
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from oncall.config import Limits, Stack, services
@@ -34,8 +34,7 @@ cat /proc/uptime"""
 INSIDE = "cat /sys/fs/cgroup/memory/memory.oom_control || cat /sys/fs/cgroup/memory.events"
 
 
-@dataclass
-class Case:
+class Case(Struct):
     """What the traces are matched with."""
 
     project: Project

@@ -1,9 +1,10 @@
 """An HTML page, read for what a browser would fetch next and for whether it is a page at all."""
 
 import re
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct, field
 
 from oncall.facts.frontend import Named
 
@@ -29,8 +30,7 @@ ERROR_MARKS = (
 FAR = 60  # characters of text: an error page says little else
 
 
-@dataclass
-class Reading:
+class Reading(Struct):
     """What the page says and names; `named` and `elsewhere` in the order of the page, each address once."""
 
     title: str = ""

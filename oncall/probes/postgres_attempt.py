@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from msgspec import Struct
+
 from oncall.config import Stack
 from oncall.facts.postgres import Outcome
 from oncall.finding import CouldNotCheck
@@ -48,8 +50,7 @@ POOLER = r"(?i)pgbouncer cannot connect|server login has been failing|server_log
 TELLING: tuple[Outcome, ...] = ("unresolved", "unreachable", "refused", "timeout", "closed", "garbled", "rejected")
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why there is no connection. password_missing: the server asked for a password, and there is none."""
 
     outcome: Outcome

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from oncall.facts.containers import HealthStatus, Status
 from oncall.finding import CouldNotCheck
 
@@ -25,8 +27,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
+class Health(Struct, frozen=True, kw_only=True):
     """A health check's last results. status: "starting", "healthy" or "unhealthy".
 
     starting_seconds: how long it may be "starting" at most, by its own numbers.
@@ -42,8 +43,7 @@ class Health:
     since_within_seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mount:
+class Mount(Struct, frozen=True, kw_only=True):
     """One mount of a container. kind: "volume", "bind", "tmpfs"; name: the volume's, "" for others."""
 
     kind: str
@@ -54,8 +54,7 @@ class Mount:
     driver: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Attachment:
+class Attachment(Struct, frozen=True, kw_only=True):
     """A container's place on one network."""
 
     network_id: str
@@ -116,8 +115,7 @@ class Container:
         return self.status == "running"
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Struct, frozen=True):
     """All containers of the project, looked at once. others: the engine's other projects, when this one has none."""
 
     name: str
@@ -133,8 +131,7 @@ class Project:
         return next((one for one in self.containers if container_id and one.id.startswith(container_id)), None)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """What a container uses at one moment.
 
     at: seconds; only differences count. memory: bytes, page cache that can be dropped not counted.
@@ -153,8 +150,7 @@ class Sample:
     pids_limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Network:
+class Network(Struct, frozen=True, kw_only=True):
     """One network. project: "" when it belongs to none. subnets: "172.18.0.0/16", ..."""
 
     id: str
@@ -165,8 +161,7 @@ class Network:
     project: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Volume:
+class Volume(Struct, frozen=True, kw_only=True):
     """One volume. anonymous: nobody gave it a name. mountpoint: on the engine's machine."""
 
     name: str
@@ -177,8 +172,7 @@ class Volume:
     project: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Something that the engine remembers; it forgets quickly. one_off: of a container that `run` has made."""
 
     action: str
@@ -191,8 +185,7 @@ class Event:
     one_off: bool = False
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What a command inside a container said; output is both streams, cut at 64 KiB."""
 
     code: int

@@ -7,7 +7,8 @@ to import) and its drawings shrink with the screen, their letters included; thes
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from oncall.config import Limits
 from oncall.facts import Fact
@@ -23,8 +24,7 @@ PHASES = {"dns": "name lookup", "connect": "connect", "tls": "TLS", "first_byte"
 STATES = ("active", "idle in transaction", "idle in transaction (aborted)", "idle")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(Struct, frozen=True, kw_only=True):
     """One piece of a bar. kind: how it is drawn; start, width: per cent of the chart's width."""
 
     kind: str
@@ -33,8 +33,7 @@ class Part:
     width: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bar:
+class Bar(Struct, frozen=True, kw_only=True):
     """One line of a chart: what it is about, what was measured, its pieces. full: more of the name."""
 
     label: str
@@ -44,8 +43,7 @@ class Bar:
     full: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chart:
+class Chart(Struct, frozen=True, kw_only=True):
     """Bars with one scale. limit: where the limit's line stands, in per cent. legend: kind and name of each piece."""
 
     id: str

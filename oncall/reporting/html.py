@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from oncall import playbook as book
 from oncall.config import Limits
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 LARGEST = 1_000_000  # characters of the section: beyond this, texts and logs are cut shorter
 
 
-@dataclass(frozen=True)
-class Room:
+class Room(Struct, frozen=True):
     """How much of a text from outside is shown: characters of one, lines of a log."""
 
     text: int

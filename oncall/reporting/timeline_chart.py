@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from oncall.finding import COMPONENTS
 from oncall.reporting.plain import visible
@@ -19,8 +20,7 @@ APART = 12.0  # per cent between two words of the scale
 OF_ALL = "stack"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mark:
+class Mark(Struct, frozen=True, kw_only=True):
     """One moment in its lane. x: per cent of the width."""
 
     x: float
@@ -28,16 +28,14 @@ class Mark:
     words: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lane:
+class Lane(Struct, frozen=True, kw_only=True):
     """One component's moments."""
 
     name: str
     marks: tuple[Mark, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
+class Picture(Struct, frozen=True, kw_only=True):
     """ticks: place and words, from far to near. began: where the run began. sign: place and words of the first one."""
 
     lanes: tuple[Lane, ...]

@@ -1,8 +1,9 @@
 """Incidents to write up: runs with their diagnosis and a timeline, as the plugin hands them to a report."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from oncall.diagnosis import diagnose
 from oncall.playbook import parse

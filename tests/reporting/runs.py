@@ -3,8 +3,9 @@
 Those with a diagnosis have it written down here, so that a report is tested on the records and not on `diagnose()`.
 """
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+
+from msgspec.structs import replace
 
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.facts.backend import ResponseTimes

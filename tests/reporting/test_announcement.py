@@ -1,9 +1,9 @@
 """The texts that people paste: colleagues learn the cause, strangers learn what does not work and nothing else."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.playbook import Playbook
 from oncall.reporting.announcement import incident_channel, status_page

@@ -3,11 +3,11 @@
 import io
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from oncall.reporting import junit
 from oncall.reporting.github import Disarmed, commands, summary

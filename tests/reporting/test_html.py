@@ -3,13 +3,12 @@
 import re
 import subprocess
 import sys
-from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from oncall.config import Limits, Stack
 from oncall.playbook import Playbook, parse
@@ -91,9 +90,7 @@ def _calmed(found):
     if isinstance(found, (list, tuple)):
         return tuple(_calmed(one) for one in found)
     if isinstance(found, Struct):
-        return changed(found, **{name: _calmed(getattr(found, name)) for name in found.__struct_fields__})
-    if is_dataclass(found):
-        return replace(found, **{each.name: _calmed(getattr(found, each.name)) for each in fields(found)})
+        return replace(found, **{name: _calmed(getattr(found, name)) for name in found.__struct_fields__})
     return found
 
 

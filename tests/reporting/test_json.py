@@ -1,11 +1,11 @@
 """The run as one object for machines."""
 
 import json
-from dataclasses import replace
 
 import jsonschema
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from oncall.comparison import Change, Comparison
 from oncall.diagnosis import diagnose

@@ -1,11 +1,11 @@
 """The last screen: what is broken, what is the cause, what to type next, and never more than 25 rows."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.comparison import Change, Comparison
 from oncall.config import Stack
