@@ -1,4 +1,4 @@
-"""The wiring page: the probes that this suite's checks may name."""
+"""The wiring page: the plugins of a run, and the probes that this suite's checks may name."""
 
 import gc
 
@@ -6,4 +6,6 @@ from oncall.probes import EVERY_PROBE
 
 gc.set_threshold(100_000, 50, 100)  # a run lasts seconds: looking for garbage all the time would be a tenth of them
 
-pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
+PYTEST_HTML = ("pytest_metadata.plugin", "pytest_html.fixtures", "pytest_html.plugin")
+
+pytest_plugins = [*PYTEST_HTML, "oncall.plugin", *EVERY_PROBE]

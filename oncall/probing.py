@@ -12,7 +12,6 @@ share (an HTTP client, a database session): never saved, never named by a check.
 """
 
 import inspect
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -66,7 +65,7 @@ def probe(
     """
 
     def register(function: Callable[..., Fact]) -> Any:
-        fact = typing.get_type_hints(function).get("return")
+        fact = inspect.get_annotations(function, eval_str=True).get("return")
         if not (isinstance(fact, type) and issubclass(fact, Fact)):
             raise TypeError(f"probe {function.__name__} must name its fact: -> SomeFact")
         return _fixture(Look(function.__name__, function, deadline, optional, fact, keep))

@@ -95,7 +95,7 @@ def _masked(text: str, tokens: Mapping[str, str]) -> str:
         bare = _bare(spelling)
         if bare in unwrapped and len(bare) >= SHORT:
             text = _wrapped(bare).sub(token, text)
-        if len(text) >= CUT:
+        if len(text) >= CUT and (spelling[:SHORT] in text or spelling[-SHORT:] in text):
             text = _ends(text, spelling, token)
     for pattern, mask in PATTERNS:
         text = pattern.sub(mask, text)

@@ -1,4 +1,5 @@
-"""The door's engine: every look that the selected checks need runs at once, each in a daemon thread of its own.
+"""The door's engine: every look that the selected checks need runs at once, each in a daemon thread of its own, which
+starts when all that the look needs is there: a look behind an absent or unknown one costs no thread.
 
 A stuck look delays neither the others nor the exit: whoever waits gives up at the look's deadline, at the run's
 budget, or when somebody presses Ctrl-C, and the look is settled as unknown with that reason.
@@ -41,7 +42,7 @@ class Outcome(Struct, frozen=True):
         raise EXCEPTIONS[self.kind](self.reason)
 
 
-class Run(Struct):
+class Run(Struct, eq=False):
     """One run of one look, for one set of arguments."""
 
     look: Look
@@ -52,6 +53,8 @@ class Run(Struct):
     seconds: float | None = None
     log: list[str] = field(default_factory=list)
     close: Iterator[Any] | None = None
+    behind: "list[Run]" = field(default_factory=list)  # the looks that wait for this one
+    begun: bool = False
 
 
 # Whose log lines these are; a probe hands it to threads of its own by contextvars.copy_context().run.
@@ -83,12 +86,13 @@ class Runner:
         self._starting.append(name)
         try:
             run.arguments = {need: self._argument(name, need, given) for need in run.look.needs}
-            threading.Thread(target=self._work, args=(run,), name=key, daemon=True).start()
         except ProbeCrashed as error:
             run.outcome = Outcome("crashed", reason=str(error))
         finally:
             self._starting.pop()
-        return self.runs.setdefault(key, run)
+        self.runs.setdefault(key, run)
+        self._begin(run)
+        return run
 
     def _argument(self, name: str, need: str, given: Mapping[str, str]) -> Any:
         if need in self.provided:
@@ -139,17 +143,33 @@ class Runner:
 
     def _settle(self, run: Run, outcome: Outcome, seconds: float | None = None) -> None:
         with self._changed:
-            if run.outcome is None:  # an answer after the deadline comes too late: the check has been judged
-                run.outcome, run.seconds = outcome, seconds
-                self._changed.notify_all()
+            if run.outcome is not None:  # an answer after the deadline comes too late: the check has been judged
+                return
+            run.outcome, run.seconds = outcome, seconds
+            self._changed.notify_all()
+        for one in run.behind:
+            self._begin(one)
 
-    def _work(self, run: Run) -> None:
+    def _begin(self, run: Run) -> None:
+        """Look, unless something that the look needs is still to come, or never comes."""
+        values: dict[str, Any] = {}
+        with self._changed:
+            if run.begun or run.outcome:
+                return
+            for name, value in run.arguments.items():
+                if isinstance(value, Run) and value.outcome is None:
+                    value.behind.append(run)
+                    return
+                try:
+                    values[name] = _value(run.look, name, value)
+                except (CouldNotCheck, NotPart, ProbeCrashed) as error:
+                    self._settle(run, _failure(error, str(error)))
+                    return
+            run.begun = True
+        threading.Thread(target=self._work, args=(run, values), name=run.key, daemon=True).start()
+
+    def _work(self, run: Run, values: dict[str, Any]) -> None:
         LOOKING.set(run)
-        try:
-            values = {name: self._need(run.look, name, value) for name, value in run.arguments.items()}
-        except (CouldNotCheck, NotPart, ProbeCrashed) as error:
-            self._settle(run, _failure(error, str(error)))
-            return
         started = time.monotonic()
         run.deadline = started + run.look.seconds(self.provided["limits"])
         try:
@@ -167,16 +187,6 @@ class Runner:
             reason = f"probe {run.key} crashed: {type(error).__name__}: {error}"
             outcome = Outcome("crashed", reason=self.redact(reason).replace("\n", " "))
         self._settle(run, outcome, time.monotonic() - started)
-
-    def _need(self, look: Look, name: str, value: Any) -> Any:
-        if not isinstance(value, Run):
-            return value
-        try:
-            return self._wait(value).get()
-        except (CouldNotCheck, NotPart) as error:
-            if name in look.optional:
-                return error
-            raise
 
     def logged(self, text: str) -> None:
         """Keep what a probe logs with that probe, not with the check that happens to be judged meanwhile."""
@@ -211,6 +221,18 @@ class Runner:
         deadline = time.monotonic() + seconds
         for thread in closers:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _value(look: Look, name: str, value: Any) -> Any:
+    """What the look is given: of another look its fact, or where it can do without, why there is none."""
+    if not isinstance(value, Run) or not value.outcome:
+        return value
+    try:
+        return value.outcome.get()
+    except (CouldNotCheck, NotPart) as error:
+        if name in look.optional:
+            return error
+        raise
 
 
 def _failure(error: Exception, reason: str) -> Outcome:

@@ -45,7 +45,7 @@ def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
 def clean(plain: Any, redact: Callable[[str], str]) -> Any:
     """Plain data with every string redacted, and without the lone surrogates that JSON cannot carry."""
     if isinstance(plain, str):
-        return redact(plain.encode("utf-8", "replace").decode("utf-8"))
+        return redact(plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8"))
     if isinstance(plain, Mapping):
         return {clean(key, redact): clean(value, redact) for key, value in plain.items()}
     if isinstance(plain, list | tuple):

@@ -24,8 +24,9 @@ def visible(text: str, limit: int = LINE, *, lines: bool = False) -> str:
         text = text[:limit]
     if lines:
         text = text.replace("\r\n", "\n")
-    shown = "".join(sign if _harmless(sign, lines) else _code(sign) for sign in text)
-    return f"{shown} … [{rest:,} more characters]" if rest > 0 else shown
+    if not text.isprintable():  # most are, and telling so is fast
+        text = "".join(sign if _harmless(sign, lines) else _code(sign) for sign in text)
+    return f"{text} … [{rest:,} more characters]" if rest > 0 else text
 
 
 def value(found: Value) -> str:
