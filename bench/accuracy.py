@@ -20,7 +20,7 @@ from bench.scoreboard import Row
 from stack import faults, lifecycle
 from stack.docker import lifecycle as docker_lifecycle
 from stack.faults import Fault
-from stack.faults.pairs import pairs
+from stack.faults.pairs import FURTHER, pairs
 from stack.state import StackError
 from tests.faults.of import OF_THE_WHOLE_MACHINE
 from tests.scoring import as_whom, diagnose
@@ -73,7 +73,7 @@ def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None
 def every(mode):
     """All cases of a kind of stack."""
     cases = [single(fault) for fault in faults.catalogue(mode).values()]
-    cases += [double(*both) for both in pairs(mode)]
+    cases += [double(*both) for both in pairs(mode) + pairs(mode, further=True)]
     return cases + [case for herring in faults.red_herrings(mode).values() for case in beside(herring, mode)]
 
 
@@ -92,11 +92,12 @@ def chosen(names, mode):
 
 
 def single(fault):
-    return Case(fault.name, fault.kind, fault.cause_class, (fault,))
+    return Case(fault.name, "further" if fault.first_try else fault.kind, fault.cause_class, (fault,))
 
 
 def double(first, second):
-    return Case(f"{first.name} + {second.name}", "double", "two faults", (first, second))
+    kind = "further double" if (first.name, second.name) in FURTHER[first.mode] else "double"
+    return Case(f"{first.name} + {second.name}", kind, "two faults", (first, second))
 
 
 def beside(herring, mode):

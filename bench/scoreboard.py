@@ -18,8 +18,9 @@ from bench.measure import ROOT
 from oncall import playbook
 from tests.scoring import NAMED, differences, folding, paired, said
 
-KINDS = ("real", "limit-moved", "double", "red herring", "healthy")
+KINDS = ("real", "limit-moved", "double", "further", "further double", "red herring", "healthy")
 SHOWN = {"real": "single, real", "limit-moved": "single, limit moved"}
+SHOWN |= {"further": "single, written after the diagnosis", "further double": "double, written after it"}
 COLUMNS = ("detected", "located", "told", "evidence", "folded")
 
 # How a cause tells its class. What nobody can see from where the suite looks has no words here: a wrong setting and a

@@ -48,9 +48,12 @@ def test_database_answers_in_time(database_answer, limits, finding):
 
 def test_database_accepts_writes(database_writes, finding):
     """Pages load, but nothing can be saved."""
-    assert not database_writes.default_read_only, finding(
-        "new sessions of the database are read-only",
-        evidence={"default_transaction_read_only": "on", "set by": database_writes.set_by},
+    assert not database_writes.read_only, finding(
+        f"{database_writes.read_only} are read-only",
+        evidence={
+            "default_transaction_read_only": "on",
+            "set by": database_writes.set_by if database_writes.default_read_only else "ALTER ROLE",
+        },
         component="postgres",
     )
 

@@ -21,8 +21,9 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
     assert public_handshake.succeeded, finding(
         f"direct works, proxy does not: websocket {public_handshake.trouble}",
         evidence=public_handshake.evidence,
-        component=public_handshake.suspect,
+        component="frontend",
         layer=public_handshake.layer,
+        see=public_handshake.see,
     )
 
 

@@ -9,6 +9,7 @@ Outcomes, from near to far:
     reset         the connection was closed before an answer
     garbled       something answers, but not with HTTP
     cut           the answer broke off in the middle
+    undecodable   a whole answer, whose body is not what its content-encoding says
     answered      a whole HTTP answer, of any status
 """
 
@@ -71,7 +72,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         """How far the request got."""
         if self.outcome in NEVER_ARRIVED or (self.outcome == "timeout" and self.waiting_for in ("name", "connection")):
             return "reachable"
-        return "correct" if self.answered else "answers"
+        return "correct" if self.outcome in ("answered", "undecodable") else "answers"
 
     @property
     def blames(self) -> str | None:
@@ -102,6 +103,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
             "tls": f"fails TLS on {self.at}: {self.detail}",
             "reset": f"closed the connection on {self.at} without an answer",
             "cut": "broke off in the middle of its answer",
+            "undecodable": f"marks its answer as {self.detail}, which it is not: no browser can read it",
             "garbled": f"answers on {self.at}, but not with HTTP",
         }.get(self.outcome, f"gave no answer ({self.outcome})")
 

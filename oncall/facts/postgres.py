@@ -97,15 +97,23 @@ class DatabaseWrites(Fact, frozen=True, kw_only=True):
     """Whether new sessions of this database begin read-only.
 
     set_by: where the setting comes from, as pg_settings words it ("default", "configuration file", "database").
-    read_only_roles: other roles that are read-only by a setting of their own.
+    read_only_writers: other roles that may write into a table here, and are read-only by a setting of their own. A
+        role for reports has no such right; a superuser who protects himself in this way is left out.
     """
 
     default_read_only: bool
     set_by: str
-    read_only_roles: tuple[str, ...] = ()
+    read_only_writers: tuple[str, ...] = ()
 
     def blind(self) -> str | None:
         return None if self.set_by else "default_transaction_read_only was not read"
+
+    @property
+    def read_only(self) -> str | None:
+        """Whose new sessions cannot write, as the beginning of a sentence; None: everybody's can."""
+        if self.default_read_only:
+            return "new sessions of the database"
+        return f"new sessions of the role {', '.join(self.read_only_writers)}" if self.read_only_writers else None
 
 
 class SlotHolder(Struct, frozen=True, kw_only=True):

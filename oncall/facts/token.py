@@ -8,6 +8,7 @@ from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
 
 WELL_FORMED = "test_token_is_well_formed"
+CUT_SECONDS = 2.0  # two Date headers, each cut to whole seconds and half a round trip old
 
 
 class IssuedToken(Fact, frozen=True, kw_only=True):
@@ -18,6 +19,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
     odd_times: time claims that are no numbers; `millisecond_times`: those that count milliseconds.
     clock: whose now the ages refer to: "backend" (its Date header) or "ours".
     starts_in_seconds: until nbf; negative: it has begun. lifetime_seconds: exp after iat, or after now without iat.
+    issuer_behind_seconds: how far the issuer's clock is behind the one that the health check shows; None: not known.
     """
 
     parts: int
@@ -35,6 +37,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
     starts_in_seconds: float | None = None
     expires_in_seconds: float | None = None
     lifetime_seconds: float | None = None
+    issuer_behind_seconds: float | None = None
 
     def blind(self) -> str | None:
         return None if self.parts else "no token was looked at"
@@ -61,6 +64,10 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
             raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
         troubles = [f"has {name} in milliseconds instead of seconds" for name in self.millisecond_times]
         troubles += [f"has {'an' if name[0] in 'ei' else 'a'} {name} that is no number" for name in self.odd_times]
+        behind = self.issuer_behind_seconds or 0.0
+        if abs(behind) > leeway_seconds + CUT_SECONDS:
+            side = "behind" if behind > 0 else "ahead of"
+            troubles.append(f"was issued by a clock that is {span(abs(behind))} {side} the backend's")
         if self.starts_in_seconds is not None and self.starts_in_seconds > leeway_seconds:
             troubles.append(f"is not valid for another {span(self.starts_in_seconds)}")
         if self.expires_in_seconds is None:
@@ -83,6 +90,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
             "nbf": self.not_before.isoformat() if self.not_before else None,
             "exp": self.expires_at.isoformat() if self.expires_at else None,
             "lifetime seconds": self.lifetime_seconds,
+            "issuer's clock behind, seconds": self.issuer_behind_seconds,
             "judged by the clock of": self.clock or None,
         }
         return {name: value for name, value in values.items() if value is not None}

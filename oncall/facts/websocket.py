@@ -64,6 +64,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
     close_code: of a socket that was closed right after the handshake; 1006 when no close frame came.
     first_answer: what came after the first message: "" (none awaited), "right", "other" or "none".
     blames: the component that the health body accused when it was asked just before.
+    page_status: of the frontend's page, of a handshake that went through the frontend.
     """
 
     address: str
@@ -83,6 +84,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
     close_reason: str = ""
     first_answer: str = ""
     blames: str | None = None
+    page_status: int = 0
 
     def blind(self) -> str | None:
         return None if self.outcome and self.at else "no handshake was tried"
@@ -116,10 +118,12 @@ class Handshake(Fact, frozen=True, kw_only=True):
         return "auth" if self.status == 401 and self.with_token else self.blames
 
     @property
-    def suspect(self) -> str:
-        """Whom a failure accuses when the direct handshake works: a token that is good there and refused here was
-        judged by a replica that knows another secret."""
-        return "auth" if self.status == 401 and self.with_token else "frontend"
+    def see(self) -> str:
+        """The check that tells the story of a failure through the proxy nearer to its cause, if that one fails too: a
+        proxy that answers its page in the same way, or a replica that knows another secret."""
+        if self.status and self.status == self.page_status:
+            return "test_frontend_serves_its_page"
+        return "test_jwt_secret_is_the_same_everywhere" if self.status == 401 and self.with_token else ""
 
     @property
     def _refusal(self) -> str:

@@ -26,12 +26,14 @@ Health = HealthAnswer | CouldNotCheck | NotPart
 
 @dataclass(frozen=True)
 class AccessToken:
-    """The probe account's token, and how it is sent. `now` is the issuer's time when it came, by `clock`."""
+    """The probe account's token, and how it is sent. `now` is the issuer's time when it came, by `clock`, `ours` the
+    time of this machine at that moment."""
 
     value: str = field(repr=False)
     auth: Auth = field(repr=False)
     now: float
     clock: str
+    ours: float
 
     def header(self) -> dict[str, str]:
         """The headers that carry the token."""
@@ -139,8 +141,9 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
     )
     if not token:
         return Attempt(login, None)
-    now, clock = (date.timestamp() + 0.5, "backend") if date else (time.time(), "ours")
-    return Attempt(login, AccessToken(token, auth, now, clock))
+    ours = time.time()
+    now, clock = (date.timestamp() + 0.5, "backend") if date else (ours, "ours")
+    return Attempt(login, AccessToken(token, auth, now, clock, ours))
 
 
 @client()

@@ -112,6 +112,8 @@ class Http:
             outcome = "cut" if got.status else "reset"
         except OSError as error:
             outcome, detail = _unreached(error, wire)
+        except _Undecodable:
+            outcome, detail = "undecodable", got.headers["content-encoding"].strip()[:20]
         except self._httpx.RemoteProtocolError as error:
             outcome, detail = _misspoken(error, wire, got.status)
         except (self._httpx.LocalProtocolError, UnicodeEncodeError):
@@ -173,8 +175,10 @@ class _Received:
         self.headers = lower(response.headers)
         self.cookies = tuple(response.headers.get_list("set-cookie"))
         encoding = self.headers.get("content-encoding", "").strip().lower()
-        pieces = response.iter_raw()
-        for piece in _inflated(pieces, self.limit) if encoding in ("gzip", "x-gzip", "deflate") else pieces:
+        pieces: Iterable[bytes] = response.iter_raw()
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            pieces = _inflated(pieces, encoding, self.limit)
+        for piece in pieces:
             self.body += piece[: self.limit - len(self.body) + 1]
             if len(self.body) > self.limit:
                 del self.body[self.limit :]
@@ -182,14 +186,24 @@ class _Received:
                 return
 
 
-def _inflated(pieces: Iterable[bytes], limit: int) -> Iterable[bytes]:
+class _Undecodable(Exception):
+    """The body is not what its content-encoding says."""
+
+
+def _inflated(pieces: Iterable[bytes], encoding: str, limit: int) -> Iterable[bytes]:
     """Decompress with an upper bound on every step: a kilobyte of gzip can hold a megabyte of nothing."""
     inflate = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, by its header
-    for piece in pieces:
+    for number, piece in enumerate(pieces):
         try:
             yield inflate.decompress(piece, limit + 1)
         except zlib.error:
-            yield piece  # says that it is compressed and is not: judged as it came
+            if number or encoding != "deflate":
+                raise _Undecodable from None
+            inflate = zlib.decompressobj(wbits=-15)  # without a header, as some servers send it and browsers take it
+            try:
+                yield inflate.decompress(piece, limit + 1)
+            except zlib.error:
+                raise _Undecodable from None
 
 
 def _unreached(error: OSError, wire: Wire) -> tuple[str, str]:

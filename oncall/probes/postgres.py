@@ -210,8 +210,12 @@ def database_writes(database_session: Session, database_role: DatabaseRole) -> D
               AND c LIKE 'default_transaction_read_only=%') AS by_database,
              (SELECT coalesce(array_agg(DISTINCT o.rolname::text), '{}') FROM pg_db_role_setting r
               JOIN pg_roles o ON o.oid = r.setrole, unnest(r.setconfig) c
-              WHERE c IN ('default_transaction_read_only=on', 'default_transaction_read_only=true')
-              AND o.rolname <> current_user) AS roles
+              WHERE c ~* '^default_transaction_read_only=(on|true|yes|1)$'
+              AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+              AND o.rolname <> current_user AND o.rolcanlogin AND NOT o.rolsuper
+              AND EXISTS (SELECT FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
+                WHERE t.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$'
+                AND has_table_privilege(o.oid, t.oid, 'INSERT'))) AS writers
            FROM pg_settings s WHERE s.name = 'default_transaction_read_only'""",
         vital=True,
     )[0]
@@ -224,7 +228,7 @@ def database_writes(database_session: Session, database_role: DatabaseRole) -> D
             )
         if row["by_database"] is not None:
             read_only, set_by = row["by_database"] in ("on", "true", "yes", "1"), "database"
-    return DatabaseWrites(default_read_only=read_only, set_by=set_by, read_only_roles=tuple(row["roles"]))
+    return DatabaseWrites(default_read_only=read_only, set_by=set_by, read_only_writers=tuple(row["writers"]))
 
 
 @probe(deadline=4.5)

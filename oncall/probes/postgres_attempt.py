@@ -42,7 +42,11 @@ SAID_BY_SERVER = (
     ("3D000", r"database \".*\" does not exist|no such database"),
     ("28000", r"no pg_hba\.conf entry|authentication failed|role \".*\" does not exist|not permitted to log in|"
               r"pg_hba\.conf rejects|no such user"),
-    ("42501", r"permission denied for database|does not have CONNECT privilege"),
+    ("42501", r"permission denied for database|does not have CONNECT privilege|"
+              r"could not (?:open|read|access) .*: Permission denied"),
+    ("58P01", r"could not (?:open|access) (?:file|directory) .*: No such file or directory"),
+    ("58030", r"could not (?:open|read|write|stat|seek|fsync) .*: (?:Input/output error|Structure needs cleaning)"),
+    ("53100", r"No space left on device"),
     ("55000", r"not currently accepting connections|cannot connect to invalid database"),
     ("57P01", r"terminating connection due to administrator command"),
 )  # fmt: skip

@@ -22,7 +22,7 @@ SIGNATURES = re.compile(
     r"unexpected chunk number \d|could not access status of transaction|contains unexpected zero page|"
     r"contains corrupted page|invalid primary checkpoint record|could not locate a valid checkpoint record|"
     r"incorrect checksum in control file|compressed pglz data is corrupt|found xmin \d+ from before relfrozenxid|"
-    r"could not open file \"?\\?\"?(?:base|global)/|\bXX00[12]\b"
+    r"could not open file \"?\\?\"?(?:base|global)/(?!.*: Permission denied)|\bXX00[12]\b"
 )
 
 LEVEL = re.compile(r"\b([A-Z]{3,9}): +")  # the first one of a line is the server's own

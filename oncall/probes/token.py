@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oncall.config import Stack
+from oncall.facts.backend import HealthAnswer
 from oncall.facts.token import WELL_FORMED, IssuedToken, TokenSignature
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.auth import AccessToken
+from oncall.probes.clocks import backend_clock
 from oncall.probes.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.jwt_secret import WrittenSecret
 from oncall.probing import probe
@@ -16,8 +18,10 @@ TIMES = ("iat", "nbf", "exp")
 MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 
 
-@probe()
-def issued_token(stack: Stack, access_token: AccessToken) -> IssuedToken:
+@probe(optional=("backend_health",))
+def issued_token(
+    stack: Stack, access_token: AccessToken, backend_health: HealthAnswer | CouldNotCheck | NotPart
+) -> IssuedToken:
     """The form and the times of the token just issued."""
     pieces = access_token.value.count(".") + 1
     parts = parts_of(access_token.value)
@@ -44,6 +48,15 @@ def issued_token(stack: Stack, access_token: AccessToken) -> IssuedToken:
         starts_in_seconds=None if nbf is None else round(nbf - now, 1),
         expires_in_seconds=None if exp is None else round(exp - now, 1),
         lifetime_seconds=None if exp is None else round(exp - start, 1),
+        issuer_behind_seconds=_behind(access_token, backend_health),
+    )
+
+
+def _behind(token: AccessToken, health: HealthAnswer | CouldNotCheck | NotPart) -> float | None:
+    """How far the clock of the instance that issued the token is behind that of the one that answers otherwise."""
+    other = backend_clock(health) if isinstance(health, HealthAnswer) else None
+    return (
+        None if other is None or token.clock != "backend" else round(other.ahead_seconds - (token.now - token.ours), 1)
     )
 
 

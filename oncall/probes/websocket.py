@@ -271,7 +271,7 @@ def public_handshake(
     page = frontend_page.exchange if isinstance(frontend_page, Page) else None
     if page and not handshake.status and not page.answered and page.at == handshake.at:
         raise CouldNotCheck(f"the frontend {page.trouble} (see test_frontend_serves_its_page)")
-    return handshake
+    return replace(handshake, page_status=page.status) if page else handshake
 
 
 @probe(deadline=lambda limits: limits.websocket_hold_seconds + 3.0, optional=("public_handshake",))

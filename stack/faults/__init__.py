@@ -49,6 +49,7 @@ class Fault:
     seen_as: str = ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
     words: tuple[str, ...] = ()  # of a herring: patterns of what it shows, which are in no cause
     beside: str = ""  # of a herring: the real fault of another component that it is to be told from
+    first_try: str = ""  # of one written after the diagnosis by somebody who had not read it: what that said at once
 
     @property
     def story(self) -> str:
@@ -74,6 +75,7 @@ def fault(
     reads: Mapping[str, str] = {},
     heals: Heals = "yes",
     seen_as: str = "",
+    first_try: str = "",
 ) -> Register:
     """Put a function into the catalogue."""
     return _register(
@@ -92,6 +94,7 @@ def fault(
             reads=reads,
             heals=heals,
             seen_as=seen_as,
+            first_try=first_try,
         ),
         _FAULTS,
     )

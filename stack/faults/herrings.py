@@ -35,6 +35,18 @@ def migration_applied_in_the_end(stack: Running) -> None:
 
 
 @herring(
+    "herring-migrations-from-windows",
+    component="auth",
+    words=["migration", "checksum", "line end"],
+    beside="postgres-few-slots",
+)
+def migrations_from_windows(stack: Running) -> None:
+    """The release was built on Windows: every migration's file has other line ends, which Prisma takes for the same."""
+    for file in copied(stack).glob("*/migration.sql"):
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+
+
+@herring(
     "herring-query-slow-twice",
     component="postgres",
     words=["monthly_report", "slow", "on average"],

@@ -47,11 +47,43 @@ PAIRS: dict[Mode, dict[tuple[str, str], str]] = {
     },
 }
 
+# Written after the diagnosis, by somebody who had not read it.
+FURTHER: dict[Mode, dict[tuple[str, str], str]] = {
+    "embedded": {
+        ("backend-database-of-another-name", "frontend-gzip-garbage"): (
+            "A new environment: the backend has staging's database name, the page a compression that is none."
+        ),
+        ("auth-login-sends-elsewhere", "postgres-foreign-key-without-index"): (
+            "Single sign-on was switched on, and the same release dropped an index."
+        ),
+        ("frontend-realtime-to-the-old-release", "postgres-read-only-server"): (
+            "A half-finished blue-green deploy, and the database is read-only since."
+        ),
+        ("backend-health-503-while-well", "host-backup-truncated"): (
+            "The health check's status is wrong, and last night's backup ended in the middle."
+        ),
+        ("postgres-tasks-locked", "frontend-behind-a-password"): (
+            "A forgotten psql holds a table, and staging's password prompt stands before the page."
+        ),
+    },
+    "docker": {
+        ("container-backend-listens-inside-only", "volume-anonymous"): (
+            "A developer's Compose file: the backend is on loopback only, the data on an anonymous volume."
+        ),
+        ("container-backend-replica-paused", "container-page-of-the-next-build"): (
+            "Half of the backends are paused, and the page is the next build's."
+        ),
+        ("container-postgres-killed", "container-proxy-asks-itself"): (
+            "The database was killed, and the proxy's new route leads to itself."
+        ),
+    },
+}
 
-def pairs(mode: Mode = "embedded") -> list[tuple[Fault, Fault]]:
-    """The faults of each pair, in the order in which they are injected."""
+
+def pairs(mode: Mode = "embedded", further: bool = False) -> list[tuple[Fault, Fault]]:
+    """The faults of each pair, in the order in which they are injected; `further`: those of FURTHER instead."""
     found = []
-    for names in PAIRS[mode]:
+    for names in (FURTHER if further else PAIRS)[mode]:
         first, second = named(names, mode)
         found.append((first, second))
     return found

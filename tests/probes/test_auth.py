@@ -8,6 +8,7 @@ import time
 
 import jwt
 import pytest
+from msgspec.structs import replace
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from oncall.config import Endpoint
@@ -383,6 +384,16 @@ def test_a_malformed_token_says_how(token, words):
 def test_insane_times_are_named(claims, words):
     """Each is another bug in whoever issues the token."""
     assert token_fact(**claims(int(time.time()))).time_troubles(24, 5)[0] == words
+
+
+@pytest.mark.parametrize(("seconds", "side"), [(9 * 3600, "9 h behind"), (-600, "10 min ahead of")])
+def test_an_issuer_with_another_clock_is_named(seconds, side):
+    """One instance issues what another one takes for expired, or for not yet valid; a second or two are rounding."""
+    fact = token_fact()
+
+    assert abs(fact.issuer_behind_seconds) <= 2
+    told = replace(fact, issuer_behind_seconds=float(seconds)).time_troubles(24, 5)
+    assert told == (f"was issued by a clock that is {side} the backend's",)
 
 
 def test_an_opaque_token_has_no_times_to_judge():

@@ -5,6 +5,7 @@ import itertools
 import socket
 import ssl
 import time
+import zlib
 
 import pytest
 import trustme
@@ -147,6 +148,24 @@ def test_gzip_is_unpacked(web):
     """A server that compresses unasked is understood."""
     with raw_server(says(response(gzip.compress(b"hello"), Content_Encoding="gzip"))) as port:
         assert ask(web, port).text == "hello"
+
+
+def test_deflate_is_unpacked_with_and_without_its_header(web):
+    """Servers send both, and browsers take both."""
+    bare = zlib.compressobj(wbits=-15)
+    for body in (zlib.compress(b"hello"), bare.compress(b"hello") + bare.flush()):
+        with raw_server(says(response(body, Content_Encoding="deflate"))) as port:
+            assert web.ask("GET", f"http://127.0.0.1:{port}/").body == b"hello"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_what_is_not_compressed_as_it_says_is_no_answer(web, encoding):
+    """A browser shows an error in the place of such a page."""
+    with raw_server(says(response(b"<html>hello</html>", Content_Encoding=encoding))) as port:
+        exchange = web.ask("GET", f"http://127.0.0.1:{port}/").exchange
+
+    assert (exchange.outcome, exchange.status, exchange.layer) == ("undecodable", 200, "correct")
+    assert exchange.trouble == f"marks its answer as {encoding}, which it is not: no browser can read it"
 
 
 def test_redirects_are_answers(web):

@@ -380,8 +380,19 @@ def test_a_read_only_database_is_told_from_our_own_guard(server, motel):
         reason = why_unknown("database_writes", motel, PASSWORD)
 
     assert (fact.default_read_only, fact.set_by) == (True, "database")
-    assert (other.default_read_only, other.read_only_roles) == (False, ("app",))
+    assert (other.default_read_only, other.read_only_writers) == (False, ("app",))
+    assert other.read_only == "new sessions of the role app"
     assert "ALTER ROLE oncall RESET" in reason
+
+
+def test_roles_that_are_to_be_read_only_are_no_trouble(server, motel):
+    """A role for reports, or a superuser who protects himself, is read-only on purpose."""
+    for role in ("CREATE ROLE report LOGIN IN ROLE pg_read_all_data", "CREATE ROLE report LOGIN SUPERUSER"):
+        with (
+            changed(server, role, "DROP ROLE report"),
+            changed(server, "ALTER ROLE report SET default_transaction_read_only = on", "ALTER ROLE report RESET ALL"),
+        ):
+            assert ask("database_writes", motel, PASSWORD).read_only is None
 
 
 def test_slots_are_counted_without_ours(server, motel):
