@@ -1,6 +1,7 @@
 """What the backend's container sees: whether its database's name resolves there, and whether the port answers.
 
-Asked with the first of a few usual tools that is there. Each asks once, reads only, and gives up by itself.
+Asked with the first of a few usual tools that is there. Each asks once, reads only, and gives up by itself and says
+so: one that says nothing was slow to begin with, or killed, which proves nothing.
 """
 
 import logging
@@ -67,6 +68,8 @@ def name_resolution(docker_client: Runtime, database_route: Route) -> NameResolu
         ("nslookup", route.host),
     )
     tool, said = first_that_is_there(docker_client, route.container, ways)
+    if said is None and not _quick(docker_client, route.container, tool):
+        raise CouldNotCheck(f"{tool} said nothing within {SECONDS:g} s in {route.container.name}")
     if said is None:
         return NameResolution(
             container=route.container.name, name=route.host, tool=tool, database=route.database, timed_out=True
@@ -93,14 +96,15 @@ def port_from_inside(docker_client: Runtime, database_route: Route) -> PortFromI
     ways = (
         ("python3", "-c", PYTHON_PORT, *place),
         ("node", "-e", NODE_PORT, *place),
-        ("bash", "-c", BASH_PORT, *place),
+        ("timeout", "1", "bash", "-c", BASH_PORT, *place),  # bash itself has no time limit
+        ("nc", "-zv", "-w", "1", *place),  # without -v some say nothing of a refusal
         ("nc", "-z", "-w", "1", *place),
         ("nc", "-w", "1", *place),  # some know no -z; without input they end by themselves
         ("pg_isready", "-t", "1", "-h", route.host, "-p", place[1]),
     )
     tool, said = first_that_is_there(docker_client, route.container, ways)
     if said is None:
-        return PortFromInside(container=route.container.name, address=address, tool=tool, outcome="timeout")
+        raise CouldNotCheck(f"{tool} said nothing within {SECONDS:g} s in {route.container.name}")
     log.info("%s connected to %s from %s: exit %d", tool, address, route.container.name, said.code)
     return PortFromInside(
         container=route.container.name,
@@ -133,9 +137,28 @@ def first_that_is_there(
     raise CouldNotCheck(f"{container.name} has none of the tools {tools}, so nothing can be asked inside")
 
 
+def _quick(runtime: Runtime, container: Container, tool: str) -> bool:
+    """Whether a tool ends in time when it has no name server to wait for."""
+    ways = {
+        "python3": ("-c", PYTHON_NAME, "127.0.0.1"),
+        "node": ("-e", NODE_NAME, "127.0.0.1"),
+        "getent": ("ahosts", "127.0.0.1"),
+        "nslookup": ("--help",),
+    }
+    try:
+        runtime.run(container, tool, *ways[tool], seconds=0.7)
+    except CouldNotCheck:
+        return False
+    return True
+
+
 def _outcome(tool: str, said: Answered) -> Reached:
-    """The outcome, from the words of each tool."""
+    """The outcome, from the words of each tool; raises CouldNotCheck when it has none."""
     text = said.output.lower()
+    if tool == "timeout" and said.code in (124, 143):  # coreutils, busybox
+        return "timeout"
+    if not text.strip() and not (tool == "nc" and said.code == 0):
+        raise CouldNotCheck(f"{tool} said nothing in the backend's container (exit code {said.code})")
     if tool in ("python3", "node"):
         word = (text.split() or [""])[0]
         return next((one for one in OUTCOMES if one == word), "closed")

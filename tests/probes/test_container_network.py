@@ -7,7 +7,7 @@ from oncall.finding import CouldNotCheck
 from oncall.probes.container_network import wanted
 from oncall.probes.container_reach import first_that_is_there
 from oncall.probes.runtime import Answered
-from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, why_unknown
+from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, until, why_unknown
 
 
 @pytest.fixture
@@ -116,6 +116,44 @@ def test_an_address_that_nobody_has_is_out_of_reach(small):
     with door(small.stack()) as answer:
         assert answer("name_resolution").trouble is None
         assert answer("port_from_inside").trouble in ("does not answer", "is out of reach")
+
+
+SILENT = "printf '#!/bin/sh\\n{}\\n' > /bin/{}; /bin/busybox chmod +x /bin/{}; echo ready; sleep 600"
+
+
+@pytest.mark.parametrize("tool", ["python3", "nc"])
+@pytest.mark.parametrize("does", ["sleep 9", "exit 0", "exit 137"])
+@pytest.mark.docker
+@needs_engine[1]
+def test_a_tool_that_says_nothing_proves_nothing(trio, tool, does):
+    """It was too slow to begin with, or killed: that accuses neither the port nor the way to it."""
+    if (tool, does) == ("nc", "exit 0"):
+        pytest.skip("nc says so with its exit code alone")
+    docker("rm", "-f", f"{trio.name}-backend-1")
+    script = SILENT.format(does, tool, tool)
+    if tool == "nc":
+        script = f"/bin/busybox rm /bin/nc; {script}"  # a link to busybox itself
+    name = trio.start("backend", script, network=f"{trio.name}_inside")
+    until(lambda: docker("logs", name) == "ready")
+
+    assert f"{tool} said nothing" in why_unknown("port_from_inside", trio.stack())
+
+
+@pytest.mark.docker
+@needs_engine[1]
+def test_a_name_is_only_unanswered_where_the_tool_itself_is_quick(trio):
+    """getent has no time limit: what hangs also for an address hangs for want of a processor."""
+    docker("rm", "-f", f"{trio.name}-backend-1")
+    quick = "case $2 in 127.0.0.1) echo 127.0.0.1;; *) sleep 9;; esac"
+    for number, (does, outcome) in enumerate([("sleep 9", "unknown"), (quick, "unanswered")], 1):
+        script = SILENT.format(does.replace("'", ""), "getent", "getent")
+        name = trio.start("backend", script, number=number, network=f"{trio.name}_inside")
+        until(lambda name=name: docker("logs", name) == "ready")
+        if outcome == "unknown":
+            assert "getent said nothing" in why_unknown("name_resolution", trio.stack())
+        else:
+            assert ask("name_resolution", trio.stack()).trouble == "gets no answer from the name server"
+        docker("rm", "-f", name)
 
 
 @pytest.mark.docker
