@@ -23,7 +23,7 @@ from oncall.facts.containers import (
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.compose import DockerCompose
 from oncall.probes.compose_records import moment
-from oncall.probes.engine import NO_ANSWER, Engine, Failure, why
+from oncall.probes.engine import NO_ANSWER, Engine, Failure, forgo_socks, why
 from oncall.probes.engine_address import EngineAddress, engine_address
 from oncall.probes.engine_ssh import Said, ssh_adapter, ssh_command
 from oncall.probes.runtime import Container, Project, Runtime
@@ -83,6 +83,7 @@ def _try(address: EngineAddress, began: float, done: list[Attempt | Exception]) 
 
 
 def _ask(address: EngineAddress, began: float) -> Attempt:
+    forgo_socks()
     import docker
     import requests
     import urllib3

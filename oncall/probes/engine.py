@@ -4,9 +4,11 @@ The SDK brings the transport (socket, TLS). The client that makes this handle im
 """
 
 import contextlib
+import importlib.util
 import json
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -104,6 +106,15 @@ class Engine:
 
     def close(self) -> None:
         self._client.close()
+
+
+def forgo_socks() -> None:
+    """Before requests is imported: it tries urllib3's SOCKS support, which warns where PySocks is not installed.
+
+    requests hides that warning with a filter, which pytest's own keeping of filters, in another thread, may undo.
+    """
+    if importlib.util.find_spec("socks") is None:
+        sys.modules.setdefault("urllib3.contrib.socks", None)  # type: ignore[arg-type]  # makes its import fail, as it would
 
 
 def _place(path: str) -> str:

@@ -1,12 +1,14 @@
 """Containers in every state, on the real engine; and engines that do not answer."""
 
 import contextlib
+import importlib.util
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patient
 from tests.probes.postgres_server import as_nobody
 
 pytestmark = [pytest.mark.docker]
+ROOT = Path(__file__).parent.parent.parent
 engine = pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")
 
 QUICK = ["--health-interval", "300ms", "--health-retries", "2", "--health-timeout", "300ms"]
@@ -349,3 +352,28 @@ def test_a_log_comes_in_pieces(ward):
     assert read.count(b"x") == 3 * 2**20
     assert {line.split(b" ", 1)[1] for line in read.splitlines() if len(line) < 100} >= {b"one", b"two"}
     assert next(runtime.log(runtime.containers().of("talker")[0], lines=1))
+
+
+LEAVING = """
+import sys, warnings
+from oncall.config import Docker, Stack
+from tests.probes.small_project import ask
+
+class Leaving:
+    def find_spec(self, name, path=None, target=None):
+        if name == "requests.adapters":
+            guard.__exit__(None, None, None)
+
+guard = warnings.catch_warnings()
+guard.__enter__()
+sys.meta_path.insert(0, Leaving())
+print(ask("docker_engine", Stack(docker=Docker(host="unix:///nowhere.sock"))).outcome)
+"""
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("socks")), reason="with PySocks there is nothing to warn of")
+def test_a_library_that_we_do_not_need_is_not_missed_aloud():
+    """pytest's thread leaves its keeping of warning filters just while a look imports the SDK."""
+    done = subprocess.run([sys.executable, "-c", LEAVING], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no socket\n", "")
