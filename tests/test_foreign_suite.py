@@ -238,3 +238,20 @@ def test_foreign_component_that_is_not_declared_is_skipped(foreign):
     assert code == 0, screen
     assert "the target file names no [components.redis]" in screen
     assert alone == 5
+
+
+@pytest.mark.parametrize("fields", ["said: str", "when: float = 0.0\n    said: str"], ids=["one", "a default first"])
+@pytest.mark.parametrize("settings", ["", "(frozen=True)", "(frozen=True, kw_only=True)"])
+def test_foreign_fact_that_is_a_dataclass_is_told_how_to_be_a_fact(foreign, tmp_path, settings, fields):
+    """As facts were written until they became structs: one sentence names the class and its mend."""
+    old = f"from dataclasses import dataclass\n\n@dataclass{settings}\nclass RedisAnswer(Fact):\n    {fields}\n"
+    new = "class RedisAnswer(Fact, frozen=True, kw_only=True):\n    said: str\n"
+    (tmp_path / "conftest.py").write_text(CONFTEST.replace(new, old))
+    code, screen, _ = foreign()
+
+    assert code == 4
+    assert (
+        "TypeError: RedisAnswer is a fact, which is no dataclass: take @dataclass away and write "
+        "class RedisAnswer(Fact, frozen=True, kw_only=True)"
+    ) in screen
+    assert "readonly" not in screen

@@ -1,9 +1,26 @@
 """Facts: what a probe returned, as frozen records with named fields and units."""
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Struct, StructMeta
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class FactType(StructMeta):
+    """Fields are given by name, in any order; @dataclass is refused in words, not as a "readonly attribute"."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **settings: Any) -> "FactType":
+        return super().__new__(cls, name, bases, body, **{"kw_only": True, **settings})
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        if name == "__dataclass_params__":
+            raise TypeError(
+                f"{cls.__name__} is a fact, which is no dataclass: take @dataclass away and write "
+                f"class {cls.__name__}(Fact, frozen=True, kw_only=True)"
+            )
+        super().__setattr__(name, value)
+
+
+class Fact(Struct, frozen=True, kw_only=True, metaclass=FactType):
     """The base of every record. Subclasses are structs too: made a hundred times faster than dataclasses, and a run
     makes all of them at its start."""
 
