@@ -25,6 +25,7 @@ from oncall.probes.compose import DockerCompose
 from oncall.probes.compose_records import moment
 from oncall.probes.engine import NO_ANSWER, Engine, Failure, forgo_socks, why
 from oncall.probes.engine_address import EngineAddress, engine_address
+from oncall.probes.engine_socket import share_connections
 from oncall.probes.engine_ssh import Said, ssh_adapter, ssh_command
 from oncall.probes.runtime import Container, Project, Runtime
 from oncall.probing import client, probe
@@ -100,11 +101,14 @@ def _ask(address: EngineAddress, began: float) -> Attempt:
         seconds = max(0.5, SECONDS - (time.monotonic() - began))
         carrier = ssh_adapter(ssh_command(address.url), said) if said else None
         first = _open(docker, address, ANY, carrier)
+        if "unix" in address.scheme:
+            share_connections(first)
         answer = first.get(f"{first.base_url}/version", timeout=seconds)
         version = answer.json() if answer.ok else None
         if not isinstance(version, dict) or not isinstance(version.get("ApiVersion"), str):
             text = " ".join(answer.text.split())[:100]
             return Attempt(address, 0.0, failure=Failure("garbled", f"GET /version: {answer.status_code} {text}"))
+        carrier = first.get_adapter(first.base_url)  # with its connection
         engine = Engine(_open(docker, address, version["ApiVersion"], carrier), errors, version)
     except errors as error:
         return Attempt(address, 0.0, failure=_failure(error, said))
@@ -119,7 +123,7 @@ def _failure(error: Exception, said: Said | None) -> Failure:
 
 def _open(docker: Any, address: EngineAddress, version: str, carrier: Any) -> Any:
     """The SDK's client; it connects to nothing yet."""
-    url, tls = ("tcp://ssh:2375" if carrier else address.url), False
+    url, tls = ("tcp://ssh:2375" if address.scheme == "ssh" else address.url), False
     if address.certificates:
         pair = (str(address.certificates / "cert.pem"), str(address.certificates / "key.pem"))
         authority = address.certificates / "ca.pem"
@@ -131,7 +135,7 @@ def _open(docker: Any, address: EngineAddress, version: str, carrier: Any) -> An
     opened = docker.APIClient(base_url=url, version=version, timeout=SECONDS, tls=tls, max_pool_size=32)
     opened.trust_env = False
     if carrier:
-        opened.mount("http://ssh:2375", carrier)
+        opened.mount(opened.base_url, carrier)
     return opened
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.doors import Door, doors
 from oncall.config import Component, Docker, Stack
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.compose import DockerCompose
@@ -377,3 +378,16 @@ def test_a_library_that_we_do_not_need_is_not_missed_aloud():
     done = subprocess.run([sys.executable, "-c", LEAVING], cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "no socket\n", "")
+
+
+@engine
+def test_one_connection_carries_many_requests(tmp_path):
+    """The engine opens no socket a path: its version, itself, networks and volumes, one after another."""
+    with doors(Door("/var/run/docker.sock", str(tmp_path / "engine.sock"))) as (door,):
+        attempt = _connect(engine_address(Stack(docker=Docker(host=f"unix://{door.address}")), {}))
+        for path in ("/info", "/networks", "/volumes", "/containers/json"):
+            assert attempt.engine.get(path, 2.0) is not None
+        attempt.engine.close()
+
+    assert [each.rpartition("/")[2] for each in door.requests] == ["version", "info", "networks", "volumes", "json"]
+    assert door.connections == 1
