@@ -22,10 +22,15 @@ def test_database_name_resolves_in_the_backend(name_resolution, finding):
     """The backend answers, but everything that needs data fails with 'ENOTFOUND'."""
     assert name_resolution.trouble is None, finding(
         f"the name {name_resolution.name} {name_resolution.trouble} in the backend",
-        evidence={"asked with": name_resolution.tool, "in": name_resolution.container, "said": name_resolution.said},
+        evidence={
+            "asked with": name_resolution.tool,
+            "in": name_resolution.container,
+            "said": name_resolution.said,
+            **({"extra_hosts": name_resolution.pinned} if name_resolution.pinned else {}),
+        },
         component="backend",
         layer="reachable",
-        blames="network" if name_resolution.database else None,
+        blames=name_resolution.blames,
         proof="asked inside the backend's container",
     )
 
@@ -39,5 +44,6 @@ def test_database_port_answers_in_the_backend(port_from_inside, finding):
         component="backend",
         layer="reachable",
         blames=port_from_inside.blames,
+        see="test_database_name_resolves_in_the_backend",
         proof="asked inside the backend's container" if port_from_inside.blames == "network" else "",
     )

@@ -54,6 +54,7 @@ class NameResolution(Fact, frozen=True, kw_only=True):
 
     tool: what was asked with; "" where the name is an address, which needs no asking.
     addresses: what it resolves to; database: the addresses of the database's containers, when it is one of ours.
+    pinned: the entry of extra_hosts in the backend's own service that says so; empty: there is none.
     """
 
     container: str
@@ -61,11 +62,17 @@ class NameResolution(Fact, frozen=True, kw_only=True):
     tool: str = ""
     addresses: tuple[str, ...] = ()
     database: tuple[str, ...] = ()
+    pinned: str = ""
     timed_out: bool = False
     said: str = ""
 
     def blind(self) -> str | None:
         return None if self.container and self.name else "no name was looked up"
+
+    @property
+    def blames(self) -> str | None:
+        """What a name server or a network does not say is their fault; what the backend's own service says is not."""
+        return "network" if self.database and not self.pinned else None
 
     @property
     def trouble(self) -> str | None:

@@ -62,6 +62,7 @@ def container(inspected: Mapping[str, Any]) -> Container:
             for name, one in (network.get("Networks") or {}).items()
         },
         network_mode=str(host.get("NetworkMode") or ""),
+        extra_hosts=tuple(map(str, host.get("ExtraHosts") or ())),
         ports={
             port: tuple(f"{one.get('HostIp') or '0.0.0.0'}:{one.get('HostPort')}" for one in published or ())  # noqa: S104
             for port, published in (network.get("Ports") or {}).items()

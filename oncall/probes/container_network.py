@@ -116,6 +116,11 @@ class Route(Struct, frozen=True):
     database: tuple[str, ...] = ()
 
     @property
+    def pinned(self) -> str:
+        """The line of the container's own hosts file that says what the name means; empty: a name server is asked."""
+        return next((line for line in self.container.extra_hosts if line.partition(":")[0] == self.host), "")
+
+    @property
     def literal(self) -> bool:
         try:
             ip_address(self.host)

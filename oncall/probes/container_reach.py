@@ -83,6 +83,7 @@ def name_resolution(docker_client: Runtime, database_route: Route) -> NameResolu
         tool=tool,
         addresses=tuple(found)[:8],
         database=route.database,
+        pinned=route.pinned,
         said="" if found else _first(said.output),
     )
 

@@ -69,7 +69,9 @@ class Container:
     status: "created", "running", "paused", "restarting", "removing", "exited" or "dead".
     started_at, finished_at: None when it never did.
     environment: as the process gets it, secrets and all: never into a fact.
-    networks: by name. ports: "3001/tcp" -> the host's "0.0.0.0:3001", ...; () when it is not published.
+    networks: by name.
+    extra_hosts: "name:address", as written into its hosts file.
+    ports: "3001/tcp" -> the host's "0.0.0.0:3001", ...; () when it is not published.
     memory_limit, pids_limit: 0 when there is none. cpus: how many it may use, None when all.
     """
 
@@ -93,6 +95,7 @@ class Container:
     mounts: tuple[Mount, ...]
     networks: Mapping[str, Attachment]
     network_mode: str
+    extra_hosts: tuple[str, ...]
     ports: Mapping[str, tuple[str, ...]]
     memory_limit: int
     cpus: float | None

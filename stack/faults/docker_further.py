@@ -2,7 +2,7 @@
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
-from stack.faults.behind_container import HEALTHY, LOG, NO_LOGIN, PORT, RUNNING, of
+from stack.faults.behind_container import HEALTHY, LOG, NO_LOGIN, PORT, RESOLVES, RUNNING, of
 from stack.faults.behind_database import BACKEND_FAILS, LOGIN, NO_SESSION, without
 from stack.faults.docker_page import BUILD, badly_built
 from stack.faults.docker_starts import noticed, patiently
@@ -33,7 +33,7 @@ def backend_listens_inside_only(stack: DockerStack) -> None:
     component="backend",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=[PORT, *BACKEND_FAILS, *of("backend", HEALTHY)],
+    must_fail=[RESOLVES, PORT, *BACKEND_FAILS, *of("backend", HEALTHY)],
     may_fail=of("backend", LOG),
     unknown=NO_LOGIN,
     mend=COMPOSE_FILE,

@@ -172,6 +172,22 @@ def test_a_name_that_nobody_has_does_not_resolve(trio):
 
 @pytest.mark.docker
 @needs_engine[1]
+def test_a_name_in_the_backends_own_hosts_file_is_nobody_elses_fault(small):
+    """What its service says in extra_hosts, no network can mend."""
+    network = small.network()
+    small.start("postgres", network=network)
+    small.start("backend", "sleep 600", "--add-host=other:192.0.2.9", network=network)
+    assert (fact := ask("name_resolution", small.stack())).trouble is None
+    assert (fact.pinned, fact.blames) == ("", "network")
+    small.start("backend", "sleep 600", "--add-host=postgres:192.0.2.10", network=network, number=2)
+    docker("rm", "-f", f"{small.name}-backend-1")
+    fact = ask("name_resolution", small.stack())
+
+    assert (fact.pinned, fact.blames) == ("postgres:192.0.2.10", None)
+
+
+@pytest.mark.docker
+@needs_engine[1]
 def test_a_name_taken_by_another_container_is_seen(trio):
     """Somebody else answers to the database's name."""
     docker("network", "disconnect", f"{trio.name}_inside", f"{trio.name}-postgres-1")
