@@ -36,6 +36,7 @@ class Case:
     kind: str
     cause_class: str
     broken: tuple[Fault, ...] = ()
+    first_try: str = ""
 
     @property
     def alone(self):
@@ -92,12 +93,14 @@ def chosen(names, mode):
 
 
 def single(fault):
-    return Case(fault.name, "further" if fault.first_try else fault.kind, fault.cause_class, (fault,))
+    kind = "further" if fault.first_try else fault.kind
+    return Case(fault.name, kind, fault.cause_class, (fault,), fault.first_try)
 
 
 def double(first, second):
-    kind = "further double" if (first.name, second.name) in FURTHER[first.mode] else "double"
-    return Case(f"{first.name} + {second.name}", kind, "two faults", (first, second))
+    further = FURTHER[first.mode].get((first.name, second.name))
+    kind, first_try = ("further double", further.first_try) if further else ("double", "")
+    return Case(f"{first.name} + {second.name}", kind, "two faults", (first, second), first_try)
 
 
 def beside(herring, mode):
@@ -176,7 +179,8 @@ def row(home, case, docker):
 
 def once(home, case, docker):
     life = docker_lifecycle if docker else lifecycle
-    found = Row(case.name, case.kind, case.cause_class, load=round(os.getloadavg()[0], 1))
+    load = round(os.getloadavg()[0], 1)
+    found = Row(case.name, case.kind, case.cause_class, load=load, first_try=case.first_try)
     try:
         faults.inject(life.running(home), case.broken, lambda line: None)
         scored(found, case.broken, home)

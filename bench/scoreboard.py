@@ -69,6 +69,7 @@ class Row:
     load: float = 0.0
     again: list[str] = field(default_factory=list)  # what was wrong at the first try, on a busy machine
     first_load: float = 0.0
+    first_try: str = ""  # of one written after the diagnosis: what that named when it first met it
     causes: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -188,6 +189,7 @@ def lines(rows):
     yield _line("all", rows)
     yield ""
     yield from _alarms([row for row in rows if row.detected is None and row.seconds is not None])
+    yield from _first_tries(rows)
     if twice := [row for row in rows if row.again]:
         loads = f"{min(row.first_load for row in twice):.0f} to {max(row.first_load for row in twice):.0f}"
         right = sum(row.right for row in twice)
@@ -235,6 +237,14 @@ def _alarms(calm):
             f"false alarms: 0 in {len(calm)} runs of a stack on which nothing was wrong: this proves fewer than "
             f"{300 / len(calm):.1f} in 100, with 95 % confidence (the rule of three)"
         )
+
+
+def _first_tries(rows):
+    """What the diagnosis made of faults that it had never met; it has learned from them since."""
+    for kind in ("further", "further double"):
+        if some := [row.first_try for row in rows if row.kind == kind and row.first_try]:
+            right = sum(first.startswith("right") for first in some)
+            yield f"{SHOWN[kind]}: {right} of {len(some)} located when they were new to it (recorded beside each)"
 
 
 def told(row):
