@@ -13,11 +13,18 @@ HEALTHY, SICK, INTERRUPTED, NOTHING_LOOKED_AT, NOT_WRITTEN = 0, 1, 2, 5, 6
 
 
 def exit_code(
-    pytest_says: int, verdicts: Iterable[Verdict], *, fail_on: Severity, interrupted: bool, not_written: bool
+    pytest_says: int,
+    verdicts: Iterable[Verdict],
+    *,
+    fail_on: Severity,
+    interrupted: bool,
+    not_written: bool,
+    others_failed: bool = False,
 ) -> int:
     """Pytest's own code, corrected by what it cannot know.
 
     fail_on: FAILED and UNKNOWN of a lesser severity than this do not count; ERROR always does.
+    others_failed: a test that is no check, and so has no severity, has failed.
     """
     verdicts = list(verdicts)
     if interrupted and any(verdict.outcome == "unknown" for verdict in verdicts):
@@ -25,7 +32,8 @@ def exit_code(
     if pytest_says == SICK:
         bar = SEVERITIES.index(fail_on)
         sick = [verdict for verdict in verdicts if verdict.outcome in ("failed", "unknown", "error")]
-        if any(verdict.outcome == "error" or SEVERITIES.index(verdict.severity) <= bar for verdict in sick) or not sick:
+        counts = any(verdict.outcome == "error" or SEVERITIES.index(verdict.severity) <= bar for verdict in sick)
+        if counts or others_failed or not sick:
             return SICK
         pytest_says = HEALTHY
     if pytest_says == HEALTHY and verdicts and all(verdict.outcome == "skipped" for verdict in verdicts):

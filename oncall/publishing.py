@@ -57,6 +57,7 @@ class Publisher:
         self.report: Path | None = None
         self.written: set[Path] = set()
         self.published = False
+        self.others_failed = False
         self.began = time.monotonic()
         self.duration = 0.0  # seconds of the live run, also where it is replayed
         self.uncollected: list[pytest.CollectReport] = []
@@ -102,6 +103,7 @@ class Publisher:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
         self._clean(report)
         report.user_properties = clean(report.user_properties, self.redact)
+        self.others_failed |= report.failed and not hasattr(report, "oncall_outcome")
         result = yield
         writer = self._plugin("node_reporters_ordered") if report.failed else None
         if writer and report.when != "teardown":  # by then pytest has closed the test case
@@ -162,6 +164,7 @@ class Publisher:
             fail_on=option.fail_on,
             interrupted=self.runner.interrupted,
             not_written=bool(self.trouble),
+            others_failed=self.others_failed,
         )
         return None
 

@@ -90,6 +90,14 @@ def test_bug_in_the_suite_is_an_error_in_one_sentence(suite, probes, checks, wor
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
+@pytest.mark.parametrize(("fine", "code"), [("True", 0), ("False", 1)])
+def test_a_test_that_is_no_check_fails_the_run_beside_an_excused_finding(suite, fine, code):
+    """--fail-on excuses findings by their severity; a plain test has none."""
+    checks = CHECK.replace("pytest.mark.p1", "pytest.mark.p4") + f"\n\ndef test_plain():\n    assert {fine}\n"
+
+    assert suite(HEALTHY.replace("free=3", "free=0"), checks, "--fail-on", "p1").ret == code
+
+
 def test_forty_looks_take_as_long_as_one(suite):
     """All looks of the selected checks run at the same time; deselected ones are not even started."""
     probes = HEALTHY.replace("slots()", "slots(who)").replace(

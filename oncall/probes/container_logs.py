@@ -1,7 +1,9 @@
 """The containers' logs: the newest lines of each, bounded whatever is written, and what they mean.
 
-Each container's log is read once in a run, by whoever asks first. Of the stream only the newest 256 KiB are kept, and
-of a long line its two ends, so neither a gigabyte of log nor a line of ten megabytes is ever in memory.
+Each container's log is read once in a run, by whoever asks first. Where its newest lines are all recent, more of that
+time is read, and of it what tells more than that a request was answered: no traffic, ours neither, pushes the words of
+a fault out. Of the stream only the newest 256 KiB are kept, and of a long line its two ends, so neither a gigabyte of
+log nor a line of ten megabytes is ever in memory.
 """
 
 import logging
@@ -15,7 +17,7 @@ from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, Socket
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.container_secrets import learn_environments
 from oncall.probes.log_judging import Blame, Written, bursts, signs
-from oncall.probes.log_lines import Line, Newest, parsed
+from oncall.probes.log_lines import Line, Newest, parsed, stamp
 from oncall.probes.log_signatures import AUTHENTICATION, SOCKET, Counted
 from oncall.probes.runtime import Container, Project, Runtime, at_once
 from oncall.probing import client, probe
@@ -25,6 +27,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 256 * 1024  # of each container's log, the newest
 MOST = 8 * 1024 * 1024  # goes by before fewer lines are asked for
+RECENT_LINES = 5000  # of the recent ones, that is: in some 25 kB/s of log
 SECONDS = 2.2  # for all logs of a service
 LOOPING_MINUTES = 10  # a container up for less than this, and restarted often, is in a crash loop
 LOOPBACK = ("localhost", "127.", "::1", "0.0.0.0")  # noqa: S104  a name in a log line, nothing is bound
@@ -72,7 +75,12 @@ class LogReader:
 
     def _one(self, container: Container, until: float) -> Written:
         tail = read_tail(self._runtime, container, self.limits.log_lines, until)
-        lines = tuple(parsed(tail.lines()[-self.limits.log_lines :]))
+        raw = tail.lines()[-self.limits.log_lines :]
+        recent = datetime.now(UTC) - timedelta(minutes=self.limits.recent_minutes)
+        oldest = stamp(raw[0])[0] if raw else None
+        if tail.count >= self.limits.log_lines and oldest and oldest > recent:
+            raw = [*self._told(container, recent, oldest, until), *raw]
+        lines = tuple(parsed(raw))
         log.info("%s: %d lines of %d bytes%s", container.name, len(lines), tail.seen, ", cut" if tail.cut else "")
         return Written(
             lines=lines,
@@ -81,6 +89,15 @@ class LogReader:
             bytes=tail.seen,
             cut=tail.cut,
         )
+
+    def _told(self, container: Container, since: datetime, before: datetime, until: float) -> list[bytes]:
+        """The lines of that time that tell more than that a request was answered; none when they take too long."""
+        try:
+            lines = read_tail(self._runtime, container, RECENT_LINES, until, since).lines()
+        except CouldNotCheck as error:
+            log.info("%s: only its newest lines: %s", container.name, error)
+            return []
+        return [line for line in lines if (at := stamp(line)[0]) and at < before]
 
     def _looping(self, container: Container) -> bool:
         if container.status != "running":
@@ -110,16 +127,21 @@ def this_life(container: Container) -> datetime | None:
     return max(early, ended + (started - ended) / 2) if ended and ended < started else early
 
 
-def read_tail(runtime: Runtime, container: Container, lines: int, until: float) -> Newest:
-    """The newest bytes of the newest lines; of fewer lines when so many are too long to let them all go by."""
+def read_tail(
+    runtime: Runtime, container: Container, lines: int, until: float, since: datetime | None = None
+) -> Newest:
+    """The newest bytes of the newest lines; of fewer lines when so many are too long to let them all go by.
+
+    since: of the lines since then those that tell more than that a request was answered.
+    """
     wanted = lines
     while True:
         seconds = until - time.monotonic()
         if seconds < 0.1:
             raise CouldNotCheck(f"the log of {container.name} could not be read in time")
-        tail, trouble = Newest(KEPT), None
+        tail, trouble = Newest(KEPT, telling=since is not None), None
         pause = time.monotonic() + (seconds / 2 if wanted > 1 else seconds)
-        pieces = runtime.log(container, lines=wanted, seconds=seconds)
+        pieces = runtime.log(container, lines=wanted, since=since, seconds=seconds)
         try:
             whole = _drain(pieces, tail, pause)
         except CouldNotCheck as error:

@@ -22,6 +22,11 @@ NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]+")
 LOUD = re.compile(r"\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|WARN|WARNING|error|crit|emerg|warn)\b")
 QUIET = re.compile(r"\b(?:INFO|DEBUG|TRACE|VERBOSE|info|debug|trace|notice)\b|\"level\": ?[123]0\b")
 REQUEST = re.compile(r"\"[A-Z]{3,7} (\S+) HTTP/[\d.]+\" (\d{3})\b")  # a line of an access log
+ROUTINE = re.compile(rb"\"[A-Z]{3,7} \S+ HTTP/[\d.]+\" [1-4]\d\d\b")
+ROUTINE_JSON = re.compile(  # a level of the whole line, not one further in
+    rb"[0-9TZ:.+-]* ?\{[^{}]*?\"level\": ?(?:\"(?i:info|debug|trace|verbose|http|silly|notice)\"|[123]0\b)"
+)
+NOT_ROUTINE = re.compile(rb"\"status(?:_?[Cc]ode)?\": ?[5-9]\d\d\b|\boncall-[0-9a-f]{12}\b")  # the latter: OUR_ACCOUNT
 QUOTED_SQL = re.compile(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
 MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
@@ -44,10 +49,13 @@ class Newest:
     """The newest lines of a stream, however much goes by and however long a line is.
 
     size: how many bytes of them are kept; of a long line only its beginning and its end.
+    telling: lines that only tell of ordinary requests are let go, so that no traffic, ours neither, pushes others out.
+    count: the lines that went by.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size, self.seen, self.cut = size, 0, False
+    def __init__(self, size: int, *, telling: bool = False) -> None:
+        self.size, self.seen, self.cut, self.telling = size, 0, False, telling
+        self.count = 0
         self._lines: deque[bytes] = deque()
         self._kept = 0
         self._head, self._end = bytearray(), b""
@@ -76,6 +84,9 @@ class Newest:
         self._head, self._end = bytearray(), b""
         if not line.strip():
             return
+        self.count += 1
+        if self.telling and routine(line):
+            return
         self._lines.append(line)
         self._kept += len(line)
         while self._kept > self.size and len(self._lines) > 1:
@@ -87,6 +98,13 @@ class Newest:
         if self._head:
             self._finish()
         return list(self._lines)
+
+
+def routine(raw: bytes) -> bool:
+    """Whether a line tells of ordinary work, and so is quiet and of no use: told by a glance, for there are many."""
+    if b" HTTP/" in raw and ROUTINE.search(raw):
+        return not NOT_ROUTINE.search(raw)
+    return bool(ROUTINE_JSON.match(raw)) and raw.endswith(b"}") and not NOT_ROUTINE.search(raw)
 
 
 def parsed(raw: Iterable[bytes]) -> Iterator[Line]:

@@ -165,6 +165,40 @@ def test_a_gigabyte_of_log_is_bounded(small, driver):
     assert seconds < 2.5
 
 
+REQUEST = '{"level": "info", "message": "request", "method": "GET", "path": "/health", "status": 200}'
+WARNING = '{"level": "warn", "message": "login refused: unknown account oncall-0123456789ab"}'
+
+
+@pytest.mark.parametrize("count", [190, 1500, 4000])
+def test_requests_do_not_push_the_words_of_a_fault_out(small, count):
+    """The backend logs each request, ours too: as many as a gate causes that asks again and again."""
+    small.start("backend", f"echo 'ENOSPC: no space left'; yes '{REQUEST}' | head -n {count}; sleep 600")
+    written(small)
+    fact = ask("container_log", small.stack(), service="backend")
+
+    assert [(sign.name, sign.count) for sign in fact.signs] == [("disk-full", 1)]
+    assert fact.lines_read == min(count, 200) + 1
+
+
+def test_refusals_that_we_cause_do_not_push_the_words_of_a_fault_out(small):
+    """Each run is refused a few times; these lines are of a kind that counts."""
+    small.start("backend", f"echo 'ENOSPC: no space left'; yes '{WARNING}' | head -n 900; sleep 600")
+    written(small)
+    fact = ask("container_log", small.stack(), service="backend")
+
+    assert [(sign.name, sign.count) for sign in fact.signs] == [("disk-full", 1)]
+    assert fact.lines_read == 901
+
+
+def test_old_lines_are_still_bounded_by_their_number(small):
+    """What is not recent is evidence: its newest lines are enough of it."""
+    small.start("backend", f"echo ENOSPC; yes '{WARNING}' | head -n 900; sleep 600")
+    written(small)
+    fact = ask("container_log", small.stack(), Limits(recent_minutes=0.0001), service="backend")
+
+    assert (fact.lines_read, fact.signs, fact.past) == (200, (), ())
+
+
 def test_a_container_that_writes_while_it_is_read_does_not_hold_us(small):
     """The end moves away as fast as we read: a look still ends."""
     small.start("backend", "yes 'all is well and here is one more line to prove it'", "--log-opt=max-size=20m")

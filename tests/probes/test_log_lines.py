@@ -77,6 +77,40 @@ def test_what_a_program_only_mentions_is_no_failure(text):
     assert read(text.encode(), NOW).level == "quiet"
 
 
+NGINX_REQUEST = '172.18.0.1 - - [23/Nov/2026] "GET /?q=1 HTTP/1.1" {} 12 "-" "-"'
+UVICORN_REQUEST = 'INFO:     172.18.0.1:1 - "POST /login HTTP/1.1" {} Whatever'
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ('{"level":30,"msg":"request completed","status":200}', True),
+        ('{"time": "12:00", "level": "info", "message": "request", "path": "/health", "status": 404}', True),
+        ('{"level": "info", "message": "request", "path": "/api/auth/login", "status": 500}', False),
+        ('{"level":30,"msg":"request completed","statusCode":503}', False),
+        ('{"level":"info","msg":"unknown account oncall-0123456789ab"}', False),
+        ('{"level":50,"err":{"level":"info","message":"EMFILE"}}', False),
+        ('{"err":{"level":"info","message":"EMFILE"},"level":"error"}', False),
+        ('{"msg":"ENOSPC \\"level\\": \\"info\\" ","level":"error"}', False),
+        ('{"msg":"\\"GET / HTTP/1.1\\" 200 ENOSPC","level":"error"}', False),
+        ('{"level":"info","msg":"cut', False),
+        (NGINX_REQUEST.format(200), True),
+        (NGINX_REQUEST.format(502), False),
+        (UVICORN_REQUEST.format(401), True),
+        (UVICORN_REQUEST.format(500), False),
+        (f"connect() failed (111: Connection refused) {NGINX}10.0.0.3:3001/", False),
+        *((text, False) for _, text, *_ in SAID),
+    ],
+)
+def test_only_lines_that_tell_nothing_go_by(text, passes):
+    """A line that is let go is one that would be read as quiet, and as no failure of the login."""
+    newest = Newest(1 << 18, telling=True)
+    newest.take(b"2026-11-23T12:00:00.000000000Z " + text.encode() + b"\n")
+
+    assert (newest.lines() == [], newest.count) == (passes, 1)
+    assert not passes or (read(text.encode(), NOW).level, read(text.encode(), NOW).status < 500) == ("quiet", True)
+
+
 @pytest.mark.parametrize("text", ["everything is fine", "a lookup of it worked", "the job failed: see above", ""])
 def test_ordinary_lines_are_not_recognised(text):
     """A line that no signature knows is nobody's fault."""
