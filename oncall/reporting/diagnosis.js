@@ -1,4 +1,4 @@
-// All that the page does where scripts run: a button beside each command, and keys for pytest-html's table.
+// All that the page does where scripts run: a button beside each command and text to post, and keys for pytest-html's table.
 (() => {
   "use strict";
 
@@ -19,13 +19,13 @@
     }
   };
 
-  for (const block of document.querySelectorAll("pre.oncall-command")) {
+  for (const block of document.querySelectorAll("pre.oncall-command, pre.oncall-post")) {
     const code = block.querySelector("code");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "oncall-copy";
     button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy this command");
+    button.setAttribute("aria-label", block.className === "oncall-post" ? "Copy this text" : "Copy this command");
     button.addEventListener("click", () => {
       copy(code).then(
         () => { button.textContent = "Copied"; },

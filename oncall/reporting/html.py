@@ -20,9 +20,10 @@ from oncall import playbook as book
 from oncall.config import Limits
 from oncall.diagnosis import Cause
 from oncall.facts.logs import ContainerLog
-from oncall.reporting import charts, outline, plain, timeline_chart, wording
+from oncall.reporting import announcement, changes, charts, outline, plain, timeline_chart, wording
 from oncall.run import Run
-from oncall.timeline import changes, first_sign
+from oncall.timeline import changes as changed_lately
+from oncall.timeline import first_sign
 from oncall.verdict import OUTCOMES, SEVERITIES, ProbeNote, Verdict
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, roo
         unknown=outline.by_reason(wording.unexplained(run, "unknown")),
         errors=run.of(None, "error"),
         accepted=run.of(None, "accepted"),
+        changed=list(changes.entries(run.comparison)) if run.comparison else [],
+        posts=_posts(run, playbook),
         picture=timeline_chart.picture(run.timeline),
         charts=charts.charts(run.facts, limits),
         failed=_by_cause(cards),
@@ -100,6 +103,14 @@ def _summary(run: Run, causes: list[Cause]) -> str:
     parts += [f"{hidden} could not look because of {'it' if len(causes) == 1 else 'them'}"] if hidden else []
     more = f"; {others} {'others have' if others > 1 else 'other has'} no answer" if others else ""
     return f"{'One cause' if len(causes) == 1 else f'{len(causes)} causes'}: {', '.join(parts)}{more}."
+
+
+def _posts(run: Run, playbook: book.Playbook) -> list[tuple[str, str]]:
+    """Who reads it, and the text; none while all is well."""
+    if outline.state(run) == "healthy":
+        return []
+    channel, status = announcement.incident_channel(run, playbook), announcement.status_page(run, playbook)
+    return [("For the incident channel", channel), ("For the status page", status)]
 
 
 def _alone(verdict: Verdict) -> Cause:
@@ -136,7 +147,7 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
                 "quoted_at": quoted.get(steps),
                 "opened": len(causes) == 1 and len(steps) <= 4,
                 "failed_now": failed_now,
-                "changes": changes(run.timeline, cause.component, _before(cause, run))[:4],
+                "changes": changed_lately(run.timeline, cause.component, _before(cause, run))[:4],
                 "hidden": outline.by_reason(cause.hidden),
                 "claim": cause.findings[0].claim if cause.findings else "",
             }
@@ -236,6 +247,8 @@ def _template(room: Room) -> Template:
         lstrip_blocks=True,
         bytecode_cache=Compiled(Path(__file__)),
     )
-    environment.filters.update(shown=plain.value, prose=prose, command=command, clock=_clock, first_few=_first)
+    environment.filters.update(
+        since=changes.moment, shown=plain.value, prose=prose, command=command, clock=_clock, first_few=_first
+    )
     environment.globals.update(checks=outline.checks, explains=wording.explains, lines=room.lines)
     return environment.get_template("diagnosis.html")

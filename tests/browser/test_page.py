@@ -86,6 +86,20 @@ def test_the_button_copies_the_command_and_nothing_else(visit, reports):
     assert "postgres" in wanted
 
 
+def test_the_text_for_the_channel_is_copied_as_it_stands(visit, reports):
+    """Unfolded, one click puts all of its lines into the clipboard."""
+    page = visit(reports["total"]).page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("For the incident channel").click()
+    block = page.locator("pre.oncall-post").first
+    wanted = block.locator("code").text_content()
+    block.get_by_role("button").click()
+    block.get_by_text("Copied").wait_for()
+
+    assert page.evaluate("navigator.clipboard.readText()") == wanted
+    assert len(wanted.splitlines()) > 2
+
+
 def test_every_place_is_reached_by_key_and_shows_where_it_is(visit, reports):
     """Links, buttons, folds, pytest-html's sorting: Tab goes through all of it, with a frame around it."""
     page = visit(reports["total"]).page

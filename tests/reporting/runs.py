@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
+from oncall.comparison import Change, Comparison
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.facts.backend import ResponseTimes
 from oncall.facts.container_stats import ContainerStats, ContainerUse
@@ -389,3 +390,22 @@ ATTACKED = told(
         ),
     },
 )
+
+
+def changed(symptom, check):
+    """One of a kind of change each, since the night before."""
+    began = OUTAGE.started
+
+    def some(severity, days):
+        since = began - timedelta(days=days)
+        return (Change(check=check, nodeid=check, severity=severity, symptom=symptom, since=since),)
+
+    earlier = began - timedelta(days=1)
+    return Comparison(
+        earlier=earlier, compared=61, new=some("p1", 0), gone=some("p3", 2), still=some("p4", 9), unclear=(check,)
+    )
+
+
+TOTAL = replace(TOTAL, comparison=changed("the database refuses connections", "test_database_is_reachable"))
+WELL = replace(WELL, comparison=Comparison(earlier=OUTAGE.started - timedelta(days=1), compared=61))
+ATTACKED = replace(ATTACKED, comparison=changed(ATTACK, ATTACK))

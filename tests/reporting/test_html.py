@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from oncall.config import Limits, Stack
 from oncall.playbook import Playbook, parse
-from oncall.reporting import html
+from oncall.reporting import announcement, html
 from tests.reporting import runs
 from tests.reporting.runs import ATTACK, HEALTHY, HOSTILE, NO_DATABASE, OUTAGE, REACHABLE, SLOTS, run
 
@@ -183,6 +183,28 @@ def test_what_changed_lately_stands_beside_the_cause():
 
     assert text.index("What changed lately") < text.index("made anew, from image motel-backend:412")
     assert text.index("made anew, from image motel-backend:412") < text.index("Type next")
+
+
+def test_what_is_new_since_the_last_run_stands_below_the_causes():
+    """What came, what went, since when it is there, and what cannot be compared; or that nothing has changed."""
+    text = page(runs.TOTAL).text
+    label = "2026-11-22 20:29 UTC, 61 checks answered in both"
+
+    assert text.index("Type next") < text.index(label) < text.index("Timeline UTC")
+    for words in ("P1 the database refuses", "P3 the database refuses", ", there since 2026-11-21 20:29 UTC"):
+        assert words in text[text.index(label) :]
+    assert "1 check failed in one run, without an answer in the other" in text
+    assert "Nothing new, nothing gone." in page(runs.WELL).text
+    assert "Since the last run" not in page(runs.SINGLE).text
+
+
+def test_texts_to_post_are_there_while_something_is_wrong():
+    """One for colleagues, one for everybody; none of a healthy run."""
+    text = page(runs.TOTAL).text
+
+    for post in (announcement.incident_channel, announcement.status_page):
+        assert post(runs.TOTAL, PLAYBOOK) in text
+    assert "To post" not in page(runs.WELL).text
 
 
 def test_consequences_and_what_is_hidden_stand_under_their_cause():
