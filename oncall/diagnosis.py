@@ -275,7 +275,7 @@ class _Case:
             findings=tuple(shown),
             consequences=tuple(one for one in group if one not in ends),
             hidden=tuple(hidden),
-            playbook=head.playbook if head.component == component else self._chapter(component) or head.playbook,
+            playbook=self._section(head, component),
         )
 
     def _confidence(
@@ -302,6 +302,14 @@ class _Case:
 
     def _looked_at(self, component: str) -> bool:
         return any(one.component == component and one.outcome in ("passed", "failed") for one in self.verdicts)
+
+    def _section(self, head: Verdict, component: str) -> str | None:
+        """Where the playbook mends it: as the check says that looks at the component, or the one it points at."""
+        if head.component == component:
+            return head.playbook
+        nearer = self.catalogue.get(head.see)
+        told = nearer.playbook if nearer and nearer.component == component else None
+        return told or self._chapter(component) or head.playbook
 
     def _chapter(self, component: str) -> str | None:
         """The playbook section that most of the component's most urgent checks name."""

@@ -184,6 +184,19 @@ def test_unknown_with_a_reason_of_its_own_stands_alone():
     assert [cause.hidden for cause in diagnosis.causes] == [()]
 
 
+def test_a_line_that_accuses_a_healthy_part_is_mended_where_the_check_says_that_it_points_at():
+    """The backend's log says that there is no secret: the section of the secret, not that of the login."""
+    line = failed("test_log", "backend", "trace", blames="auth", see="test_secret", playbook="service-down")
+    catalogue = {
+        "test_login": Check(severity="p1", component="auth", playbook="login-fails"),
+        "test_secret": Check(severity="p2", component="auth", playbook="jwt-secret"),
+    }
+
+    assert [cause.playbook for cause in diagnose([line], catalogue).causes] == ["jwt-secret"]
+    unpointed = failed("test_log", "backend", "trace", blames="auth", playbook="service-down")
+    assert [cause.playbook for cause in diagnose([unpointed], catalogue).causes] == ["login-fails"]
+
+
 def test_selection_names_the_cause_outside_of_it():
     """`-m p2` with a dead backend names the backend, although no check of it was selected."""
     catalogue = {"test_health": Check(severity="p1", component="backend", playbook="backend-down")}

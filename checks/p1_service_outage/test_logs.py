@@ -13,4 +13,5 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         component=service,
         layer="trace",
         blames=container_log.blames,
+        see=container_log.see,
     )

@@ -6,6 +6,12 @@ from msgspec import Struct
 
 from oncall.facts import Fact
 
+NEARER = {
+    "no-secret": "test_jwt_secret_is_set",
+    "failed-migration": "test_no_migration_has_failed",
+    "damaged-data": "test_no_data_page_fails_its_checksum",
+}
+
 
 class LogSign(Struct, frozen=True, kw_only=True):
     """One signature in a service's log.
@@ -49,6 +55,11 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
     def symptom(self) -> str:
         """The worst sign, as a finding's one line."""
         return f"log of {self.service}: {self.signs[0].meaning[:70]}" if self.signs else ""
+
+    @property
+    def see(self) -> str:
+        """The check that tells the same story nearer to its cause, where a line has one."""
+        return NEARER.get(self.signs[0].name, "") if self.signs else ""
 
     @property
     def blames(self) -> str | None:
