@@ -27,6 +27,7 @@ from oncall.probes.engine import NO_ANSWER, Engine, Failure, forgo_socks, why
 from oncall.probes.engine_address import EngineAddress, engine_address
 from oncall.probes.engine_socket import share_connections
 from oncall.probes.engine_ssh import Said, ssh_adapter, ssh_command
+from oncall.probes.libraries import IMPORTING
 from oncall.probes.runtime import Container, Project, Runtime
 from oncall.probing import client, probe
 
@@ -85,9 +86,10 @@ def _try(address: EngineAddress, began: float, done: list[Attempt | Exception]) 
 
 def _ask(address: EngineAddress, began: float) -> Attempt:
     forgo_socks()
-    import docker
-    import requests
-    import urllib3
+    with IMPORTING:
+        import docker
+        import requests
+        import urllib3
 
     errors = (
         docker.errors.DockerException,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from oncall.facts.http import Exchange, Phases
 from oncall.finding import CouldNotCheck
+from oncall.probes.libraries import IMPORTING
 from oncall.probes.network import Wire
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ class Http:
     """The one HTTP client of a run; safe to be used by many probes at once."""
 
     def __init__(self, ca_file: str = "") -> None:
-        import httpcore
-        import httpx
+        with IMPORTING:
+            import httpcore
+            import httpx
 
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from oncall.probes.libraries import IMPORTING
 from oncall.probing import client
 
 SHARED = ("HS256", "HS384", "HS512")  # signed and verified with one shared secret
@@ -32,7 +33,8 @@ class Parts(Struct, frozen=True):
 @client(deadline=5.0)
 def jwt_library() -> Any:
     """PyJWT; the only place that imports it."""
-    import jwt
+    with IMPORTING:
+        import jwt
 
     return jwt
 

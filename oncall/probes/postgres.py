@@ -26,6 +26,7 @@ from oncall.facts.postgres import (
 )
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.container_password import ContainerPassword
+from oncall.probes.libraries import IMPORTING
 from oncall.probes.postgres_attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, Place, failure, place
 from oncall.probes.postgres_session import QueryTrouble, Session
 from oncall.probing import client, probe
@@ -80,8 +81,9 @@ def _connect(where: Place) -> Attempt:
 
 
 def _try(where: Place, began: float) -> Attempt:
-    import psycopg
-    from psycopg.rows import dict_row
+    with IMPORTING:
+        import psycopg
+        from psycopg.rows import dict_row
 
     try:
         connection: psycopg.Connection[dict[str, Any]] = psycopg.connect(

@@ -20,6 +20,7 @@ from oncall.facts.websocket import DIRECT, Handshake, WebSocketHold, WebSocketPi
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.auth import AccessToken
 from oncall.probes.http import place, tls_words, trust
+from oncall.probes.libraries import IMPORTING
 from oncall.probes.network import Wire
 from oncall.probes.websocket_session import Library, Offer, Reply, Session
 from oncall.probing import client, probe
@@ -46,9 +47,10 @@ class Talk(Struct, frozen=True):
 @client(deadline=5.0)
 def websocket_library() -> Library:
     """The protocol engine of `websockets`; the only place that imports it."""
-    import websockets.client
-    import websockets.frames
-    import websockets.uri
+    with IMPORTING:
+        import websockets.client
+        import websockets.frames
+        import websockets.uri
 
     return Library(websockets.client.ClientProtocol, websockets.uri.parse_uri, websockets.frames.Opcode)
 
