@@ -153,13 +153,14 @@ class Rounds:
 
     def _over(self, this: Round) -> bool:
         """Whether a run that ended now would end well, or waiting cannot change how it ends."""
-        failed = any(report.failed for _, reports in this.reports for report in reports)
+        failed = [report for _, reports in this.reports for report in reports if report.failed]
         code = exit_code(
             SICK if failed else HEALTHY,
             this.verdicts.values(),
             fail_on=self.session.config.option.fail_on,
             interrupted=False,
             not_written=False,
+            others_failed=not all(hasattr(report, "oncall_outcome") for report in failed),
         )
         return code in (HEALTHY, NOTHING_LOOKED_AT)
 

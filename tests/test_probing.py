@@ -98,6 +98,23 @@ def test_a_test_that_is_no_check_fails_the_run_beside_an_excused_finding(suite, 
     assert suite(HEALTHY.replace("free=3", "free=0"), checks, "--fail-on", "p1").ret == code
 
 
+PLAIN = """
+
+def test_plain():
+    from pathlib import Path
+
+    seen = Path("seen")
+    assert seen.exists() or seen.touch()
+"""
+
+
+def test_waiting_goes_on_while_a_test_that_is_no_check_fails(suite):
+    """It fails in the first round and passes in the second; the excused finding is there in both."""
+    checks = CHECK.replace("pytest.mark.p1", "pytest.mark.p4") + PLAIN
+
+    assert suite(HEALTHY.replace("free=3", "free=0"), checks, "--fail-on", "p1", "--wait", "20").ret == 0
+
+
 def test_forty_looks_take_as_long_as_one(suite):
     """All looks of the selected checks run at the same time; deselected ones are not even started."""
     probes = HEALTHY.replace("slots()", "slots(who)").replace(
