@@ -3,6 +3,7 @@
 Every command is one small reading tool under coreutils' `timeout`, because testinfra itself waits for ever.
 """
 
+import errno
 import logging
 import os
 import re
@@ -51,8 +52,14 @@ class Shell:
     def run(self, *command: str, seconds: float = 2.0) -> Ran:
         """Run a command, given as its words; raises CouldNotCheck when it cannot be run or takes too long."""
         words = ("timeout", "-k", "0.2", f"{seconds:g}", *command)
+        line = "LC_ALL=C " + shlex.join(words)
         try:
-            result = self._host.run("LC_ALL=C " + shlex.join(words))
+            try:
+                result = self._host.run(line)
+            except OSError as error:
+                if error.errno != errno.EFAULT:
+                    raise
+                result = self._host.run(line)  # some virtual machines lose a page for a moment: no shell has begun yet
         except (RuntimeError, OSError) as error:
             raise CouldNotCheck(f"{self.at} was not reached: {_last_line(error)}") from None
         ran = Ran(result.rc, _text(result.stdout_bytes), _text(result.stderr_bytes))

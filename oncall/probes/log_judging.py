@@ -3,7 +3,6 @@
 Pure functions of lines and times.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -17,7 +16,6 @@ from oncall.probes.sql_text import masked
 STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
 UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
 TOGETHER = timedelta(seconds=2)  # lines nearer than this belong to one moment
-OUR_ACCOUNT = re.compile(r"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be
 UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
 
 Blame = Callable[[str, str], tuple[str, str]]
@@ -147,21 +145,21 @@ def bursts(
     failing_path: a 5xx on this path counts as well.
     """
     found: dict[str, list[Line]] = {}
-    marks: list[datetime] = []
+    marks: dict[str, datetime] = {}
     words = {kind.name: kind.words for kind in kinds}
     own = {kind.name: kind.own for kind in kinds}
     for log in logs:
         for line in log.lines:
             if line.at is None or line.at < since:
                 continue
-            if OUR_ACCOUNT.search(line.words):
-                marks.append(line.at)
+            if line.ours:
+                marks.setdefault(line.ours, line.at)
             elif failing_path and line.path == failing_path and line.status >= 500:
                 found.setdefault("failing", []).append(line)
             elif line.level != "quiet" and (kind := _kind(line, kinds)):
                 found.setdefault(kind.name, []).append(line)
     words["failing"] = f"answers of 5xx by {failing_path}"
-    ours = _our_moments([line.at for lines in found.values() for line in lines if line.at], marks)
+    ours = _our_moments([line.at for lines in found.values() for line in lines if line.at], [*marks.values()])
     told = [_counted(name, words[name], own.get(name, 0), lines, ours) for name, lines in found.items()]
     return tuple(sorted(told, key=lambda kind: -kind.count))
 

@@ -26,7 +26,8 @@ ROUTINE = re.compile(rb"\"[A-Z]{3,7} \S+ HTTP/[\d.]+\" [1-4]\d\d\b")
 ROUTINE_JSON = re.compile(  # a level of the whole line, not one further in
     rb"[0-9TZ:.+-]* ?\{[^{}]*?\"level\": ?(?:\"(?i:info|debug|trace|verbose|http|silly|notice)\"|[123]0\b)"
 )
-NOT_ROUTINE = re.compile(rb"\"status(?:_?[Cc]ode)?\": ?[5-9]\d\d\b|\boncall-[0-9a-f]{12}\b")  # the latter: OUR_ACCOUNT
+OUR_ACCOUNT = re.compile(rb"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be: another one in each run
+NOT_ROUTINE = re.compile(rb"\"status(?:_?[Cc]ode)?\": ?[5-9]\d\d\b|" + OUR_ACCOUNT.pattern)
 QUOTED_SQL = re.compile(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
 MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
@@ -35,7 +36,10 @@ Level = Literal["loud", "quiet", "unsaid"]
 
 
 class Line(Struct, frozen=True):
-    """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows."""
+    """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows.
+
+    ours: the account that a run of ours made up, wherever the line names it.
+    """
 
     at: datetime | None
     words: str
@@ -43,6 +47,7 @@ class Line(Struct, frozen=True):
     level: Level
     path: str = ""
     status: int = 0
+    ours: str = ""
 
 
 class Newest:
@@ -131,6 +136,8 @@ def stamp(line: bytes) -> tuple[datetime | None, bytes]:
 
 def read(raw: bytes, at: datetime | None) -> Line:
     """One line: JSON of the usual loggers, or plain text."""
+    named = OUR_ACCOUNT.search(raw)
+    ours = named[0].decode() if named else ""
     stripped = raw.strip()
     if stripped[:1] == b"{" and stripped[-1:] == b"}":
         try:
@@ -138,7 +145,7 @@ def read(raw: bytes, at: datetime | None) -> Line:
         except (ValueError, RecursionError):
             plain = None
         if isinstance(plain, dict):
-            return _structured(plain, at)
+            return _structured(plain, at, ours)
     text = clean(raw.decode("utf-8", "replace")).strip("\ufffd")  # engines cut a long line anywhere
     head = text[:120]
     request = REQUEST.search(text)
@@ -149,10 +156,10 @@ def read(raw: bytes, at: datetime | None) -> Line:
     else:
         level = "quiet" if QUIET.search(text[:80]) else "unsaid"
     path, status = (request[1], int(request[2])) if request else ("", 0)
-    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status)
+    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours)
 
 
-def _structured(plain: dict[str, Any], at: datetime | None) -> Line:
+def _structured(plain: dict[str, Any], at: datetime | None, ours: str) -> Line:
     message = next((str(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
     reasons = [words for key in REASON_KEYS if (words := _words(plain.get(key)))]
     words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
@@ -160,7 +167,7 @@ def _structured(plain: dict[str, Any], at: datetime | None) -> Line:
     shown = clean(f"{message}: {first}" if message and first else message or words)[:SHOWN]
     path = next((str(plain[key]) for key in ("path", "url") if isinstance(plain.get(key), str)), "")
     status = next((plain[key] for key in ("status", "statusCode", "status_code") if _number(plain.get(key))), 0)
-    return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status))
+    return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status), ours)
 
 
 def _number(value: Any) -> bool:
