@@ -2,7 +2,7 @@
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
-from stack.faults.behind_container import HEALTHY, LOG, NO_LOGIN, PORT, RESOLVES, RUNNING, of
+from stack.faults.behind_container import HEALTHY, LOG, NETWORK, NO_LOGIN, PORT, RESOLVES, RUNNING, STATS, UP, of
 from stack.faults.behind_database import BACKEND_FAILS, LOGIN, NO_SESSION, without
 from stack.faults.docker_page import BUILD, badly_built
 from stack.faults.docker_starts import noticed, patiently
@@ -52,6 +52,7 @@ def backend_stale_hosts_entry(stack: DockerStack) -> None:
     mode="docker",
     cause_class="hung",
     must_fail=of("backend", RUNNING),
+    unknown=of("backend", UP, HEALTHY, *STATS, NETWORK),
     first_try="right",
 )
 def backend_replica_paused(stack: DockerStack) -> None:
