@@ -22,8 +22,9 @@ SIGNATURES = re.compile(
     r"unexpected chunk number \d|could not access status of transaction|contains unexpected zero page|"
     r"contains corrupted page|invalid primary checkpoint record|could not locate a valid checkpoint record|"
     r"incorrect checksum in control file|compressed pglz data is corrupt|found xmin \d+ from before relfrozenxid|"
-    r"could not open file \"?\\?\"?(?:base|global)/(?!.*: Permission denied)|\bXX00[12]\b"
+    r"could not open file \"?\\?\"?(?:base|global)/|\bXX00[12]\b"
 )
+NO_DAMAGE = re.compile(r"No space left on device|Permission denied|Read-only file system|Disk quota exceeded")
 
 LEVEL = re.compile(r"\b([A-Z]{3,9}): +")  # the first one of a line is the server's own
 QUOTING = ("DETAIL", "HINT", "STATEMENT", "QUERY", "CONTEXT")  # these lines repeat what users wrote
@@ -140,7 +141,7 @@ def written(line: str) -> datetime | None:
 
 
 def telling(line: str) -> bool:
-    """Whether a log line speaks of damage; a full disk is not damage, and what a user wrote is not a message."""
+    """Whether a log line speaks of damage: a full disk or an owner changed is none, and what a user wrote no message."""
     level = LEVEL.search(line)
     quotes = level and (level[1] in QUOTING or re.match(r"statement|execute", line[level.end() :]))
-    return bool(SIGNATURES.search(line)) and not quotes and "No space left on device" not in line
+    return bool(SIGNATURES.search(line)) and not quotes and not NO_DAMAGE.search(line)

@@ -475,6 +475,8 @@ def test_a_damaged_page_is_counted(server, motel):
         ("ERROR:  invalid page in block 7 of relation base/5/1234", True),
         ("WARNING:  page verification failed, calculated checksum 1 but expected 2", True),
         ("PANIC:  could not write to file: No space left on device", False),
+        ('PANIC:  could not open file "/data/17/docker/global/pg_control": Permission denied', False),
+        ("PANIC:  could not fsync file: Read-only file system", False),
         ('FATAL:  could not open file "base/5/2601": No such file or directory', True),
         ('FATAL:  could not open file "base/5/2601": Permission denied', False),
         ("2026-11-25 10:00:00.123 UTC [7] DETAIL:  Key (username)=(PANIC) already exists.", False),
