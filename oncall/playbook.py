@@ -98,12 +98,13 @@ def parse(text: str) -> Playbook:
     return Playbook(tuple(sections), levels)
 
 
-def fill(step: Step, stack: Stack, component: str | None = None) -> Step:
+def fill(step: Step, stack: Stack, component: str | None = None, endpoint: str = "") -> Step:
     """The step with its placeholders filled from the target, ready to be typed.
 
-    component: whom the cause names; without it, or when it is no container, {service} stays SERVICE.
+    component: whom the cause names; without it, or when it is no container, {service} stays SERVICE. endpoint: the name
+    of the one that the cause is about; without it, {endpoint_path} is that of the first.
     """
-    values = _values(stack) | {"service": _word(_service(stack, component))}
+    values = _values(stack, endpoint) | {"service": _word(_service(stack, component))}
     return replace(step, command=PLACEHOLDER.sub(lambda match: values[match[1]], step.command))
 
 
@@ -121,9 +122,10 @@ STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
 NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit):\s*(?P<value>.*?)\s*", re.IGNORECASE)
 
 
-def _values(stack: Stack) -> dict[str, str]:
+def _values(stack: Stack, about: str = "") -> dict[str, str]:
     """What each placeholder stands for. Each is one shell word, whatever it holds; two are meant to be more."""
-    endpoint = next((endpoint.path for endpoint in stack.backend.endpoints), stack.backend.health.path)
+    endpoints = sorted(stack.backend.endpoints, key=lambda endpoint: endpoint.name != about)
+    endpoint = endpoints[0].path if endpoints else stack.backend.health.path
     words = {
         "project": stack.docker.project,
         "backend": stack.backend.service,

@@ -141,7 +141,7 @@ def written(line: str) -> datetime | None:
 
 
 def telling(line: str) -> bool:
-    """Whether a log line speaks of damage: a full disk or an owner changed is none, and what a user wrote no message."""
+    """Whether a log line speaks of damage: a full disk or a file denied is none; what a user wrote is no message."""
     level = LEVEL.search(line)
     quotes = level and (level[1] in QUOTING or re.match(r"statement|execute", line[level.end() :]))
     return bool(SIGNATURES.search(line)) and not quotes and not NO_DAMAGE.search(line)

@@ -134,7 +134,7 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
     failed_now = {verdict.check.partition("[")[0] for verdict in run.of(None, "failed")}
     for number, cause in enumerate(causes, 1):
         found = wording.recovery(cause, playbook)
-        steps = tuple(book.fill(step, stack, cause.component) for step in found[0].recovery) if found else ()
+        steps = tuple(wording.typed(step, cause, stack) for step in found[0].recovery) if found else ()
         cards.append(
             {
                 "number": number,
@@ -142,7 +142,7 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
                 "deadline": wording.deadline(cause.severity, run, playbook, cause),
                 "because": wording.because(cause).removeprefix(f"{cause.confidence}: "),
                 "chapter": found[0] if found else None,
-                "next": book.fill(found[1], stack, cause.component) if found else None,
+                "next": wording.typed(found[1], cause, stack) if found else None,
                 "steps": steps if steps not in quoted else (),
                 "quoted_at": quoted.get(steps),
                 "opened": len(causes) == 1 and len(steps) <= 4,

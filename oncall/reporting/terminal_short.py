@@ -57,7 +57,7 @@ def cause(
         page.entry("evidence", wording.evidence(cause), rows=rows)
     if found := wording.recovery(cause, playbook):
         section, step = found
-        page.command("next", book.fill(step, stack, cause.component))
+        page.command("next", wording.typed(step, cause, stack))
         if full:
             page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")
 

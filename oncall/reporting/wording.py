@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from oncall.config import Stack
 from oncall.diagnosis import Cause
-from oncall.playbook import Playbook, Section, Step
+from oncall.playbook import Playbook, Section, Step, fill
 from oncall.reporting import outline, plain
 from oncall.run import Run
 from oncall.timeline import first_sign
@@ -68,6 +69,12 @@ def recovery(cause: Cause, playbook: Playbook) -> tuple[Section, Step] | None:
     if section is None:
         return None
     return section, outline.next_step(cause.findings[0], section) if cause.findings else section.recovery[0]
+
+
+def typed(step: Step, cause: Cause, stack: Stack) -> Step:
+    """A step as one types it for this cause: about the component that it names, and the endpoint that it saw."""
+    _, _, about = cause.findings[0].check.partition("[") if cause.findings else ("", "", "")
+    return fill(step, stack, cause.component, about.removesuffix("]"))
 
 
 def unexplained(run: Run, outcome: str) -> tuple[Verdict, ...]:

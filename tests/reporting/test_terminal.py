@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.comparison import Change, Comparison
-from oncall.config import Stack
+from oncall.config import Backend, Endpoint, Stack
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.playbook import Playbook, parse
 from oncall.reporting import outline, terminal
@@ -112,6 +112,17 @@ def test_the_look_that_is_about_this_check_comes_first():
     lines = told(sick(cause(SLOTS)))
 
     assert any(line.startswith("next ") and "pg_stat_activity" in line for line in lines)
+
+
+def test_the_command_asks_the_endpoint_that_is_slow():
+    """Not the first of the target's."""
+    endpoints = tuple(Endpoint(name=name, path=f"/api/{name}") for name in ("suites", "tasks"))
+    about = {"playbook": "slow-endpoint", "symptom": "tasks takes 2.3 s", "component": "backend"}
+    slow = verdict("test_endpoint_answers_in_time[tasks]", "p3", "failed", **about)
+    lines = terminal.lines(sick(cause(slow)), PLAYBOOK, Stack(backend=Backend(endpoints=endpoints)))
+
+    assert any(line.endswith("localhost:3001/api/tasks") for line in lines)
+    assert not any("/api/suites" in line for line in lines)
 
 
 @pytest.mark.parametrize("section", PLAYBOOK.sections, ids=lambda section: section.id)
