@@ -19,7 +19,7 @@ def test_handshake_succeeds(direct_handshake, finding):
 def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
     """The interface shows 'Offline' for everybody who comes through the proxy."""
     assert public_handshake.succeeded, finding(
-        f"direct works, proxy does not: websocket {public_handshake.trouble}",
+        f"{public_handshake.beside}: websocket {public_handshake.trouble}",
         evidence=public_handshake.evidence,
         component="frontend",
         layer=public_handshake.layer,

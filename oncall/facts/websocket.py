@@ -64,7 +64,8 @@ class Handshake(Fact, frozen=True, kw_only=True):
     close_code: of a socket that was closed right after the handshake; 1006 when no close frame came.
     first_answer: what came after the first message: "" (none awaited), "right", "other" or "none".
     blames: the component that the health body accused when it was asked just before.
-    page_status: of the frontend's page, of a handshake that went through the frontend.
+    page_status: of the frontend's page, of a handshake that went through the frontend. straight: what became of the one
+    that went past the frontend, where no token was to be had and the two ought to be alike; else empty.
     """
 
     address: str
@@ -85,6 +86,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
     first_answer: str = ""
     blames: str | None = None
     page_status: int = 0
+    straight: str = ""
 
     def blind(self) -> str | None:
         return None if self.outcome and self.at else "no handshake was tried"
@@ -104,6 +106,13 @@ class Handshake(Fact, frozen=True, kw_only=True):
                 "other": "opens but answers the first message with something else",
             }.get(self.first_answer)
         return self._refusal
+
+    @property
+    def beside(self) -> str:
+        """What the direct one came to, of a handshake that went through the proxy."""
+        return (
+            f"without a token the direct {self.straight}; by proxy" if self.straight else "direct works, proxy does not"
+        )
 
     @property
     def layer(self) -> Layer:

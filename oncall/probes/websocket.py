@@ -74,12 +74,12 @@ def _wants_token(socket: Websocket) -> bool:
 
 
 def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> Offer:
-    """What a browser would send: the token at its place, the origin, the subprotocols."""
+    """What a browser would send: the token, if there is one, at its place, the origin, the subprotocols."""
     socket = stack.websocket
     headers = {name: secrets.expand(value) for name, value in socket.headers.items()}
     subprotocols = list(socket.subprotocols)
     value = socket.token_prefix + token
-    match socket.token_in:
+    match socket.token_in if token else "none":
         case "query":
             url += f"{'&' if '?' in url else '?'}{quote(socket.token_name)}={quote(value, safe='')}"
         case "header":
@@ -251,17 +251,31 @@ def public_address(stack: Stack) -> str:
     return stack.websocket.public_url
 
 
-@probe(deadline=OPEN_SECONDS + ANSWER_SECONDS + 1.0, optional=("frontend_page",))
+@probe(
+    deadline=2 * OPEN_SECONDS + ANSWER_SECONDS + 1.0,
+    optional=("socket_token", "direct_handshake", "backend_health", "frontend_page"),
+)
 def public_handshake(
     public_address: str,
     stack: Stack,
     secrets: Secrets,
     websocket_library: Library,
-    socket_token: str,
-    direct_handshake: Handshake,
+    socket_token: str | Missing,
+    direct_handshake: Handshake | Missing,
+    backend_health: HealthAnswer | Missing,
     frontend_page: Page | Missing,
 ) -> Handshake:
-    """How the handshake through the proxy ended, given that the direct one works."""
+    """How the handshake through the proxy ended, given that the direct one works.
+
+    Where nobody can log in, both are tried without a token and ought to end alike.
+    """
+    answers = isinstance(backend_health, HealthAnswer) and backend_health.exchange.answered
+    if isinstance(socket_token, CouldNotCheck) and answers:
+        return _without_token(stack, secrets, websocket_library, socket_token, frontend_page)
+    if isinstance(socket_token, CouldNotCheck | NotPart):
+        raise socket_token
+    if isinstance(direct_handshake, CouldNotCheck | NotPart):
+        raise direct_handshake
     if not direct_handshake.succeeded:
         raise CouldNotCheck(f"the direct handshake fails too (see {DIRECT})")
     offered = offer(stack, secrets, public_address, socket_token)
@@ -270,6 +284,31 @@ def public_handshake(
     if session is not None:
         handshake = _after_first_message(session, handshake, first, stack.websocket.first_answer_contains)
         session.close(GRACE)
+    return _beside_the_page(handshake, frontend_page)
+
+
+def _without_token(
+    stack: Stack, secrets: Secrets, library: Library, why: CouldNotCheck, page: Page | Missing
+) -> Handshake:
+    """Where nobody can log in: what the proxy answers without a token, if a sound backend answers another thing."""
+    straight = _bare(stack, secrets, library, stack.websocket.url)
+    if not 0 < straight.status < 500:
+        raise why
+    through = _bare(stack, secrets, library, stack.websocket.public_url)
+    if through.succeeded or (through.outcome, through.status) == (straight.outcome, straight.status):
+        raise why
+    return _beside_the_page(replace(through, straight=straight.trouble or "handshake succeeds"), page)
+
+
+def _bare(stack: Stack, secrets: Secrets, library: Library, url: str) -> Handshake:
+    handshake, session = opened(stack, library, offer(stack, secrets, url, ""), with_token=False)
+    if session is not None:
+        session.close(GRACE)
+    return handshake
+
+
+def _beside_the_page(handshake: Handshake, frontend_page: Page | Missing) -> Handshake:
+    """The page's status stands beside it; who does not even serve the page is told by that page's check."""
     page = frontend_page.exchange if isinstance(frontend_page, Page) else None
     if page and not handshake.status and not page.answered and page.at == handshake.at:
         raise CouldNotCheck(f"the frontend {page.trouble} (see test_frontend_serves_its_page)")

@@ -53,12 +53,11 @@ PAIRS: dict[Mode, dict[tuple[str, str], str]] = {
 class Further(NamedTuple):
     """A pair that was written after the diagnosis, by somebody who had not read it.
 
-    first_try: what the diagnosis named at once, "right" or the rest. missed: why it still does not name both.
+    first_try: what the diagnosis named at once, "right" or the rest.
     """
 
     story: str
     first_try: str = "right"
-    missed: str = ""
 
 
 FURTHER: dict[Mode, dict[tuple[str, str], Further]] = {
@@ -92,7 +91,6 @@ FURTHER: dict[Mode, dict[tuple[str, str], Further]] = {
         ("container-postgres-killed", "container-proxy-asks-itself"): Further(
             "The database was killed, and the proxy's new route leads to itself.",
             first_try="postgres alone",
-            missed="without the database nobody logs in, and without a token no socket is tried through the proxy",
         ),
     },
 }

@@ -434,6 +434,51 @@ def test_the_proxy_is_not_judged_while_the_direct_way_fails():
             Look(stack(healthy, websocket=urls | OPEN))("public_handshake")
 
 
+REFUSED = response(b"", "401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("proxied", "words"),
+    [
+        (response(b"", "500 Internal Server Error"), "500"),
+        (response(b"<!doctype html>", content_type="text/html"), "200 with an HTML page"),
+    ],
+)
+def test_without_a_login_the_proxy_ought_to_answer_as_the_backend_does(proxied, words):
+    """Nobody can log in while the database is down; that the proxy leads astray is seen all the same."""
+    with raw_server(says(REFUSED)) as backend, raw_server(says(proxied)) as proxy:
+        handshake = Look(no_login(backend, proxy))("public_handshake")
+
+    assert words in handshake.trouble
+    assert handshake.beside == "without a token the direct handshake is answered 401: not authorized; by proxy"
+    assert not handshake.with_token
+
+
+@pytest.mark.parametrize(
+    ("straight", "proxied"),
+    [
+        (REFUSED, REFUSED),
+        (response(b"", "503 Service Unavailable"), response(b"", "502 Bad Gateway")),
+        (b"not http", response(b"", "502 Bad Gateway")),
+    ],
+    ids=["alike", "backend-sick", "backend-garbled"],
+)
+def test_without_a_login_a_proxy_that_may_be_well_stays_unjudged(straight, proxied):
+    """Nor is one that has only a sick backend behind it."""
+    with (
+        raw_server(says(straight)) as backend,
+        raw_server(says(proxied)) as proxy,
+        pytest.raises(CouldNotCheck, match="did not log in|health"),
+    ):
+        Look(no_login(backend, proxy))("public_handshake")
+
+
+def no_login(backend, proxy):
+    """The backend and the proxy each say the same to everything, so that nobody can log in."""
+    urls = {"url": f"ws://127.0.0.1:{backend}/realtime", "public_url": f"ws://127.0.0.1:{proxy}/realtime"}
+    return stack(backend, websocket=urls)
+
+
 HOLD = Limits(health_seconds=0.3, login_seconds=0.4, websocket_ping_seconds=0.4, websocket_hold_seconds=1.0)
 
 
