@@ -19,7 +19,7 @@ from oncall.facts.queries import Statement, Statements
 from oncall.reporting.plain import visible
 
 MOST = 8  # bars of one chart
-LABEL, QUERY = 34, 60  # characters of a name and of a statement
+LABEL, ROW = 34, 64  # characters of a name; of a statement together with its value
 PHASES = {"dns": "name lookup", "connect": "connect", "tls": "TLS", "first_byte": "first byte", "transfer": "transfer"}
 STATES = ("active", "idle in transaction", "idle in transaction (aborted)", "idle")
 
@@ -192,10 +192,11 @@ def _memory(use: ContainerUse, limit: float) -> Bar:
 
 def _query(statement: Statement, scale: float, limits: Limits) -> Bar:
     query = " ".join(statement.query.split())
+    value = f"{seconds(statement.mean_seconds)}, {statement.calls:,} calls"
     return Bar(
-        label=_short(query, QUERY),
+        label=_short(query, ROW - len(value)),
         full=visible(query, 400),
-        value=f"{seconds(statement.mean_seconds)}, {statement.calls:,} calls",
+        value=value,
         parts=_laid([("query", "average", statement.mean_seconds)], scale),
         over=statement.calls >= limits.query_calls and statement.mean_seconds > limits.query_mean_seconds,
     )
