@@ -1,4 +1,4 @@
-"""The pytest plugin: options, the target, which checks run, and the run itself. Inert unless a check uses a probe."""
+"""The pytest plugin: which checks run, and the run itself. Inert unless a check uses a probe."""
 
 import atexit
 import contextlib
@@ -6,32 +6,28 @@ import gc
 import logging
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct, field
 
-from oncall import judging
+from oncall import judging, options
 from oncall.config import Limits, Stack, services
 from oncall.finding import COMPONENTS, Finding, Message, recorder
-from oncall.history import History, wrong_name
-from oncall.informing import AddressError, Addresses, Informer, addresses
+from oncall.informing import Informer
 from oncall.judging import FOUND, Judge
 from oncall.loop import looks_of, run_checks
 from oncall.probing import PROBES, RUNNER, parameters
 from oncall.publishing import Publisher
-from oncall.redaction import Redactor, installation_salt, likely_secrets
-from oncall.reporting.later import Later, LaterError, follows, read_later
+from oncall.redaction import likely_secrets
 from oncall.runner import ProbeLog, Run, Runner
 from oncall.secrets import Secrets, read_env_file
-from oncall.snapshot import Replay, Snapshot, SnapshotError, read_snapshot
-from oncall.target import Target, TargetError, default_target, read_target, unknown_accepted
-from oncall.verdict import SEVERITIES, Acceptance, Check
+from oncall.situation import SITUATION, Situation, history, read_situation, whom_to_inform
+from oncall.snapshot import Replay
+from oncall.target import Target, unknown_accepted
+from oncall.verdict import Acceptance, Check
 from oncall.watching import watching
 
 MARKERS = (
@@ -44,99 +40,16 @@ MARKERS = (
     "active(what): acts on the stack; runs only with --with WHAT",
 )
 
-
-class Situation(Struct):
-    """What one pytest session knows of the stack before it looks."""
-
-    target: Target
-    redact: Redactor
-    clock: datetime
-    snapshot: Snapshot | None = None
-    replayed_from: str | None = None
-    handlers: dict[int, Any] = field(default_factory=dict)
-    later: Later | None = None
-
-
-SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
 CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("oncall", "incident playbook")
-    group.addoption(
-        "--target", metavar="FILE", help="the stack to diagnose (default: $ONCALL_TARGET, then oncall.toml)"
-    )
-    group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
-    group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
-    group.addoption("--with", dest="active", default="", metavar="WHAT,...", help="also run these active checks: hold")
-    group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
-    group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")
-    group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
-    group.addoption("--postmortem", metavar="FILE", help="write the draft of a post-mortem as Markdown")
-    group.addoption("--after", metavar="FILE", help="a later run's --result, for --postmortem: what healed since")
-    group.addoption("--run", dest="run_name", metavar="NAME", help="keep this run under a name of its own: nightly")
-    group.addoption("--keep", type=_runs, default=30, metavar="N", help="how many runs of a name stay (30)")
-    group.addoption("--ping", metavar="URL", help="call this dead-man address when the run is over (or: $ONCALL_PING)")
-    group.addoption("--notify", action="append", metavar="URL", help="send a message there (or: $ONCALL_NOTIFY)")
-    group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
-    group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
-    parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
-    parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)  # argparse turns a ValueError into its own sentence
-    if not 0 < seconds < 86400:
-        raise ValueError
-    return seconds
-
-
-_seconds.__name__ = "number of seconds"
-
-
-def _runs(text: str) -> int:
-    number = int(text)
-    if not 0 < number <= 10_000:
-        raise ValueError
-    return number
-
-
-_runs.__name__ = "number of runs"
+    options.add(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Start again with `--target=FILE` where `--target FILE` was typed and hid the suite's configuration.
-
-    Before pytest knows a plugin's options it takes FILE for a place to look for tests, and with a file outside of
-    the checkout it searches for its configuration there. Joined by an equals sign, it does not.
-    """
-    typed = [str(word) for word in early_config.invocation_params.args]
-    joined = _joined(typed)
-    if (
-        early_config.inipath is None
-        and joined != typed
-        and sys.argv[1:] == typed
-        and sys.orig_argv[-len(typed) :] == typed
-    ):
-        capture: Any = early_config.pluginmanager.get_plugin("capturemanager")
-        if capture:
-            capture.stop_global_capturing()  # it holds the very file descriptors that the next start will write to
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
-
-
-JOINED = ("--target", "--replay", "--save", "--result", "--html", "--junitxml", "--postmortem", "--after")
-
-
-def _joined(words: Sequence[str]) -> list[str]:
-    joined: list[str] = []
-    for word in words:
-        if joined and joined[-1] in JOINED:
-            joined[-1] += f"={word}"
-        else:
-            joined.append(word)
-    return joined
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    options.start_again(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -145,82 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     if config.option.help or config.option.version:
         return
-    situation = config.stash[SITUATION] = _situation(config)
-    _refuse_pairs(config, situation)
+    options.refuse_pairs(config.option)
+    situation = config.stash[SITUATION] = read_situation(config)
     config.pluginmanager.register(judging, "oncall-teststatus")
     report = str(config.getini("oncall_report"))
-    history = _history(config, report)
+    kept = history(config, report)
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
-    page = (
-        history.newest if history and config.option.run_name and not config.option.replay else config.rootpath / report
-    )
-    publisher = Publisher(config, situation.redact, page if wanted else None, history)
+    named = kept and config.option.run_name and not config.option.replay
+    page = kept.newest if kept and named else config.rootpath / report
+    publisher = Publisher(config, situation.redact, page if wanted else None, kept)
     config.pluginmanager.register(publisher, "oncall-publisher")
-    config.pluginmanager.register(Informer(config, publisher, _addresses(config, situation)), "oncall-informer")
-
-
-def _history(config: pytest.Config, report: str) -> History | None:
-    """Where runs of this name are kept; None where nobody named one and the report goes elsewhere."""
-    option = config.option
-    if option.run_name is not None and (wrong := wrong_name(option.run_name)):
-        raise pytest.UsageError(f"--run {wrong}")
-    if option.run_name and not report:
-        raise pytest.UsageError("--run keeps a run beside the page that the ini option oncall_report names: set that")
-    if not report or (option.htmlpath and not option.run_name):
-        return None
-    page = config.rootpath / report
-    return History(page.parent, option.run_name or page.stem, option.keep)
-
-
-def _addresses(config: pytest.Config, situation: Situation) -> Addresses:
-    """Whom to inform at the end, made known to the redactor before anything can show them.
-
-    The environment and the secrets file speak for named runs alone: `-m p1` at noon must not pass for the night's run.
-    """
-    option, target = config.option, situation.target
-    file = read_env_file(Path(target.stack.secrets_file)) if target.path and target.stack.secrets_file else {}
-    try:
-        whom = addresses(option.ping, option.notify, os.environ, file)
-    except AddressError as error:
-        raise pytest.UsageError(str(error)) from None
-    for secret in whom.secrets():
-        situation.redact.learn(secret)
-    return whom if option.run_name else addresses(option.ping, option.notify)
-
-
-def _situation(config: pytest.Config) -> Situation:
-    """The target and the clock; raises pytest.UsageError (exit 4), one sentence a problem."""
-    redact = Redactor(installation_salt())
-    try:
-        given = config.option.target or os.environ.get("ONCALL_TARGET")
-        shipped = config.rootpath / "oncall.toml"
-        if config.option.replay:
-            snapshot = read_snapshot(Path(config.option.replay))
-            target = snapshot.target
-            if config.option.target:
-                other = read_target(Path(config.option.target))
-                target = Target(stack=target.stack, limits=other.limits, accepted=other.accepted, path=target.path)
-            return Situation(target, redact, snapshot.clock, snapshot, config.option.replay)
-        target = read_target(Path(given)) if given else read_target(shipped) if shipped.exists() else default_target()
-    except (TargetError, SnapshotError) as error:
-        raise pytest.UsageError(str(error)) from None
-    return Situation(target, redact, datetime.now(UTC))
-
-
-def _refuse_pairs(config: pytest.Config, situation: Situation) -> None:
-    """Options that say nothing together; raises pytest.UsageError, one sentence. Reads the later run's result."""
-    option = config.option
-    if option.wait and option.replay:
-        raise pytest.UsageError("--wait is refused with --replay: a snapshot never changes, so leave one of them out")
-    if option.after and not option.postmortem:
-        raise pytest.UsageError("--after only serves a post-mortem: add --postmortem FILE")
-    if option.after:
-        path = Path(option.after)
-        try:
-            situation.later = read_later(path)
-            follows(situation.later, path, situation.target.stack.name, situation.clock)
-        except LaterError as error:
-            raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(Informer(config, publisher, whom_to_inform(config, situation)), "oncall-informer")
 
 
 @pytest.fixture

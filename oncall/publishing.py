@@ -1,10 +1,9 @@
-"""Everything that leaves the run: terminal, HTML, JUnit, JSON, snapshot. Redacted last, and safe on a full disk."""
+"""Everything that leaves the run: terminal, HTML, JUnit, JSON, snapshot. Redacted last."""
 
-import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
+from oncall.files import Files
 from oncall.history import History
 from oncall.judging import Judge
 from oncall.playbook import Playbook, PlaybookError, parse
@@ -47,15 +47,14 @@ class Publisher:
     ):
         self.config, self.redact, self.default_report, self.history = config, redact, report, history
         self.page: bytes | None = None  # the report as it was written, before another run may have replaced it
+        self.files = Files()
         self.notes: list[str] = []  # trouble that costs no report
-        self.trouble: list[str] = []
         self.judge: Judge | None = None
         self.runner: Any = None
         self.situation: Any = None
         self.run: Run | None = None
         self.playbook: Playbook | None = None
         self.report: Path | None = None
-        self.written: set[Path] = set()
         self.published = False
         self.others_failed = False
         self.began = time.monotonic()
@@ -97,7 +96,7 @@ class Publisher:
             self.config.option.htmlpath, self.report = str(report), report
         except OSError as error:
             self.config.option.htmlpath = None
-            self.trouble.append(f"the report {report} could not be written: {error.strerror}")
+            self.files.trouble.append(f"the report {report} could not be written: {error.strerror}")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
@@ -141,18 +140,18 @@ class Publisher:
         option = self.config.option
         replayed = self.situation.snapshot
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
-        self._write(option.save, "snapshot", self._snapshot)
+        self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
         if page and self.report:
             self._publish(page, session, self.report)
         self._tell_of_files()
-        self._write(option.result, "result", self._result)
+        self.files.write(option.result, "result", self._result)
         self._keep()
-        self._write(option.postmortem, "post-mortem", self._postmortem)
+        self.files.write(option.postmortem, "post-mortem", self._postmortem)
         self._write_summary()
         writer = self._plugin("node_reporters_ordered")
         if writer:
-            with self._whole(writer.logfile, "JUnit file") as draft:
+            with self.files.whole(writer.logfile, "JUnit file") as draft:
                 writer.logfile = str(draft)
                 yield
         else:
@@ -163,7 +162,7 @@ class Publisher:
             self.judge.verdicts.values(),
             fail_on=option.fail_on,
             interrupted=self.runner.interrupted,
-            not_written=bool(self.trouble),
+            not_written=bool(self.files.trouble),
             others_failed=self.others_failed,
         )
         return None
@@ -193,7 +192,7 @@ class Publisher:
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
-            trouble=tuple(self.trouble),
+            trouble=tuple(self.files.trouble),
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )
@@ -223,31 +222,31 @@ class Publisher:
         """Keep the run under its name; a replay is no run of now, so it is never kept."""
         if self.history is None or self.run is None or self.situation.snapshot:
             return
-        if self.trouble and self.default_report and self.report is None:
+        if self.files.trouble and self.default_report and self.report is None:
             return  # there is no such folder, as was said already
         try:
             kept = self.history.add(self.run.started, self.page, self._result())
         except OSError as error:
-            self.trouble.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
+            self.files.trouble.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
             return
         page = self.page
         if page is not None and self.report != self.history.newest:
-            self._write(str(self.history.newest), "report", lambda: page)
+            self.files.write(str(self.history.newest), "report", lambda: page)
         if stuck := self.history.prune(kept):
             self.notes.append(stuck)
 
     def _tell_of_files(self) -> None:
         """What could be written and what not is part of what the run tells."""
         assert self.run is not None  # noqa: S101  for mypy: set at the session's end
-        report = str(self.report) if self.report in self.written else None
-        self.run = replace(self.run, trouble=(*self.trouble, *self.notes), report=report)
+        report = str(self.report) if self.report in self.files.written else None
+        self.run = replace(self.run, trouble=(*self.files.trouble, *self.notes), report=report)
 
     def _read_playbook(self) -> Playbook:
         page = self.config.rootpath / str(self.config.getini("oncall_playbook"))
         try:
             return parse(page.read_text("utf-8")) if page.is_file() else Playbook()
         except (PlaybookError, UnicodeDecodeError, OSError) as error:
-            self.trouble.append(f"no recovery steps are quoted: {error}")
+            self.files.trouble.append(f"no recovery steps are quoted: {error}")
             return Playbook()
 
     def _snapshot(self) -> bytes:
@@ -276,7 +275,7 @@ class Publisher:
                 with open(path, "ab") as file:
                     file.write(clean(github.summary(self.run, self.playbook or Playbook()), self.redact).encode())
             except OSError as error:
-                self.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
+                self.files.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
 
     def _annotate(self, session: pytest.Session) -> None:
         """After everything else that the terminal tells: GitHub takes these lines for commands."""
@@ -289,35 +288,12 @@ class Publisher:
         if self.github and self.run:
             self.github.commands(map(self.redact, github.commands(self.run, places)))
 
-    @contextlib.contextmanager
-    def _whole(self, path: str | Path, what: str) -> Iterator[Path]:
-        """A draft beside the file: a reader never meets half of one, and a full disk keeps the old one."""
-        file = Path(os.path.realpath(path))
-        special = file.exists() and not file.is_file()  # /dev/null or a pipe is written to, and stays what it is
-        draft = file if special else file.with_name(f".{file.name}.{os.getpid()}.tmp")
-        try:
-            yield draft
-            if not special:
-                draft.replace(file)
-            self.written.add(Path(path))
-        except OSError as error:
-            self.trouble.append(f"the {what} {path} could not be written: {error.strerror}")
-        finally:
-            if not special:
-                with contextlib.suppress(OSError):
-                    draft.unlink(missing_ok=True)
-
-    def _write(self, path: str | None, what: str, content: Callable[[], bytes]) -> None:
-        if path:
-            with self._whole(path, what) as draft:
-                draft.write_bytes(content())
-
     def _publish(self, page: Any, session: pytest.Session, report: Path) -> None:
         """Let pytest-html write its page here and only here: it would write in place, and raise on a full disk."""
         from oncall.reporting import html, raw
 
         try:
-            with self._whole(report, "report") as draft:
+            with self.files.whole(report, "report") as draft:
                 page._report_path = draft
                 page._report.title = html.title(self.run) if self.run else ""
                 page._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
@@ -326,7 +302,7 @@ class Publisher:
                 page.pytest_sessionfinish(session=session)
                 self.page = draft.read_bytes() if self.history and draft.is_file() else None
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
-            self.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
+            self.files.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
         self.published = True  # pytest calls the page once more, although it is unregistered now
         page._generate_report = _nothing
         self.config.pluginmanager.unregister(page)  # it would print the draft's name

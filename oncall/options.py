@@ -1,0 +1,96 @@
+"""What may be typed behind `pytest`, and what must not be typed together."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from oncall.verdict import SEVERITIES
+
+
+def add(parser: pytest.Parser) -> None:
+    """All that `pytest --help` tells under "oncall"."""
+    group = parser.getgroup("oncall", "incident playbook")
+    group.addoption(
+        "--target", metavar="FILE", help="the stack to diagnose (default: $ONCALL_TARGET, then oncall.toml)"
+    )
+    group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
+    group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
+    group.addoption("--with", dest="active", default="", metavar="WHAT,...", help="also run these active checks: hold")
+    group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
+    group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")
+    group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
+    group.addoption("--postmortem", metavar="FILE", help="write the draft of a post-mortem as Markdown")
+    group.addoption("--after", metavar="FILE", help="a later run's --result, for --postmortem: what healed since")
+    group.addoption("--run", dest="run_name", metavar="NAME", help="keep this run under a name of its own: nightly")
+    group.addoption("--keep", type=_runs, default=30, metavar="N", help="how many runs of a name stay (30)")
+    group.addoption("--ping", metavar="URL", help="call this dead-man address when the run is over (or: $ONCALL_PING)")
+    group.addoption("--notify", action="append", metavar="URL", help="send a message there (or: $ONCALL_NOTIFY)")
+    group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
+    group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
+    parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
+    parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)  # argparse turns a ValueError into its own sentence
+    if not 0 < seconds < 86400:
+        raise ValueError
+    return seconds
+
+
+_seconds.__name__ = "number of seconds"
+
+
+def _runs(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= 10_000:
+        raise ValueError
+    return number
+
+
+_runs.__name__ = "number of runs"
+
+
+def start_again(early_config: pytest.Config) -> None:
+    """Start again with `--target=FILE` where `--target FILE` was typed and hid the suite's configuration.
+
+    Before pytest knows a plugin's options it takes FILE for a place to look for tests, and with a file outside of
+    the checkout it searches for its configuration there. Joined by an equals sign, it does not.
+    """
+    typed = [str(word) for word in early_config.invocation_params.args]
+    joined = _joined(typed)
+    if (
+        early_config.inipath is None
+        and joined != typed
+        and sys.argv[1:] == typed
+        and sys.orig_argv[-len(typed) :] == typed
+    ):
+        capture: Any = early_config.pluginmanager.get_plugin("capturemanager")
+        if capture:
+            capture.stop_global_capturing()  # it holds the very file descriptors that the next start will write to
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
+
+
+JOINED = ("--target", "--replay", "--save", "--result", "--html", "--junitxml", "--postmortem", "--after")
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in JOINED:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def refuse_pairs(option: Any) -> None:
+    """What says nothing together; raises pytest.UsageError, one sentence."""
+    if option.wait and option.replay:
+        raise pytest.UsageError("--wait is refused with --replay: a snapshot never changes, so leave one of them out")
+    if option.after and not option.postmortem:
+        raise pytest.UsageError("--after only serves a post-mortem: add --postmortem FILE")

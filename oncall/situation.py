@@ -1,0 +1,107 @@
+"""What one pytest session knows before it looks: the target, the clock, where it is kept, whom it informs."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct, field
+
+from oncall.history import History, wrong_name
+from oncall.informing import AddressError, Addresses, addresses
+from oncall.redaction import Redactor, installation_salt
+from oncall.reporting.later import Later, LaterError, follows, read_later
+from oncall.secrets import read_env_file
+from oncall.snapshot import Snapshot, SnapshotError, read_snapshot
+from oncall.target import Target, TargetError, default_target, read_target
+
+
+class Situation(Struct):
+    """What one pytest session knows of the stack before it looks."""
+
+    target: Target
+    redact: Redactor
+    clock: datetime
+    snapshot: Snapshot | None = None
+    replayed_from: str | None = None
+    handlers: dict[int, Any] = field(default_factory=dict)
+    later: Later | None = None
+
+
+SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
+
+
+def read_situation(config: pytest.Config) -> Situation:
+    """The target and the clock; raises pytest.UsageError (exit 4), one sentence a problem."""
+    option = config.option
+    try:
+        given = option.target or os.environ.get("ONCALL_TARGET")
+        shipped = config.rootpath / "oncall.toml"
+        snapshot = read_snapshot(Path(option.replay)) if option.replay else None
+        if snapshot:
+            target = _judged_anew(snapshot.target, option.target)
+        else:
+            target = (
+                read_target(Path(given)) if given else read_target(shipped) if shipped.exists() else default_target()
+            )
+        clock = snapshot.clock if snapshot else datetime.now(UTC)
+        later = _later(option.after, target, clock)
+    except (TargetError, SnapshotError, LaterError) as error:
+        raise pytest.UsageError(str(error)) from None
+    return Situation(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
+
+
+def _target(config: pytest.Config) -> Target:
+    """The one that was typed, else that of the environment, else the one beside the suite's configuration."""
+    shipped = config.rootpath / "oncall.toml"
+    if given := config.option.target or os.environ.get("ONCALL_TARGET"):
+        return read_target(Path(given))
+    return read_target(shipped) if shipped.exists() else default_target()
+
+
+def _judged_anew(saved: Target, typed: str | None) -> Target:
+    """The target of a snapshot, by other limits and acceptances where a target is typed beside it."""
+    if not typed:
+        return saved
+    other = read_target(Path(typed))
+    return Target(stack=saved.stack, limits=other.limits, accepted=other.accepted, path=saved.path)
+
+
+def _later(typed: str | None, target: Target, clock: datetime) -> Later | None:
+    """The result of a later run, for a post-mortem."""
+    if not typed:
+        return None
+    path = Path(typed)
+    later = read_later(path)
+    follows(later, path, target.stack.name, clock)
+    return later
+
+
+def history(config: pytest.Config, report: str) -> History | None:
+    """Where runs of this name are kept; None where nobody named one and the report goes elsewhere."""
+    option = config.option
+    if option.run_name is not None and (wrong := wrong_name(option.run_name)):
+        raise pytest.UsageError(f"--run {wrong}")
+    if option.run_name and not report:
+        raise pytest.UsageError("--run keeps a run beside the page that the ini option oncall_report names: set that")
+    if not report or (option.htmlpath and not option.run_name):
+        return None
+    page = config.rootpath / report
+    return History(page.parent, option.run_name or page.stem, option.keep)
+
+
+def whom_to_inform(config: pytest.Config, situation: Situation) -> Addresses:
+    """Whom to inform at the end, made known to the redactor before anything can show them.
+
+    The environment and the secrets file speak for named runs alone: `-m p1` at noon must not pass for the night's run.
+    """
+    option, target = config.option, situation.target
+    file = read_env_file(Path(target.stack.secrets_file)) if target.path and target.stack.secrets_file else {}
+    try:
+        whom = addresses(option.ping, option.notify, os.environ, file)
+    except AddressError as error:
+        raise pytest.UsageError(str(error)) from None
+    for secret in whom.secrets():
+        situation.redact.learn(secret)
+    return whom if option.run_name else addresses(option.ping, option.notify)
