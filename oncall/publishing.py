@@ -18,6 +18,7 @@ from oncall.exit_code import exit_code
 from oncall.files import Files
 from oncall.history import History
 from oncall.judging import Judge
+from oncall.page import Page, plugin_with
 from oncall.playbook import Playbook, PlaybookError, parse
 from oncall.reporting import github, junit, plain
 from oncall.run import Run
@@ -45,23 +46,19 @@ class Publisher:
     def __init__(
         self, config: pytest.Config, redact: Callable[[str], str], report: Path | None, history: History | None = None
     ):
-        self.config, self.redact, self.default_report, self.history = config, redact, report, history
-        self.page: bytes | None = None  # the report as it was written, before another run may have replaced it
+        self.config, self.redact, self.history = config, redact, history
         self.files = Files()
+        self.page = Page(config, redact, self.files, report)
         self.notes: list[str] = []  # trouble that costs no report
         self.judge: Judge | None = None
         self.runner: Any = None
         self.situation: Any = None
         self.run: Run | None = None
         self.playbook: Playbook | None = None
-        self.report: Path | None = None
-        self.published = False
         self.others_failed = False
         self.began = time.monotonic()
         self.duration = 0.0  # seconds of the live run, also where it is replayed
         self.uncollected: list[pytest.CollectReport] = []
-        if config.option.htmlpath or report:
-            self._prepare_report()
         self.github: github.Disarmed | None = None
 
     @pytest.hookimpl(tryfirst=True)
@@ -87,24 +84,13 @@ class Publisher:
             reporter.write_line(plain.encodable(line, getattr(reporter._tw._file, "encoding", None) or "utf-8"))
             reporter.flush()
 
-    def _prepare_report(self) -> None:
-        """pytest-html makes the report's folder at once, and would end the run where it cannot."""
-        typed = str(self.config.option.htmlpath or self.default_report)
-        report = Path.cwd() / os.path.expanduser(os.path.expandvars(typed))
-        try:
-            report.parent.mkdir(parents=True, exist_ok=True)
-            self.config.option.htmlpath, self.report = str(report), report
-        except OSError as error:
-            self.config.option.htmlpath = None
-            self.files.trouble.append(f"the report {report} could not be written: {error.strerror}")
-
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
         self._clean(report)
         report.user_properties = clean(report.user_properties, self.redact)
         self.others_failed |= report.failed and not hasattr(report, "oncall_outcome")
         result = yield
-        writer = self._plugin("node_reporters_ordered") if report.failed else None
+        writer = plugin_with(self.config, "node_reporters_ordered") if report.failed else None
         if writer and report.when != "teardown":  # by then pytest has closed the test case
             junit.label(writer, report)
         return result
@@ -130,10 +116,8 @@ class Publisher:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Any:
         """Innermost, inside the terminal reporter's own wrapper: whatever cannot be written, the summary is printed."""
-        page = self._plugin("_generate_report")
         if self.judge is None:
-            if page and (self.default_report or session.exitstatus == pytest.ExitCode.USAGE_ERROR):
-                page._generate_report = _nothing  # no run: last night's report stays
+            self.page.withhold(session)
             return (yield)
         self.runner.finish()
         self.playbook = self._read_playbook()
@@ -142,14 +126,13 @@ class Publisher:
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        if page and self.report:
-            self._publish(page, session, self.report)
+        self.page.publish(session, self.run, self.playbook, self.situation.target)
         self._tell_of_files()
         self.files.write(option.result, "result", self._result)
         self._keep()
         self.files.write(option.postmortem, "post-mortem", self._postmortem)
         self._write_summary()
-        writer = self._plugin("node_reporters_ordered")
+        writer = plugin_with(self.config, "node_reporters_ordered")
         if writer:
             with self.files.whole(writer.logfile, "JUnit file") as draft:
                 writer.logfile = str(draft)
@@ -166,10 +149,6 @@ class Publisher:
             others_failed=self.others_failed,
         )
         return None
-
-    def _plugin(self, member: str) -> Any:
-        """The plugin that has this member; neither pytest-html's nor pytest's own JUnit file has a name to ask for."""
-        return next((plugin for plugin in self.config.pluginmanager.get_plugins() if hasattr(plugin, member)), None)
 
     def _run(self) -> Run:
         assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
@@ -222,15 +201,15 @@ class Publisher:
         """Keep the run under its name; a replay is no run of now, so it is never kept."""
         if self.history is None or self.run is None or self.situation.snapshot:
             return
-        if self.files.trouble and self.default_report and self.report is None:
+        if self.files.trouble and self.page.default and self.page.file is None:
             return  # there is no such folder, as was said already
         try:
-            kept = self.history.add(self.run.started, self.page, self._result())
+            kept = self.history.add(self.run.started, self.page.content, self._result())
         except OSError as error:
             self.files.trouble.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
             return
-        page = self.page
-        if page is not None and self.report != self.history.newest:
+        page = self.page.content
+        if page is not None and self.page.file != self.history.newest:
             self.files.write(str(self.history.newest), "report", lambda: page)
         if stuck := self.history.prune(kept):
             self.notes.append(stuck)
@@ -238,7 +217,7 @@ class Publisher:
     def _tell_of_files(self) -> None:
         """What could be written and what not is part of what the run tells."""
         assert self.run is not None  # noqa: S101  for mypy: set at the session's end
-        report = str(self.report) if self.report in self.files.written else None
+        report = str(self.page.file) if self.page.file in self.files.written else None
         self.run = replace(self.run, trouble=(*self.files.trouble, *self.notes), report=report)
 
     def _read_playbook(self) -> Playbook:
@@ -288,46 +267,6 @@ class Publisher:
         if self.github and self.run:
             self.github.commands(map(self.redact, github.commands(self.run, places)))
 
-    def _publish(self, page: Any, session: pytest.Session, report: Path) -> None:
-        """Let pytest-html write its page here and only here: it would write in place, and raise on a full disk."""
-        from oncall.reporting import html, raw
-
-        try:
-            with self.files.whole(report, "report") as draft:
-                page._report_path = draft
-                page._report.title = html.title(self.run) if self.run else ""
-                page._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
-                page._report.set_data("environment", clean(page._report.data["environment"], self.redact))
-                raw.data(page._report.data)
-                page.pytest_sessionfinish(session=session)
-                self.page = draft.read_bytes() if self.history and draft.is_file() else None
-        except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
-            self.files.trouble.append(f"the report {report} could not be made: {type(error).__name__}: {error}")
-        self.published = True  # pytest calls the page once more, although it is unregistered now
-        page._generate_report = _nothing
-        self.config.pluginmanager.unregister(page)  # it would print the draft's name
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        from oncall.reporting import html
-
-        if self.run and self.playbook and not self.published:
-            prefix.append(f"<style>{html.css()}</style>")
-            target = self.situation.target
-            prefix.append(html.section(self.run, self.playbook, target.stack, target.limits))
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        from oncall.reporting import raw
-
-        raw.row(cells, report.nodeid, report.when)
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        from oncall.reporting import raw
-
-        data[:] = raw.log(report.longreprtext, report.sections)
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self.run is None or self.playbook is None:
@@ -344,7 +283,3 @@ class Publisher:
             terminalreporter.write_line(line)
         if self.github:
             self._annotate(terminalreporter._session)
-
-
-def _nothing(*_: object) -> None:
-    """In the place of a report that is written already, or never."""
