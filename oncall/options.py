@@ -72,7 +72,8 @@ def start_again(early_config: pytest.Config) -> None:
         if capture:
             capture.stop_global_capturing()  # it holds the very file descriptors that the next start will write to
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined])  # noqa: S606  ourselves
+        again = [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined]
+        os.execv(sys.executable, again)  # noqa: S606  no shell is wanted: our own interpreter, with the words just typed
 
 
 JOINED = ("--target", "--replay", "--save", "--result", "--html", "--junitxml", "--postmortem", "--after")

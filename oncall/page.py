@@ -15,7 +15,7 @@ from oncall.target import Target
 
 
 class Page:
-    """file: where it goes; None: nowhere. content: as it was written, before another run may have replaced it."""
+    """file: where it goes; None: nowhere. content: of a run that is kept, before another run may have replaced it."""
 
     def __init__(self, config: pytest.Config, redact: Callable[[str], str], files: Files, default: Path | None):
         self.config, self.redact, self.files, self.default = config, redact, files, default
@@ -43,7 +43,7 @@ class Page:
         if writer and (self.default or session.exitstatus == pytest.ExitCode.USAGE_ERROR):
             writer._generate_report = _nothing
 
-    def publish(self, session: pytest.Session, run: Run, playbook: Playbook, target: Target) -> None:
+    def publish(self, session: pytest.Session, run: Run, playbook: Playbook, target: Target, keep: bool) -> None:
         """Let pytest-html write it into a draft: by itself it would write in place, and raise on a full disk."""
         from oncall.reporting import html, raw
 
@@ -59,7 +59,7 @@ class Page:
                 writer._report.set_data("environment", clean(writer._report.data["environment"], self.redact))
                 raw.data(writer._report.data)
                 writer.pytest_sessionfinish(session=session)
-                self.content = draft.read_bytes() if draft.is_file() else None
+                self.content = draft.read_bytes() if keep and draft.is_file() else None
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
             self.files.trouble.append(f"the report {self.file} could not be made: {type(error).__name__}: {error}")
         self._top = None  # pytest calls the writer once more, although it is unregistered now

@@ -122,7 +122,7 @@ STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
 NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit):\s*(?P<value>.*?)\s*", re.IGNORECASE)
 
 
-def _values(stack: Stack, about: str = "") -> dict[str, str]:
+def _values(stack: Stack, about: str) -> dict[str, str]:
     """What each placeholder stands for. Each is one shell word, whatever it holds; two are meant to be more."""
     endpoints = sorted(stack.backend.endpoints, key=lambda endpoint: endpoint.name != about)
     endpoint = endpoints[0].path if endpoints else stack.backend.health.path

@@ -126,7 +126,7 @@ class Publisher:
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        self.page.publish(session, self.run, self.playbook, self.situation.target)
+        self.page.publish(session, self.run, self.playbook, self.situation.target, keep=self.history is not None)
         self._tell_of_files()
         self.files.write(option.result, "result", self._result)
         self._keep()

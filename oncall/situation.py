@@ -36,15 +36,8 @@ def read_situation(config: pytest.Config) -> Situation:
     """The target and the clock; raises pytest.UsageError (exit 4), one sentence a problem."""
     option = config.option
     try:
-        given = option.target or os.environ.get("ONCALL_TARGET")
-        shipped = config.rootpath / "oncall.toml"
         snapshot = read_snapshot(Path(option.replay)) if option.replay else None
-        if snapshot:
-            target = _judged_anew(snapshot.target, option.target)
-        else:
-            target = (
-                read_target(Path(given)) if given else read_target(shipped) if shipped.exists() else default_target()
-            )
+        target = _judged_anew(snapshot.target, option.target) if snapshot else _target(config)
         clock = snapshot.clock if snapshot else datetime.now(UTC)
         later = _later(option.after, target, clock)
     except (TargetError, SnapshotError, LaterError) as error:
@@ -54,9 +47,9 @@ def read_situation(config: pytest.Config) -> Situation:
 
 def _target(config: pytest.Config) -> Target:
     """The one that was typed, else that of the environment, else the one beside the suite's configuration."""
-    shipped = config.rootpath / "oncall.toml"
     if given := config.option.target or os.environ.get("ONCALL_TARGET"):
         return read_target(Path(given))
+    shipped = config.rootpath / "oncall.toml"
     return read_target(shipped) if shipped.exists() else default_target()
 
 

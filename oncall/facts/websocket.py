@@ -110,9 +110,9 @@ class Handshake(Fact, frozen=True, kw_only=True):
     @property
     def beside(self) -> str:
         """What the direct one came to, of a handshake that went through the proxy."""
-        return (
-            f"without a token the direct {self.straight}; by proxy" if self.straight else "direct works, proxy does not"
-        )
+        if not self.straight:
+            return "direct works, proxy does not"
+        return f"without a token the direct {self.straight}; by proxy"
 
     @property
     def layer(self) -> Layer:
