@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from oncall import dead_man, messaging
+from oncall.patterns import whole
 from oncall.run import Run
 
 HOST = re.compile(r"localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+")
@@ -110,21 +111,17 @@ class Informer:
         from oncall.reporting import terminal
 
         stack = self.publisher.situation.target.stack
-        return self._clean("\n".join(terminal.lines(run, self.publisher.playbook, stack)) + "\n")
+        return whole("\n".join(terminal.lines(run, self.publisher.playbook, stack)) + "\n")
 
     def _message(self, run: Run) -> str:
         from oncall.reporting import announcement, changes
 
         lines = [announcement.incident_channel(run, self.publisher.playbook)]
         lines += changes.lines(run.comparison) if run.comparison else []
-        return self._clean("\n".join(lines).replace("@", "(at)"))  # a chat takes @here for a mention
+        return whole("\n".join(lines).replace("@", "(at)"))  # a chat takes @here for a mention
 
     def _title(self, run: Run | None, code: int) -> str:
         from oncall.reporting import announcement, plain
 
         words = announcement.headline(run) if run else f"no check was run (exit code {code})"
-        return self._clean(plain.visible(f"{run.stack if run else 'pytest-oncall'}: {words}", 200))
-
-    def _clean(self, text: str) -> str:
-        redact = self.publisher.redact
-        return str(redact(text.encode("utf-8", "replace").decode()))
+        return whole(plain.visible(f"{run.stack if run else 'pytest-oncall'}: {words}", 200))

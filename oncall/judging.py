@@ -82,7 +82,9 @@ class Judge(Struct, eq=False):
             report.longrepr = str(Message(cast(Finding, found)))
         elif outcome == "unknown":
             report.longrepr = f"UNKNOWN: {reason}"
-        report.sections += [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+        ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+        report.sections += ours
+        report.oncall_sections = ours  # type: ignore[attr-defined]  # as above: masked already
 
     def _outcome(
         self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from oncall.fact_gate import clean
 from oncall.files import Files
 from oncall.playbook import Playbook
 from oncall.run import Run
-from oncall.snapshot import clean
 from oncall.target import Target
 
 

@@ -62,31 +62,31 @@ class Pattern(Generic[Text]):
 
     def search(self, text: Text) -> "Match[Text] | None":
         """The first place that fits."""
-        return cast("Match[Text] | None", self._compiled.search(_whole(text)))
+        return cast("Match[Text] | None", self._compiled.search(whole(text)))
 
     def match(self, text: Text) -> "Match[Text] | None":
         """As search(), at the text's beginning alone."""
-        return cast("Match[Text] | None", self._compiled.match(_whole(text)))
+        return cast("Match[Text] | None", self._compiled.match(whole(text)))
 
     def fullmatch(self, text: Text) -> "Match[Text] | None":
         """As search(), for the text as a whole."""
-        return cast("Match[Text] | None", self._compiled.fullmatch(_whole(text)))
+        return cast("Match[Text] | None", self._compiled.fullmatch(whole(text)))
 
     def finditer(self, text: Text) -> "Iterator[Match[Text]]":
         """All places that fit, from left to right; none overlaps another."""
-        return cast("Iterator[Match[Text]]", self._compiled.finditer(_whole(text)))
+        return cast("Iterator[Match[Text]]", self._compiled.finditer(whole(text)))
 
     def sub(self, put: "Text | Callable[[Match[Text]], Text]", text: Text) -> Text:
         r"""The text with each place that fits replaced; `put` may say \1 for a group."""
-        return cast(Text, self._compiled.sub(put, _whole(text)))
+        return cast(Text, self._compiled.sub(put, whole(text)))
 
     def split(self, text: Text, maxsplit: int = 0) -> list[Text]:
         """The pieces between the places that fit, with the groups of each between them."""
-        return cast(list[Text], self._compiled.split(_whole(text), maxsplit))
+        return cast(list[Text], self._compiled.split(whole(text), maxsplit))
 
 
-def _whole(text: Text) -> Text:
-    """The text without lone surrogates, which UTF-8 and so RE2 cannot carry."""
+def whole(text: Text) -> Text:
+    """The text without lone surrogates, which UTF-8 cannot carry, nor RE2, nor JSON."""
     if isinstance(text, bytes) or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncall import judging, options
@@ -196,8 +197,9 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     if situation.snapshot:
         return Replay(situation.snapshot)
     stack, limits = situation.target.stack, situation.target.limits
-    for value in _known_secrets(stack):
-        situation.redact.learn(value)
+    situation.redact.spare(_own_words(config, items, situation.target))
+    for name, value in _known_secrets(stack):
+        situation.redact.learn(value, name)
     file = Path(stack.secrets_file) if stack.secrets_file else None
     secrets = Secrets(os.environ, file, situation.redact.learn, situation.redact.token)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
@@ -210,7 +212,13 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     return runner
 
 
-def _known_secrets(stack: Stack) -> Iterator[str]:
+def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) -> str:
+    """What our own sentences and ids are made of: a secret that stands in it cannot be told from it."""
+    words = [str(config.rootpath), *(item.nodeid for item in items), msgspec.json.encode(target).decode()]
+    return "\n".join([*words, *(getattr(getattr(item, "obj", None), "__doc__", None) or "" for item in items)])
+
+
+def _known_secrets(stack: Stack) -> Iterator[tuple[str, str]]:
     """What must never leave, known before the first look: from the environment and the files that the target names."""
     yield from likely_secrets(os.environ)
     for name in (stack.secrets_file, stack.backend.env_file):

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,37 +15,26 @@ from msgspec.structs import replace
 from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
+from oncall.fact_gate import clean
 from oncall.files import Files
 from oncall.history import History
 from oncall.judging import Judge
 from oncall.page import Page, plugin_with
+from oncall.patterns import whole
 from oncall.playbook import Playbook, PlaybookError, parse
+from oncall.redacted_stream import RedactedStream, own_lines
+from oncall.redaction import Redactor
 from oncall.reporting import github, junit, plain
 from oncall.run import Run
-from oncall.snapshot import Snapshot, clean
+from oncall.snapshot import Snapshot
 from oncall.timeline import timeline
 from oncall.verdict import Verdict
-
-
-class RedactedStream:
-    """A text stream that lets no known secret through, whoever writes to it."""
-
-    def __init__(self, stream: Any, redact: Callable[[str], str]):
-        self._stream, self._redact = stream, redact
-
-    def write(self, text: str) -> int:
-        return int(self._stream.write(self._redact(text)))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 class Publisher:
     """Registered in every session; publishes only when a run was followed."""
 
-    def __init__(
-        self, config: pytest.Config, redact: Callable[[str], str], report: Path | None, history: History | None = None
-    ):
+    def __init__(self, config: pytest.Config, redact: Redactor, report: Path | None, history: History | None = None):
         self.config, self.redact, self.history = config, redact, history
         self.files = Files()
         self.page = Page(config, redact, self.files, report)
@@ -69,7 +58,7 @@ class Publisher:
             stream = reporter._tw._file
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 stream = self.github = github.Disarmed(stream)
-            reporter._tw._file = RedactedStream(stream, self.redact)
+            reporter._tw._file = RedactedStream(stream, self.redact.known)
 
     def follow(self, judge: Judge, runner: Any, situation: Any) -> None:
         self.judge, self.runner, self.situation = judge, runner, situation
@@ -81,13 +70,15 @@ class Publisher:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter:
             reporter.ensure_newline()
-            reporter.write_line(plain.encodable(line, getattr(reporter._tw._file, "encoding", None) or "utf-8"))
+            with own_lines(reporter):
+                reporter.write_line(plain.encodable(line, getattr(reporter._tw._file, "encoding", None) or "utf-8"))
             reporter.flush()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Any:
         self._clean(report)
-        report.user_properties = clean(report.user_properties, self.redact)
+        if not hasattr(report, "oncall_outcome"):  # those of a check are ours
+            report.user_properties = clean(report.user_properties, self.redact)
         self.others_failed |= report.failed and not hasattr(report, "oncall_outcome")
         result = yield
         writer = plugin_with(self.config, "node_reporters_ordered") if report.failed else None
@@ -102,10 +93,14 @@ class Publisher:
             self.uncollected.append(report)
 
     def _clean(self, report: Any) -> None:
+        """What a test printed or raised comes from anywhere; findings, reasons and probe logs were masked before."""
         if not report.longrepr and not report.sections:
             return
-        report.sections = [(name, self.redact(text)) for name, text in report.sections]
-        if isinstance(report.longrepr, str | tuple):  # a finding, a reason, a skip: no frames to take apart
+        ours = getattr(report, "oncall_sections", ())
+        report.sections = [one if one in ours else (one[0], self.redact(one[1])) for one in report.sections]
+        if getattr(report, "oncall_outcome", "error") not in ("error", "passed", "skipped"):
+            return
+        if isinstance(report.longrepr, str | tuple):  # no frames to take apart
             report.longrepr = clean(report.longrepr, self.redact)
             return
         hook = self.config.hook
@@ -153,8 +148,7 @@ class Publisher:
     def _run(self) -> Run:
         assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
         situation, option = self.situation, self.config.option
-        plain = msgspec.to_builtins(tuple(self.judge.verdicts.values()))
-        verdicts = msgspec.convert(clean(plain, self.redact), tuple[Verdict, ...])
+        verdicts = tuple(map(self._told, self.judge.verdicts.values()))
         facts, limits = self.runner.facts(), situation.target.limits
         run = Run(
             stack=situation.target.stack.name,
@@ -167,7 +161,7 @@ class Publisher:
             replayed_from=situation.replayed_from,
             selection=self._selection(),
             name=self.history.name if self.history else "",
-            target=self.redact(identity(situation.target.stack)),
+            target=identity(situation.target.stack),
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
@@ -176,6 +170,18 @@ class Publisher:
             budget=option.budget,
         )
         return replace(run, comparison=self._compared(run))
+
+    def _told(self, verdict: Verdict) -> Verdict:
+        """The verdict without what was learned to be a secret only after its facts had come in."""
+        known = self.redact.known
+        said = known if verdict.outcome != "error" else self.redact  # the words of any exception
+        return replace(
+            verdict,
+            symptom=verdict.symptom and known(whole(verdict.symptom)),
+            evidence=clean(verdict.evidence, known),
+            reason=verdict.reason and said(whole(verdict.reason)),
+            probes=tuple(replace(note, log=clean(note.log, known)) for note in verdict.probes),
+        )
 
     def _selection(self) -> str:
         """What was typed to choose among the checks."""
@@ -195,7 +201,8 @@ class Publisher:
         if then is None:
             return None
         plain = msgspec.to_builtins(compare(then, now))
-        return msgspec.convert(clean(plain, self.redact), Comparison)  # the earlier run may have known fewer secrets
+        told = clean(plain, self.redact.known)  # the earlier run may have known fewer secrets
+        return msgspec.convert(told, Comparison)
 
     def _keep(self) -> None:
         """Keep the run under its name; a replay is no run of now, so it is never kept."""
@@ -220,6 +227,14 @@ class Publisher:
         report = str(self.page.file) if self.page.file in self.files.written else None
         self.run = replace(self.run, trouble=(*self.files.trouble, *self.notes), report=report)
 
+    def _of_masking(self) -> Iterator[str]:
+        """What a reader must know before this run's files are mailed."""
+        if ordinary := self.redact.ordinary:
+            names = ", ".join(ordinary[:5]) + (f" and {len(ordinary) - 5} more" if len(ordinary) > 5 else "")
+            yield f"masked   only as a credential's value, being short or an ordinary word: {names}"
+        if self.redact.left_out:
+            yield f"masked   by form alone, being too many to learn: {self.redact.left_out} secrets"
+
     def _read_playbook(self) -> Playbook:
         page = self.config.rootpath / str(self.config.getini("oncall_playbook"))
         try:
@@ -231,7 +246,7 @@ class Publisher:
     def _snapshot(self) -> bytes:
         situation = self.situation
         saved = Snapshot(situation.clock, situation.target, self.runner.saved(), self.duration)
-        return saved.encode(self.redact)
+        return saved.encode(self.redact.known)
 
     def _result(self) -> bytes:
         from oncall.reporting import json
@@ -243,8 +258,7 @@ class Publisher:
         from oncall.reporting import postmortem
 
         assert self.run is not None  # noqa: S101  for mypy: set just before
-        text = postmortem.document(self.run, self.playbook or Playbook(), self.situation.later)
-        return clean(text, self.redact).encode()  # type: ignore[no-any-return]  # a str stays one
+        return whole(postmortem.document(self.run, self.playbook or Playbook(), self.situation.later)).encode()
 
     def _write_summary(self) -> None:
         """GitHub shows this file on the page of the job; other steps have written to it already."""
@@ -252,7 +266,7 @@ class Publisher:
         if self.github and path and self.run:
             try:
                 with open(path, "ab") as file:
-                    file.write(clean(github.summary(self.run, self.playbook or Playbook()), self.redact).encode())
+                    file.write(whole(github.summary(self.run, self.playbook or Playbook())).encode())
             except OSError as error:
                 self.files.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
 
@@ -265,7 +279,7 @@ class Publisher:
             if item.path.is_relative_to(workspace)
         }
         if self.github and self.run:
-            self.github.commands(map(self.redact, github.commands(self.run, places)))
+            self.github.commands(github.commands(self.run, places))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -279,7 +293,10 @@ class Publisher:
         encoding = getattr(writer._file, "encoding", None) or "utf-8"
         asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0
         terminalreporter.ensure_newline()
-        for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding, asked):
-            terminalreporter.write_line(line)
+        with own_lines(terminalreporter):
+            for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding, asked):
+                terminalreporter.write_line(line)
+            for line in self._of_masking():
+                terminalreporter.write_line(line)
         if self.github:
             self._annotate(terminalreporter._session)

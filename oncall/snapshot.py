@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from oncall.fact_gate import clean, gated
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
 from oncall.probing import PROBES, look_key
@@ -26,6 +27,7 @@ VERSION = 1
 FORMAT = "pytest-oncall snapshot"
 F = TypeVar("F", bound=Fact)
 Saved = dict[str, Any]
+FOREIGN = ("fact", "reason", "log")  # of a saved look: what holds values from outside
 
 
 class SnapshotError(Exception):
@@ -33,24 +35,14 @@ class SnapshotError(Exception):
 
 
 def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
-    """A fact as a check gets it: redacted, and rebuilt from JSON.
+    """A fact as a check gets it: bounded, redacted, and rebuilt from JSON.
 
-    Raises msgspec.ValidationError when the probe returned something else than it declared.
+    Raises msgspec.ValidationError when the probe returned something else than it declared, CouldNotCheck when it
+    brought more than a run can take.
     """
-    plain = msgspec.json.encode(clean(msgspec.to_builtins(value), redact))
+    plain = msgspec.json.encode(gated(msgspec.to_builtins(value), kind, redact))
     with CONVERTING:
         return msgspec.json.decode(plain, type=kind)
-
-
-def clean(plain: Any, redact: Callable[[str], str]) -> Any:
-    """Plain data with every string redacted, and without the lone surrogates that JSON cannot carry."""
-    if isinstance(plain, str):
-        return redact(plain if plain.isascii() else plain.encode("utf-8", "replace").decode("utf-8"))
-    if isinstance(plain, Mapping):
-        return {clean(key, redact): clean(value, redact) for key, value in plain.items()}
-    if isinstance(plain, list | tuple):
-        return type(plain)(clean(value, redact) for value in plain)
-    return plain
 
 
 def saved(
@@ -77,11 +69,12 @@ class Snapshot(Struct, frozen=True):
         told = [look.get("seconds") for look in self.looks.values()]
         return max((one for one in told if isinstance(one, float) and 0 <= one <= 86400), default=0.0)
 
-    def encode(self, redact: Callable[[str], str]) -> bytes:
-        target = msgspec.to_builtins(self.target)
+    def encode(self, known: Callable[[str], str]) -> bytes:
+        """The file's content. known: takes out what was learned after a fact had passed; see Redactor.known."""
+        looks = {key: look | {part: clean(look[part], known) for part in FOREIGN} for key, look in self.looks.items()}
         plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "seconds": self.seconds}
-        plain |= {"target": target, "looks": self.looks}
-        return msgspec.json.format(msgspec.json.encode(clean(msgspec.to_builtins(plain), redact)), indent=1)
+        plain |= {"target": msgspec.to_builtins(self.target), "looks": looks}
+        return msgspec.json.format(msgspec.json.encode(plain), indent=1)
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -10,6 +10,7 @@ import pytest
 
 from oncall.diagnosis import Diagnosis, diagnose
 from oncall.judging import Judge
+from oncall.redacted_stream import own_lines
 from oncall.reporting.live import Live, words
 from oncall.runner import Runner
 
@@ -66,7 +67,8 @@ class Watch:
             self.reporter.ensure_newline()
             if self.reporter._tw.width_of_current_line:
                 self.reporter.line("")  # below pytest's dots, not behind them
-            self.reporter.write_raw(text, flush=True)
+            with own_lines(self.reporter):
+                self.reporter.write_raw(text, flush=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:

@@ -22,6 +22,7 @@ from oncall.probing import client, probe
 from oncall.secrets import Secrets
 
 Health = HealthAnswer | CouldNotCheck | NotPart
+SIGNATURE = 16  # characters: the shortest that could be one (HS256 has 43)
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
         raise CouldNotCheck(NO_ANSWER)
     answer = log_in(stack, limits, secrets, http, account, password)
     token = token_of(answer, auth) if answer.answered and answer.status in auth.login_expected_status else ""
-    for piece in (token, *token.split(".")):
-        secrets.learn(piece)
+    learn_token(secrets, token)
     same_story(answer, backend_health, "login")
     date = None if "age" in answer.headers else http_date(answer)  # a cache's Date is the time of another answer
     login = Login(
@@ -185,8 +185,7 @@ def refused_login(
     secrets.learn(password)
     answer = log_in(stack, limits, secrets, http, account, password)
     token = token_of(answer, auth) if answer.answered else ""
-    for piece in (token, *token.split(".")):
-        secrets.learn(piece)
+    learn_token(secrets, token)
     same_story(answer, backend_health, "login")
     if not token and answer.status in auth.refused_status and answer.status != 401:
         if known and known.trouble and known.exchange.status == answer.status:
@@ -229,6 +228,14 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
 def ask_protected(stack: Stack, http: Http, headers: Mapping[str, str]) -> Answer:
     """Ask the protected route once."""
     return http.ask("GET", stack.backend.url.rstrip("/") + stack.auth.protected_path, headers=headers, seconds=2.5)
+
+
+def learn_token(secrets: Secrets, token: str) -> None:
+    """The token as a whole, and a JWT's signature: its other two pieces are words that anybody may say."""
+    secrets.learn(token)
+    pieces = token.split(".")
+    if len(pieces) == 3 and len(pieces[2]) >= SIGNATURE:
+        secrets.learn(pieces[2])
 
 
 def token_of(answer: Answer, auth: Auth) -> str:

@@ -12,7 +12,7 @@ from oncall.config import Stack
 from oncall.facts.auth import ForgedTokenUse, IssuedTokenUse
 from oncall.facts.token import WELL_FORMED
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.auth import AccessToken, ask_protected, declared
+from oncall.probes.auth import AccessToken, ask_protected, declared, learn_token
 from oncall.probes.http import Answer, Http
 from oncall.probes.jwt_parts import SHARED, Parts, parts_of, signed_with
 from oncall.probes.jwt_secret import WrittenSecret
@@ -116,8 +116,7 @@ def _not_open_already(stack: Stack, answer: Answer | Missing, lesser: str) -> No
 
 
 def _sent(token: str, stack: Stack, http: Http, secrets: Secrets, genuine: AccessToken) -> Answer:
-    for piece in (token, *token.split(".")):
-        secrets.learn(piece)
+    learn_token(secrets, token)
     return ask_protected(stack, http, genuine.carry(token))
 
 
