@@ -110,7 +110,7 @@ CREDENTIAL = (
 )
 NAMES = ("pass", "pwd", "secret", "token", "key", "credential")
 VALUE = (  # in quotes, in quotes that JSON has escaped, or up to the next blank
-    r'(?:(\\?")((?:[^"\\]|\\[^"])+)|(\\?\')((?:[^\'\\]|\\[^\'])+)|([^\s"\'\\,;&<>\])}]+))'
+    r'(?:(\\*")((?:[^"\\]|\\[^"])+)|(\\*\')((?:[^\'\\]|\\[^\'])+)|([^\s"\'\\,;&<>\])}]+))'
 )
 
 
@@ -124,7 +124,8 @@ FORMS: tuple[Form, ...] = (
           "<private key>"),
     _form("jwt", "eyj", r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}", "<jwt>"),
     _form("authorization", "authorization",
-          r"(?i)(authorization\\?[\"']?\s{0,8}[:=]\s{0,8}(?:\\?[\"'])?)([a-z][\w-]{1,30}\s+)?[^\s\"'<>\\][^\r\n\"'<>\\]*",
+          r"(?i)(authorization\\?[\"']?\s{0,8}[:=]\s{0,8}(?:\\?[\"'])?)([a-z][\w-]{1,30}[ \t]+)?"
+          r"(?:<token>|[^\s\"'<>\\][^\r\n\"'<>\\]*)",
           r"\1\2<token>"),
     _form("cookie", "cookie",
           r"(?i)((?:set-)?cookie\\?[\"']?\s{0,8}[:=]\s{0,8}(?:\\?[\"'])?)[^\s\"'<>\\][^\r\n\"'<>\\]*", r"\1<cookie>"),
@@ -138,7 +139,7 @@ FORMS: tuple[Form, ...] = (
           r"\1<secret>"),
     _form("named value", " ".join(NAMES),
           rf"(?i)([\w.-]*(?:{CREDENTIAL})(?:[_-]?(?:key|hash|value|base64|b64|pem|id|\d{{1,4}}))?s?"
-          rf"(?:\\?[\"'])?\]?\s{{0,8}}(?:=>|:=|[=:]|%3[dD])\s{{0,8}}){VALUE}", _value),
+          rf"(?:\\*[\"'])?\]?\s{{0,8}}(?:=>|:=|[=:]|%3[dD])\s{{0,8}}){VALUE}", _value),
     _form("query", "token= key= secret= code= sig= signature= session sid=",
           r"(?i)([?&;](?:token|key|secret|code|sig|signature|session(?:_?id)?|sid|auth|password)=)[^\s&;'\"<>]+",
           r"\1<secret>"),
@@ -185,7 +186,7 @@ FORMS: tuple[Form, ...] = (
     _form("phone", "", r"(^|[^\w.:/+-])(\+[1-9](?:[ ()./-]{0,2}\d){7,14}|\(\d{3}\) ?\d{3}-\d{4}|\d{3}-\d{3}-\d{4})\b",
           _phone),
     _form("e-mail", "@ %40",
-          r"(^|[^\pL\pN_.+/%'-])(?:\"[^\"\r\n\\]{1,64}\"|[\pL\pN_.+%'-]+?)(?:@|%40)"
+          r"(^|[^\pL\pN_.+/%'-])(?:\\*\"[^\"\r\n\\]{1,64}\\*\"|[\pL\pN_.+%'-]+?)(?:@|%40)"
           r"[\pL\pN-]+(?:\.[\pL\pN-]+)*\.[\pL-]{2,}", r"\1<e-mail>"),
 )  # fmt: skip
 DIGITS: Pattern[str] = Pattern(r"(?:\d[ A-Z()./-]{0,2}){8}")

@@ -1,0 +1,77 @@
+"""A run under attack, as a process of its own: how long it took, how much memory it took, and all that it left."""
+
+import json
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.integration.playbook_runs import ROOT, Outcome, clean_environment
+from tests.result_files import hold_against_schema
+
+MEMORY = 150  # MB at the peak
+LATE = 1.5  # seconds over the budget
+OUTPUTS = ("terminal", "report.html", "result.json", "junit.xml", "facts.json", "post-mortem.md")
+
+
+@dataclass(frozen=True)
+class Attack:
+    """outcome: what the run told. seconds: from start to end. peak: MB of memory. outputs: each one's text by name."""
+
+    outcome: Outcome
+    seconds: float
+    peak: float
+    outputs: dict[str, str]
+
+
+def attacked(runs, target, *options, budget=10, tries=3, **variables):
+    """A run with every output, held to its bounds: budget and 1.5 s, 150 MB, a report and a result.
+
+    runs: the fixture of that name. tries: on a machine that has no time for us; memory is held at each.
+    """
+    for attempt in range(tries):
+        attack = _run(runs, target, *options, f"--budget={budget}", **variables)
+        assert attack.peak <= MEMORY, f"{attack.peak:.0f} MB\n{attack.outcome.screen}"
+        if attack.seconds <= budget + LATE or attempt == tries - 1:
+            break
+    assert attack.seconds <= budget + LATE, f"{attack.seconds:.1f} s of {budget}\n{attack.outcome.screen}"
+    missing = [name for name in OUTPUTS if not attack.outputs.get(name)]
+    assert not missing, f"{missing}\n{attack.outcome.screen}"
+    return attack
+
+
+def _run(runs, target, *options, **variables):
+    for name in OUTPUTS:
+        (runs.folder / name).unlink(missing_ok=True)
+    more = [f"--save={runs.folder}/facts.json", f"--postmortem={runs.folder}/post-mortem.md", "-v"]
+    words = [str(word) for word in runs.command(target, *more, *options)]
+    began = time.monotonic()
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    peaks = [0.0]
+    watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
+    watcher.start()
+    screen, _ = process.communicate(timeout=120)
+    seconds = time.monotonic() - began
+    watcher.join(1)
+    text = screen.decode(errors="backslashreplace")
+    files = {name: file.read_text(errors="replace") for name in OUTPUTS if (file := runs.folder / name).exists()}
+    result = files.get("result.json", "")
+    if result:
+        hold_against_schema(json.loads(result))
+    outcome = Outcome(process.returncode, text, seconds, runs.folder, result)
+    return Attack(outcome, seconds, peaks[0], files | {"terminal": text})
+
+
+def _watch(process, peaks):
+    """The kernel's own peak of the process: what wait() reports would count its parent's memory too."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        try:
+            line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        except (OSError, StopIteration):
+            return
+        peaks[0] = max(peaks[0], int(line.split()[1]) / 1024)
+        time.sleep(0.02)
