@@ -9,6 +9,8 @@ import pytest
 
 from oncall.verdict import SEVERITIES
 
+MODES = ("0600", "0640", "0644", "0660", "0664")
+
 
 def add(parser: pytest.Parser) -> None:
     """All that `pytest --help` tells under "oncall"."""
@@ -31,6 +33,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
     group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
     parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
+    parser.addini("oncall_file_mode", "permissions of what a run leaves: 0600, or 0640 for a group", default="0600")
     parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
 
 
@@ -52,6 +55,14 @@ def _runs(text: str) -> int:
 
 
 _runs.__name__ = "number of runs"
+
+
+def file_mode(config: pytest.Config) -> int:
+    """Permissions of the files that a run leaves; raises pytest.UsageError."""
+    text = str(config.getini("oncall_file_mode"))
+    if text not in MODES:
+        raise pytest.UsageError(f"oncall_file_mode must be one of {', '.join(MODES)}")
+    return int(text, 8)
 
 
 def start_again(early_config: pytest.Config) -> None:

@@ -19,6 +19,7 @@ from oncall.fact_gate import clean
 from oncall.files import Files
 from oncall.history import History
 from oncall.judging import Judge
+from oncall.options import file_mode
 from oncall.page import Page, plugin_with
 from oncall.patterns import whole
 from oncall.playbook import Playbook, PlaybookError, parse
@@ -36,7 +37,7 @@ class Publisher:
 
     def __init__(self, config: pytest.Config, redact: Redactor, report: Path | None, history: History | None = None):
         self.config, self.redact, self.history = config, redact, history
-        self.files = Files()
+        self.files = Files(file_mode(config))
         self.page = Page(config, redact, self.files, report)
         self.notes: list[str] = []  # trouble that costs no report
         self.judge: Judge | None = None
@@ -129,9 +130,11 @@ class Publisher:
         self._write_summary()
         writer = plugin_with(self.config, "node_reporters_ordered")
         if writer:
-            with self.files.whole(writer.logfile, "JUnit file") as draft:
+            file = writer.logfile
+            with self.files.draft(file, "JUnit file") as draft:
                 writer.logfile = str(draft)
                 yield
+            writer.logfile = file
         else:
             yield
         self._tell_of_files()

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from oncall.history import History, wrong_name
 from oncall.informing import AddressError, Addresses, addresses
+from oncall.options import file_mode
 from oncall.redaction import Redactor, installation_salt
 from oncall.reporting.later import Later, LaterError, follows, read_later
 from oncall.secrets import read_env_file
@@ -81,7 +82,7 @@ def history(config: pytest.Config, report: str) -> History | None:
     if not report or (option.htmlpath and not option.run_name):
         return None
     page = config.rootpath / report
-    return History(page.parent, option.run_name or page.stem, option.keep)
+    return History(page.parent, option.run_name or page.stem, option.keep, file_mode(config))
 
 
 def whom_to_inform(config: pytest.Config, situation: Situation) -> Addresses:
