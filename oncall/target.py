@@ -5,7 +5,6 @@ target.stack.backend.url, target.limits.health_seconds
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -17,9 +16,14 @@ from msgspec.structs import fields, replace
 
 from oncall.config import HTTP_NAME, Accepted, Limits, Stack
 from oncall.finding import COMPONENTS
-from oncall.tables import WRONG, Reader, bare, dotted, quoted, rule, shortened
+from oncall.patterns import Pattern
+from oncall.tables import MOST_PROBLEMS, WRONG, Reader, bare, dotted, nearest_of, quoted, rule, shortened
 
 LARGEST_FILE = 1 << 20
+HTTP_NAMES = Pattern(HTTP_NAME)
+MANY_PARTS = Pattern(  # tomllib takes time with the square of a key's parts
+    r"""\.(?:[ \t]*(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*\.){12}"""
+)
 
 
 class TargetError(Exception):
@@ -55,16 +59,16 @@ def read_target(path: Path) -> Target:
     """The target that a file describes; raises TargetError."""
     shown = shown_path(path)
     try:
-        file = read(tomllib.loads(load(path)))
+        file = read(tables(load(path)))
         folder = os.path.dirname(os.path.abspath(path))
         values = {one.name: getattr(file, one.name) for one in fields(Stack)}
         stack = resolved(Stack(**values), folder, local=file.host.at == "local")
     except tomllib.TOMLDecodeError as error:
         raise TargetError([f"{shown}: {syntax_error(str(error))}"]) from None
-    except (RecursionError, ValueError):
-        raise TargetError([f"{shown}: holds a value too long or nested too deeply to read"]) from None
     except TargetError as error:
         raise TargetError([f"{shown}: {problem}" for problem in error.problems]) from None
+    except (RecursionError, ValueError, OverflowError):
+        raise TargetError([f"{shown}: holds a value too long or nested too deeply to read"]) from None
     return Target(stack=stack, limits=file.limits, accepted=file.accepted, path=os.path.abspath(path))
 
 
@@ -102,9 +106,17 @@ def load(path: Path) -> str:
         raise TargetError([f"line {line}: is not UTF-8 text; save the file as UTF-8"]) from None
 
 
+def tables(text: str) -> dict[str, Any]:
+    """The file as TOML; raises TOMLDecodeError, RecursionError, ValueError, and TargetError for what takes too long."""
+    if found := MANY_PARTS.search(text):
+        raise TargetError([f"line {text.count(chr(10), 0, found.start()) + 1}: has a key of more than 12 parts"])
+    return tomllib.loads(text)
+
+
 def syntax_error(message: str) -> str:
     """tomllib's "Expected '=' after a key (at line 3, column 5)", place first."""
     what, _, place = message.rpartition(" (at ")
+    what = what if len(what) <= 200 else f"{what[:200]}..."
     return f"{place.rstrip(')')}: {what[:1].lower()}{what[1:]}" if what else message
 
 
@@ -112,13 +124,19 @@ def read(table: dict[str, Any]) -> File:
     """The file's records; raises TargetError with every problem at once."""
     reader = Reader(File)
     file = reader.record(File, table, ())
-    problems = [sentence for _, sentence in reader.problems]
+    problems, more = [sentence for _, sentence in reader.problems], reader.more
     wrong = {key for key, _ in reader.problems}
-    if file is not WRONG:
+    if file is not WRONG and not more:
         problems += [f"{key} {sentence}" for key, sentence in contradictions(file) if key not in wrong]
     if problems:
-        raise TargetError(problems)
+        raise TargetError(bounded(problems, more))
     return file  # type: ignore[no-any-return]
+
+
+def bounded(problems: list[str], more: int = 0) -> list[str]:
+    """The first problems, and how many more there are."""
+    more += max(0, len(problems) - MOST_PROBLEMS)
+    return [*problems[:MOST_PROBLEMS], *([f"and {more:,} more"] if more else [])]
 
 
 def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -146,7 +164,7 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
         return
     if socket.token_in in ("query", "header", "cookie") and not socket.token_name:
         yield "websocket.token_name", f"is empty; the {socket.token_in} that holds the token needs a name"
-    elif socket.token_in in ("header", "cookie") and not re.fullmatch(HTTP_NAME, socket.token_name):
+    elif socket.token_in in ("header", "cookie") and not HTTP_NAMES.fullmatch(socket.token_name):
         yield "websocket.token_name", f"must be the name of a {socket.token_in}"
     if socket.token_in == "message" and "${TOKEN}" not in socket.first_message:  # noqa: S105  (a place, not a token)
         yield "websocket.first_message", 'must hold ${TOKEN} when websocket.token_in is "message"'
@@ -176,12 +194,10 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
 
 def unknown_accepted(target: Target, checks: Collection[str]) -> list[str]:
     """A sentence for each accepted finding whose check does not exist (known only after collection)."""
-    from difflib import get_close_matches
-
     sentences = []
     for name in target.accepted:
         if name not in checks:
-            near = get_close_matches(name, checks, 1)
+            near = nearest_of(name, checks, 0.6)
             mend = f"; did you mean {near[0]}?" if near else ""
             sentences.append(f"{shown_path(target.path)}: {dotted(('accepted', name))} is not a check{mend}")
     return sentences
