@@ -18,6 +18,18 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--target", metavar="FILE", help="the stack to diagnose (default: $ONCALL_TARGET, then oncall.toml)"
     )
+    group.addoption(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME,...",
+        help="variables of the environment that the target may use beside ONCALL_* (or: $ONCALL_ALLOW)",
+    )
+    group.addoption(
+        "--untrusted-target",
+        action="store_true",
+        help="refuse a target that wants commands, ssh, exec in containers or files outside of its folder",
+    )
     group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
     group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
     group.addoption("--with", dest="active", default="", metavar="WHAT,...", help="also run these active checks: hold")

@@ -122,7 +122,8 @@ class Publisher:
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        self.page.publish(session, self.run, self.playbook, self.situation.target, keep=self.history is not None)
+        shown = replace(self.situation.target, stack=self.situation.commands)
+        self.page.publish(session, self.run, self.playbook, shown, keep=self.history is not None)
         self._tell_of_files()
         self.files.write(option.result, "result", self._result)
         self._keep()
@@ -162,6 +163,7 @@ class Publisher:
             timeline=timeline(facts, situation.clock, self.duration, limits),
             facts=facts,
             replayed_from=situation.replayed_from,
+            commands_from=situation.commands_from,
             selection=self._selection(),
             name=self.history.name if self.history else "",
             target=identity(situation.target.stack),
@@ -291,7 +293,7 @@ class Publisher:
         from oncall.reporting import terminal
 
         writer = terminalreporter._tw
-        stack = self.situation.target.stack
+        stack = self.situation.commands
         width = writer.fullwidth if terminalreporter.isatty() else None
         encoding = getattr(writer._file, "encoding", None) or "utf-8"
         asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0

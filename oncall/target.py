@@ -17,10 +17,13 @@ from msgspec.structs import fields, replace
 from oncall.config import HTTP_NAME, Accepted, Limits, Stack
 from oncall.finding import COMPONENTS
 from oncall.patterns import Pattern
-from oncall.tables import MOST_PROBLEMS, WRONG, Reader, bare, dotted, nearest_of, quoted, rule, shortened
+from oncall.tables import MOST_PROBLEMS, REFERENCE, WRONG, Reader, bare, dotted, nearest_of, quoted, rule, shortened
+from oncall.untrusted import refusals, without_exec
 
 LARGEST_FILE = 1 << 20
 HTTP_NAMES = Pattern(HTTP_NAME)
+ELSEWHERE = {("auth", "secret_variable")}  # looked up in the backend's environment, never in ours
+TOKEN = (("websocket", "first_message"), "TOKEN")  # filled with what the login gives
 MANY_PARTS = Pattern(  # tomllib takes time with the square of a key's parts
     r"""\.(?:[ \t]*(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*\.){12}"""
 )
@@ -50,19 +53,27 @@ class File(Stack, frozen=True, kw_only=True):
     accepted: dict[str, Accepted] = field(default_factory=dict)
 
 
-def default_target() -> Target:
+def default_target(untrusted: bool = False) -> Target:
     """What an empty file says."""
-    return Target()
+    return Target(stack=without_exec(Stack())) if untrusted else Target()
 
 
-def read_target(path: Path) -> Target:
-    """The target that a file describes; raises TargetError."""
+def read_target(path: Path, untrusted: bool = False) -> Target:
+    """The target that a file describes; raises TargetError.
+
+    untrusted: refuse what only somebody may say who may run commands here; see oncall/untrusted.py.
+    """
     shown = shown_path(path)
     try:
-        file = read(tables(load(path)))
+        table = tables(load(path))
+        file = read(table)
         folder = os.path.dirname(os.path.abspath(path))
         values = {one.name: getattr(file, one.name) for one in fields(Stack)}
         stack = resolved(Stack(**values), folder, local=file.host.at == "local")
+        if untrusted:
+            if problems := refusals(stack, folder, table):
+                raise TargetError(bounded(problems))
+            stack = without_exec(stack)
     except tomllib.TOMLDecodeError as error:
         raise TargetError([f"{shown}: {syntax_error(str(error))}"]) from None
     except TargetError as error:
@@ -190,6 +201,32 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
         elif reader == "us" or (reader == "host" and local):
             changed[one.name] = tuple(map(beside, value)) if isinstance(value, tuple) else beside(value)
     return replace(record, **changed)
+
+
+def variables(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Each variable of our environment that the file names, with its key."""
+    return _variables(stack, ())
+
+
+def _variables(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Struct):
+        for one in fields(value):
+            below, place = getattr(value, one.name), (*at, one.name)
+            if one.name.endswith("_variable"):
+                if below and place not in ELSEWHERE:
+                    yield dotted(place), below
+            elif not isinstance(below, str) or "fills" in rule(one.type, "extra", {}):
+                yield from _variables(below, place)
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _variables(below, (*at, key))
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value, 1):
+            yield from _variables(below, (*at, number))
+    elif isinstance(value, str):
+        for found in REFERENCE.finditer(value):
+            if (name := found[0][2:-1]) and not found[0].startswith("$$") and (at, name) != TOKEN:
+                yield dotted(at), name
 
 
 def unknown_accepted(target: Target, checks: Collection[str]) -> list[str]:

