@@ -326,7 +326,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """A finding that the team lives with, up to and including a last day."""
+    """A finding, or a check without an answer, that the team lives with, up to and including a last day."""
 
     reason: Filled
     until: Day

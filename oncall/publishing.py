@@ -28,6 +28,7 @@ from oncall.redaction import Redactor
 from oncall.reporting import github, junit, plain
 from oncall.run import Run
 from oncall.snapshot import Snapshot
+from oncall.target import shown_path
 from oncall.timeline import timeline
 from oncall.verdict import Verdict
 
@@ -120,6 +121,8 @@ class Publisher:
         option = self.config.option
         replayed = self.situation.snapshot
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
+        file = shown_path(self.situation.target.path)
+        self.notes += [f"{file}: {sentence}" for sentence in self.judge.idle_acceptances()]
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
         shown = replace(self.situation.target, stack=self.situation.commands)
@@ -170,7 +173,7 @@ class Publisher:
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
-            trouble=tuple(self.files.trouble),
+            trouble=(*self.files.trouble, *self.notes),
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )

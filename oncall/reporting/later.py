@@ -28,6 +28,12 @@ class Ended(msgspec.Struct, frozen=True):
 
     check: str
     outcome: str
+    symptom: str | None = None
+
+    @property
+    def known(self) -> str:
+        """Its outcome; of one that was accepted without an answer, that nothing is known."""
+        return "unknown" if self.outcome == "accepted" and self.symptom is None else self.outcome
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -44,7 +50,7 @@ class Later(msgspec.Struct, frozen=True):
         return self._of((*cause.findings, *cause.consequences, *cause.hidden))
 
     def _of(self, verdicts: Iterable[Verdict]) -> Healed:
-        now = {ended.check: ended.outcome for ended in self.verdicts}
+        now = {ended.check: ended.known for ended in self.verdicts}
         outcomes = {now.get(verdict.check, "unknown") for verdict in verdicts}
         if "failed" in outcomes:
             return "still there"
