@@ -8,15 +8,16 @@ What is no regular file (/dev/null, a pipe, /dev/stdout) is written to, and stay
 import contextlib
 import errno
 import os
-import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from oncall.patterns import Pattern
+
 PRIVATE = 0o600  # what holds facts is for whom it was made; the ini option oncall_file_mode widens it
 MOST_LINKS = 40  # as many as Linux follows
-DESCRIPTOR = re.compile(r"/(?:dev|proc/(?:self|\d+))/fd/(\d+)")
+DESCRIPTOR = Pattern(r"/(?:dev|proc/(?:self|\d+))/fd/(\d{1,6})")
 
 
 class Files:

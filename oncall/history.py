@@ -27,9 +27,10 @@ from msgspec import Struct
 
 from oncall.comparison import Result, comparable
 from oncall.files import PRIVATE, create, folder, write_all
+from oncall.patterns import Match, Pattern
 from oncall.reading import Unreadable, read_regular
 
-NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # no capitals, so that no name can look like a kept run: ...T...Z
+NAME = Pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # no capitals, so that no name can look like a kept run: ...T...Z
 LONGEST_NAME = 60
 STAMP = "%Y-%m-%dT%H%M%SZ"
 LARGEST_RESULT = 16 << 20
@@ -60,10 +61,9 @@ class History:
 
     def __init__(self, folder: Path, name: str, keep: int, mode: int = PRIVATE):
         self.folder, self.name, self.keep, self.mode = folder, name, keep, mode
-        self._run = re.compile(
+        self._run = Pattern(
             rf"(?P<draft>\.?)(?P<stem>{re.escape(name)}-(?P<stamp>\d{{4}}-\d\d-\d\dT\d{{6}}Z)(?:-(?P<number>[2-9]|[1-9]\d+))?)"
-            r"\.(?:html|json)(?P<tmp>(?:\.tmp)?)",
-            re.ASCII,
+            r"\.(?:html|json)(?P<tmp>(?:\.tmp)?)"
         )
 
     @property
@@ -144,7 +144,7 @@ class History:
             notes.append(f"{what} of the run {self.name} in {self.folder} could not be removed: {stuck[0].strerror}")
         return "; ".join(notes)
 
-    def _files(self) -> Iterator[tuple[re.Match[str], Path]]:
+    def _files(self) -> Iterator[tuple[Match[str], Path]]:
         """The files named exactly like a run, or a draft of one."""
         try:
             with os.scandir(self.folder) as entries:

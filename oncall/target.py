@@ -232,12 +232,12 @@ def _variables(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str, str
 def unknown_accepted(target: Target, checks: Collection[str]) -> list[str]:
     """A sentence for each accepted finding whose check does not exist (known only after collection)."""
     sentences = []
-    for name in target.accepted:
-        if name not in checks:
-            near = nearest_of(name, checks, 0.6)
-            mend = f"; did you mean {near[0]}?" if near else ""
-            sentences.append(f"{shown_path(target.path)}: {dotted(('accepted', name))} is not a check{mend}")
-    return sentences
+    unknown = [name for name in target.accepted if name not in checks]
+    for name in unknown[:MOST_PROBLEMS]:
+        near = nearest_of(name, checks, 0.6)
+        mend = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"{shown_path(target.path)}: {dotted(('accepted', name))} is not a check{mend}")
+    return bounded(sentences, len(unknown) - len(sentences))
 
 
 def to_builtins(target: Target) -> dict[str, Any]:
