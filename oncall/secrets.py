@@ -132,10 +132,15 @@ def allowed_names(typed: Iterable[str], environ: Mapping[str, str]) -> frozenset
     return frozenset(words.replace(",", " ").split())
 
 
-def parted(environ: Mapping[str, str], allowed: Collection[str]) -> tuple[dict[str, str], frozenset[str]]:
-    """The part of the environment that a target may reach, and the names of the others."""
-    own = {name: value for name, value in environ.items() if name.startswith(OWN) or name in allowed}
-    return own, frozenset(environ.keys() - own.keys())
+def parted(
+    environ: Mapping[str, str], wanted: Iterable[str], allowed: Collection[str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """The environment without what the target may not reach, and the names of that.
+
+    wanted: the names that the target says. What a probe asks for by a name of its own is as trusted as the probe.
+    """
+    refused = {name for name in wanted if name in environ and not name.startswith(OWN) and name not in allowed}
+    return {name: value for name, value in environ.items() if name not in refused}, frozenset(refused)
 
 
 def parse_env_file(text: str) -> EnvFile:

@@ -17,7 +17,7 @@ from oncall.reporting.later import Later, LaterError, follows, read_later
 from oncall.run import CommandsFrom
 from oncall.secrets import NOT_ALLOWED, allowed_names, parted, read_env_file
 from oncall.snapshot import Snapshot, SnapshotError, read_snapshot
-from oncall.target import Target, TargetError, bounded, default_target, read_target, shown_path, variables
+from oncall.target import TOKEN, Target, TargetError, bounded, default_target, read_target, shown_path, variables
 
 
 class Situation(Struct):
@@ -88,8 +88,9 @@ def _refuse_variables(config: pytest.Config, target: Target) -> None:
     own checks unknown.
     """
     stack = target.stack
-    _, refused = parted(os.environ, allowed_names(config.option.allow, os.environ))
-    wanted = {key: name for key, name in variables(stack) if name in refused and os.environ[name].strip()}
+    named = [one for one in variables(stack) if one != TOKEN]
+    _, refused = parted(os.environ, (name for _, name in named), allowed_names(config.option.allow, os.environ))
+    wanted = {key: name for key, name in named if name in refused and os.environ[name].strip()}
     if not wanted:
         return
     held = read_env_file(Path(stack.secrets_file)) if stack.secrets_file else {}

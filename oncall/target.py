@@ -23,7 +23,7 @@ from oncall.untrusted import refusals, without_exec
 LARGEST_FILE = 1 << 20
 HTTP_NAMES = Pattern(HTTP_NAME)
 ELSEWHERE = {("auth", "secret_variable")}  # looked up in the backend's environment, never in ours
-TOKEN = (("websocket", "first_message"), "TOKEN")  # filled with what the login gives
+TOKEN = ("websocket.first_message", "TOKEN")  # filled with what the login gives
 MANY_PARTS = Pattern(  # tomllib takes time with the square of a key's parts
     r"""\.(?:[ \t]*(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*\.){12}"""
 )
@@ -225,8 +225,8 @@ def _variables(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str, str
             yield from _variables(below, (*at, number))
     elif isinstance(value, str):
         for found in REFERENCE.finditer(value):
-            if (name := found[0][2:-1]) and not found[0].startswith("$$") and (at, name) != TOKEN:
-                yield dotted(at), name
+            if not found[0].startswith("$$"):
+                yield dotted(at), found[0][2:-1]
 
 
 def unknown_accepted(target: Target, checks: Collection[str]) -> list[str]:

@@ -259,13 +259,20 @@ def test_the_file_counts_where_the_environment_may_not(suite, environment, pytes
     assert '"free": 1' in facts
 
 
-def test_name_that_a_probe_makes_up_is_refused_as_well(suite, environment):
-    """What the target says late, or a probe of somebody: unknown, with the same sentence."""
-    probe = SENDING.replace('stack.websocket.headers.get("X-A", "none")', '"${GITHUB_TOKEN}"')
-    run = suite(probe, CHECK)
+def test_token_of_the_environment_does_not_stand_in_for_the_one_of_the_login(suite, environment):
+    """Where there is no login, ${TOKEN} in the first message is no way to a variable of that name."""
+    probe = SENDING.replace('stack.websocket.headers.get("X-A", "none")', "stack.websocket.first_message")
+    run = suite(probe, CHECK, target='[websocket]\nfirst_message = "${TOKEN}"\n')
 
     assert run.ret == 1
-    run.stdout.fnmatch_lines([f"*GITHUB_TOKEN {MEND} GITHUB_TOKEN*"])
+    run.stdout.fnmatch_lines([f"*TOKEN {MEND} TOKEN*"])
+
+
+def test_name_in_the_code_of_a_probe_is_as_trusted_as_the_probe(suite, environment):
+    """A suite's own probe asks for what it needs; the target has no say in it."""
+    probe = SENDING.replace("secrets.expand(", 'secrets["GITHUB_TOKEN"] and (')
+
+    assert suite(probe, CHECK).ret == 0
 
 
 def test_variable_that_nobody_has_set_makes_only_its_checks_unknown(suite, monkeypatch):
