@@ -4,7 +4,7 @@
     passed      failed      new
     sick        passed      gone        sick: failed or accepted
     sick        failed      still
-    failed      no answer   unclear     no answer: unknown, skipped, error
+    failed      no answer   unclear     no answer: unknown, also where that is accepted, skipped, error
     no answer   failed      unclear
 
 Everything else says nothing: what was not looked at cannot have come or gone, and what is accepted now is known.
@@ -68,6 +68,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     claim: str = ""
     component: str | None = None
 
+    @property
+    def answered(self) -> bool:
+        """As `Verdict.answered`."""
+        return self.outcome in ANSWERED and not (self.outcome == "accepted" and self.symptom is None)
+
 
 class Result(Struct, frozen=True, kw_only=True):
     """The few members of a result document that a comparison needs; see `oncall.reporting.json.document`."""
@@ -93,8 +98,8 @@ def compare(then: Result, now: Result) -> Comparison:
     before = {answer.nodeid: answer for answer in then.verdicts}
     since = {change.nodeid: change.since for change in then.comparison.still} if then.comparison else {}
     pairs = [(before[answer.nodeid], answer) for answer in now.verdicts if answer.nodeid in before]
-    both = [(old, new) for old, new in pairs if old.outcome in ANSWERED and new.outcome in ANSWERED]
-    half = [(old, new) for old, new in pairs if (old.outcome in ANSWERED) != (new.outcome in ANSWERED)]
+    both = [(old, new) for old, new in pairs if old.answered and new.answered]
+    half = [(old, new) for old, new in pairs if old.answered != new.answered]
 
     def there(answer: Answer) -> Change:
         """What both runs, or only the earlier one, had."""

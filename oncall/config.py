@@ -11,7 +11,10 @@ from msgspec import Meta, Struct, field
 
 
 def text(pattern: str, words: str, **extra: str) -> Meta:
-    """A rule for the whole of a text."""
+    """A rule for the whole of a text.
+
+    pattern: of Python's `re`, on text that may be hostile: only one way to match each character, so that it is linear.
+    """
     return Meta(pattern=rf"\A(?:{pattern})\Z", description=words, extra=extra)
 
 
@@ -21,7 +24,7 @@ VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 HOST = r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"
 
 Line = Annotated[str, text(f"{ONE_LINE}*", "be text on one line")]
-Filled = Annotated[str, text(rf"{ONE_LINE}*[^\x00-\x20\x7f]{ONE_LINE}*", "be text on one line")]
+Filled = Annotated[str, text(rf" *[^\x00-\x20\x7f]{ONE_LINE}*", "be text on one line")]
 Text = Annotated[str, text(r"[^\x00]*", "be text")]
 Message = Annotated[str, text(r"[^\x00]*", "be text", fills="${NAME}")]
 Slug = Annotated[str, text("[a-z0-9]+(-[a-z0-9]+)*", "be a slug: lower-case letters, digits and single dashes")]
@@ -65,6 +68,7 @@ Engine = Annotated[
     text(
         rf"(unix:///{ONE_LINE}+|tcp://[^\s/?#@]+:[0-9]{{1,5}}|ssh://([^\s/?#@:]+@)?[^\s/?#@:]+(:[0-9]{{1,5}})?)?",
         'be "unix:///path", "tcp://host:port" or "ssh://user@host", or be empty',
+        form="address",
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
@@ -322,7 +326,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
-    """A finding that the team lives with, up to and including a last day."""
+    """A finding, or a check without an answer, that the team lives with, up to and including a last day."""
 
     reason: Filled
     until: Day

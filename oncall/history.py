@@ -7,6 +7,9 @@
 
 Several runs may write here at once, and as different users. A file is whole from the moment when it has its name, and
 no file is removed that is not named exactly like a run of this very name.
+
+A clock may have been wrong for a night. What is dated after the run that prunes was written before it all the same:
+it takes no place of the runs to keep, it is never removed, and each run says that it is there.
 """
 
 from __future__ import annotations
@@ -16,19 +19,23 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from oncall.comparison import Result, comparable
+from oncall.files import PRIVATE, create, folder, write_all
+from oncall.patterns import Match, Pattern
+from oncall.reading import Unreadable, read_regular
 
-NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # no capitals, so that no name can look like a kept run: ...T...Z
+NAME = Pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # no capitals, so that no name can look like a kept run: ...T...Z
 LONGEST_NAME = 60
 STAMP = "%Y-%m-%dT%H%M%SZ"
-LARGEST_RESULT = 64 << 20
+LARGEST_RESULT = 16 << 20
 LEFT_OVER = 86_400  # seconds after which a draft belongs to a run that was killed
+AHEAD = timedelta(hours=1)  # machines that share a folder may disagree so far without a word
 
 
 def wrong_name(name: str) -> str:
@@ -49,15 +56,14 @@ class Kept(Struct, frozen=True, order=True):
 class History:
     """The kept runs of one name.
 
-    keep: how many runs stay, this one included.
+    keep: how many runs stay, this one included. mode: permissions of what is kept.
     """
 
-    def __init__(self, folder: Path, name: str, keep: int):
-        self.folder, self.name, self.keep = folder, name, keep
-        self._run = re.compile(
+    def __init__(self, folder: Path, name: str, keep: int, mode: int = PRIVATE):
+        self.folder, self.name, self.keep, self.mode = folder, name, keep, mode
+        self._run = Pattern(
             rf"(?P<draft>\.?)(?P<stem>{re.escape(name)}-(?P<stamp>\d{{4}}-\d\d-\d\dT\d{{6}}Z)(?:-(?P<number>[2-9]|[1-9]\d+))?)"
-            r"\.(?:html|json)(?P<tmp>(?:\.tmp)?)",
-            re.ASCII,
+            r"\.(?:html|json)(?P<tmp>(?:\.tmp)?)"
         )
 
     @property
@@ -86,23 +92,37 @@ class History:
 
         page: None where there is no report.
         """
-        with self._claimed(started.strftime(STAMP)) as (stem, draft):
-            file = self.folder / f"{stem}.json"
-            draft.write_bytes(result)
+        with folder(self.folder) as inside, self._claimed(started.strftime(STAMP), inside) as (stem, draft):
+            write_all(draft, result)
             if page is not None:
-                beside = self.folder / f".{stem}.html.tmp"
-                try:
-                    beside.write_bytes(page)
-                    beside.replace(self.folder / f"{stem}.html")
-                except OSError:
-                    beside.unlink(missing_ok=True)
-                    raise
-            draft.replace(file)  # last: whoever finds a result finds its page as well
-        return file
+                self._add_page(stem, page, inside)
+            _rename(f".{stem}.json.tmp", f"{stem}.json", inside)  # last: whoever finds a result finds its page as well
+        return self.folder / f"{stem}.json"
+
+    def _add_page(self, stem: str, page: bytes, inside: int) -> None:
+        draft = f".{stem}.html.tmp"
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=inside)  # the stem is ours: this one is left over, or a trap
+        descriptor = create(draft, inside, self.mode)
+        try:
+            write_all(descriptor, page)
+            _rename(draft, f"{stem}.html", inside)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=inside)
+            raise
+        finally:
+            os.close(descriptor)
 
     def prune(self, own: Path) -> str:
-        """Remove what is older than the runs to keep, never `own`; returns what could not be removed, in a sentence."""
-        stays = {run.stem for run in sorted(self.kept())[-self.keep :]} | {own.stem}
+        """Remove what is older than the runs to keep, never `own`, and nothing that is dated after it.
+
+        Returns what people must know of it, in a sentence: what could not be removed, what a wrong clock has dated.
+        """
+        kept = self.kept()
+        limit = _later(next((run.stamp for run in kept if run.stem == own.stem), ""))
+        ahead = {run for run in kept if limit and run.stamp > limit}
+        stays = {run.stem for run in (*sorted(kept - ahead)[-self.keep :], *ahead)} | {own.stem}
         stuck: list[OSError] = []
         for found, file in self._files():
             draft = bool(found["draft"] or found["tmp"])
@@ -111,12 +131,20 @@ class History:
                     file.unlink(missing_ok=True)
                 except OSError as error:
                     stuck.append(error)
-        if not stuck:
-            return ""
-        what = "1 old file" if len(stuck) == 1 else f"{len(stuck)} old files"
-        return f"{what} of the run {self.name} in {self.folder} could not be removed: {stuck[0].strerror}"
+        notes = []
+        if ahead:
+            what = "1 kept run" if len(ahead) == 1 else f"{len(ahead)} kept runs"
+            until = max(ahead).stamp[:10]
+            notes.append(
+                f"{what} of {self.name} in {self.folder} bear a date after now, up to {until}: a clock was wrong then, "
+                "or is now; they are not counted and not removed: remove them by hand"
+            )
+        if stuck:
+            what = "1 old file" if len(stuck) == 1 else f"{len(stuck)} old files"
+            notes.append(f"{what} of the run {self.name} in {self.folder} could not be removed: {stuck[0].strerror}")
+        return "; ".join(notes)
 
-    def _files(self) -> Iterator[tuple[re.Match[str], Path]]:
+    def _files(self) -> Iterator[tuple[Match[str], Path]]:
         """The files named exactly like a run, or a draft of one."""
         try:
             with os.scandir(self.folder) as entries:
@@ -129,34 +157,46 @@ class History:
         yield from ((match, file) for match, file in files if bool(match["draft"]) == bool(match["tmp"]))
 
     @contextlib.contextmanager
-    def _claimed(self, stamp: str) -> Iterator[tuple[str, Path]]:
-        """A stem that no other run has, and the draft that claims it.
+    def _claimed(self, stamp: str, inside: int) -> Iterator[tuple[str, int]]:
+        """A stem that no other run has, and the draft that claims it, as a descriptor.
 
         Whoever makes the draft owns the stem: it becomes the file in one step, so another run meets one of the two.
         """
         number = 1
         while True:
             stem = f"{self.name}-{stamp}" + (f"-{number}" if number > 1 else "")
-            draft = self.folder / f".{stem}.json.tmp"
+            name = f".{stem}.json.tmp"
             number += 1
             try:
-                os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                draft = create(name, inside, self.mode)
             except FileExistsError:
                 continue
             try:
-                if not any((self.folder / f"{stem}.{kind}").exists() for kind in ("json", "html")):
+                if not any(os.path.lexists(self.folder / f"{stem}.{kind}") for kind in ("json", "html")):
                     yield stem, draft
                     return
             finally:
-                draft.unlink(missing_ok=True)
+                os.close(draft)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=inside)
+
+
+def _rename(draft: str, name: str, inside: int) -> None:
+    os.replace(draft, name, src_dir_fd=inside, dst_dir_fd=inside)
+
+
+def _later(stamp: str) -> str:
+    """What a run may be named at most that began with this one; empty where there is no such name."""
+    try:
+        return (datetime.fromisoformat(stamp) + AHEAD).strftime(STAMP)
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _read(file: Path) -> Result | None:
     try:
-        if not file.is_file() or file.stat().st_size > LARGEST_RESULT:
-            return None
-        return msgspec.json.decode(file.read_bytes(), type=Result)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.json.decode(read_regular(file, LARGEST_RESULT), type=Result)
+    except (Unreadable, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

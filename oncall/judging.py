@@ -52,8 +52,11 @@ class Judge(Struct, eq=False):
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         outcome, found, reason = self._outcome(item, call, report)
         accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
-        if outcome == "failed" and accepted and self.today <= accepted.until:
-            outcome, report.outcome = "accepted", "passed"
+        if outcome in ("failed", "unknown") and accepted and self.today <= accepted.until:
+            outcome, report.outcome = (
+                "accepted",
+                "passed" if found else "skipped",
+            )  # a look that was not made is no pass
         severity = severity_of(item)
         verdict = Verdict(
             check=item.name,
@@ -78,8 +81,11 @@ class Judge(Struct, eq=False):
         self.verdicts[item.nodeid] = verdict
         # pytest_report_teststatus gets nothing but the report
         report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
-        if outcome in ("failed", "accepted"):
-            report.longrepr = str(Message(cast(Finding, found)))
+        if found and outcome in ("failed", "accepted"):
+            report.longrepr = str(Message(found))
+        elif accepted and outcome == "accepted":
+            told = f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {reason})"
+            report.longrepr = (str(item.path), (item.location[1] or 0) + 1, told)  # as pytest keeps a skip
         elif outcome == "unknown":
             report.longrepr = f"UNKNOWN: {reason}"
         ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
@@ -116,6 +122,19 @@ class Judge(Struct, eq=False):
             elif run := self.runner.runs.get(key):
                 notes.append(ProbeNote(name=key, seconds=run.seconds, log=tuple(run.log)))
         return notes
+
+    def idle_acceptances(self) -> list[str]:
+        """A sentence for each entry of [accepted] that did nothing for its checks, of those that were judged."""
+        sentences = []
+        for name, entry in self.accepted.items():
+            about = [one for one in self.verdicts.values() if name in (one.check, one.check.partition("[")[0])]
+            if about and self.today > entry.until:
+                sentences.append(
+                    f"accepted.{name} ended on {entry.until.isoformat()}: set a later day, or leave it out"
+                )
+            elif about and all(one.outcome == "skipped" for one in about):
+                sentences.append(f"accepted.{name} has no effect, for the target skips this check: leave it out")
+        return sentences
 
     def uncollected(self, report: pytest.CollectReport) -> None:
         """A check file that does not import is a verdict too: what it would have looked at is not known."""

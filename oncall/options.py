@@ -9,12 +9,26 @@ import pytest
 
 from oncall.verdict import SEVERITIES
 
+MODES = ("0600", "0640", "0644", "0660", "0664")
+
 
 def add(parser: pytest.Parser) -> None:
     """All that `pytest --help` tells under "oncall"."""
     group = parser.getgroup("oncall", "incident playbook")
     group.addoption(
         "--target", metavar="FILE", help="the stack to diagnose (default: $ONCALL_TARGET, then oncall.toml)"
+    )
+    group.addoption(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME,...",
+        help="variables of the environment that the target may use beside ONCALL_* (or: $ONCALL_ALLOW)",
+    )
+    group.addoption(
+        "--untrusted-target",
+        action="store_true",
+        help="refuse a target that wants commands, ssh, exec in containers or files outside of its folder",
     )
     group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
     group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
@@ -31,6 +45,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
     group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
     parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
+    parser.addini("oncall_file_mode", "permissions of what a run leaves: 0600, or 0640 for a group", default="0600")
     parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
 
 
@@ -52,6 +67,14 @@ def _runs(text: str) -> int:
 
 
 _runs.__name__ = "number of runs"
+
+
+def file_mode(config: pytest.Config) -> int:
+    """Permissions of the files that a run leaves; raises pytest.UsageError."""
+    text = str(config.getini("oncall_file_mode"))
+    if text not in MODES:
+        raise pytest.UsageError(f"oncall_file_mode must be one of {', '.join(MODES)}")
+    return int(text, 8)
 
 
 def start_again(early_config: pytest.Config) -> None:

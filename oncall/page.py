@@ -52,8 +52,7 @@ class Page:
             return
         self._top = run, playbook, target
         try:
-            with self.files.whole(self.file, "report") as draft:
-                writer._report_path = draft
+            with self.files.draft(self.file, "report") as draft:
                 writer._report.title = html.title(run)
                 writer._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
                 writer._report.set_data("environment", clean(writer._report.data["environment"], self.redact))

@@ -24,10 +24,10 @@ from oncall.probing import PROBES, RUNNER, parameters
 from oncall.publishing import Publisher
 from oncall.redaction import likely_secrets
 from oncall.runner import ProbeLog, Run, Runner
-from oncall.secrets import Secrets, read_env_file
+from oncall.secrets import Secrets, allowed_names, parted, read_env_file
 from oncall.situation import SITUATION, Situation, history, read_situation, whom_to_inform
 from oncall.snapshot import Replay
-from oncall.target import Target, unknown_accepted
+from oncall.target import Target, unknown_accepted, variables
 from oncall.verdict import Acceptance, Check
 from oncall.watching import watching
 
@@ -195,13 +195,15 @@ def pytest_runtestloop(session: pytest.Session) -> object:
 
 def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> Any:
     if situation.snapshot:
-        return Replay(situation.snapshot)
+        return Replay(situation.snapshot, situation.redact)
     stack, limits = situation.target.stack, situation.target.limits
     situation.redact.spare(_own_words(config, items, situation.target))
     for name, value in _known_secrets(stack):
         situation.redact.learn(value, name)
     file = Path(stack.secrets_file) if stack.secrets_file else None
-    secrets = Secrets(os.environ, file, situation.redact.learn, situation.redact.token)
+    named = (name for _, name in variables(stack))
+    environ, refused = parted(os.environ, named, allowed_names(config.option.allow, os.environ))
+    secrets = Secrets(environ, file, situation.redact.learn, situation.redact.token, refused)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)

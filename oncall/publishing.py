@@ -19,6 +19,7 @@ from oncall.fact_gate import clean
 from oncall.files import Files
 from oncall.history import History
 from oncall.judging import Judge
+from oncall.options import file_mode
 from oncall.page import Page, plugin_with
 from oncall.patterns import whole
 from oncall.playbook import Playbook, PlaybookError, parse
@@ -27,6 +28,7 @@ from oncall.redaction import Redactor
 from oncall.reporting import github, junit, plain
 from oncall.run import Run
 from oncall.snapshot import Snapshot
+from oncall.target import shown_path
 from oncall.timeline import timeline
 from oncall.verdict import Verdict
 
@@ -36,7 +38,7 @@ class Publisher:
 
     def __init__(self, config: pytest.Config, redact: Redactor, report: Path | None, history: History | None = None):
         self.config, self.redact, self.history = config, redact, history
-        self.files = Files()
+        self.files = Files(file_mode(config))
         self.page = Page(config, redact, self.files, report)
         self.notes: list[str] = []  # trouble that costs no report
         self.judge: Judge | None = None
@@ -119,9 +121,12 @@ class Publisher:
         option = self.config.option
         replayed = self.situation.snapshot
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
+        file = shown_path(self.situation.target.path)
+        self.notes += [f"{file}: {sentence}" for sentence in self.judge.idle_acceptances()]
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        self.page.publish(session, self.run, self.playbook, self.situation.target, keep=self.history is not None)
+        shown = replace(self.situation.target, stack=self.situation.commands)
+        self.page.publish(session, self.run, self.playbook, shown, keep=self.history is not None)
         self._tell_of_files()
         self.files.write(option.result, "result", self._result)
         self._keep()
@@ -129,9 +134,11 @@ class Publisher:
         self._write_summary()
         writer = plugin_with(self.config, "node_reporters_ordered")
         if writer:
-            with self.files.whole(writer.logfile, "JUnit file") as draft:
+            file = writer.logfile
+            with self.files.draft(file, "JUnit file") as draft:
                 writer.logfile = str(draft)
                 yield
+            writer.logfile = file
         else:
             yield
         self._tell_of_files()
@@ -159,13 +166,14 @@ class Publisher:
             timeline=timeline(facts, situation.clock, self.duration, limits),
             facts=facts,
             replayed_from=situation.replayed_from,
+            commands_from=situation.commands_from,
             selection=self._selection(),
             name=self.history.name if self.history else "",
             target=identity(situation.target.stack),
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
-            trouble=tuple(self.files.trouble),
+            trouble=(*self.files.trouble, *self.notes),
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )
@@ -288,7 +296,7 @@ class Publisher:
         from oncall.reporting import terminal
 
         writer = terminalreporter._tw
-        stack = self.situation.target.stack
+        stack = self.situation.commands
         width = writer.fullwidth if terminalreporter.isatty() else None
         encoding = getattr(writer._file, "encoding", None) or "utf-8"
         asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0

@@ -91,15 +91,18 @@ class Redactor:
 
 def installation_salt(folder: Path | None = None) -> bytes:
     """This installation's salt, mode 0600; a random one for this run where no file can be kept."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    file = (folder or Path(state) / "pytest-oncall") / "salt"
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        file = (folder or Path(state) / "pytest-oncall") / "salt"
+    except RuntimeError:  # no HOME, and a user whom nobody knows, as in many containers
+        return randomness.token_bytes(32)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as new:
             new.write(randomness.token_bytes(32))
     except FileExistsError:
         pass
-    except (OSError, RuntimeError):
+    except OSError:
         return randomness.token_bytes(32)
     try:
         return file.read_bytes() or randomness.token_bytes(32)

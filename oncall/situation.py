@@ -8,17 +8,24 @@ from typing import Any
 import pytest
 from msgspec import Struct, field
 
+from oncall.config import Stack
 from oncall.history import History, wrong_name
 from oncall.informing import AddressError, Addresses, addresses
+from oncall.options import file_mode
 from oncall.redaction import Redactor, installation_salt
 from oncall.reporting.later import Later, LaterError, follows, read_later
-from oncall.secrets import read_env_file
+from oncall.run import CommandsFrom
+from oncall.secrets import NOT_ALLOWED, allowed_names, parted, read_env_file
 from oncall.snapshot import Snapshot, SnapshotError, read_snapshot
-from oncall.target import Target, TargetError, default_target, read_target
+from oncall.target import TOKEN, Target, TargetError, bounded, default_target, read_target, shown_path, variables
 
 
 class Situation(Struct):
-    """What one pytest session knows of the stack before it looks."""
+    """What one pytest session knows of the stack before it looks.
+
+    commands: the stack that the playbook's commands are filled from. commands_from: whose it is; what a snapshot says
+        of it was written by whoever made the snapshot.
+    """
 
     target: Target
     redact: Redactor
@@ -27,6 +34,8 @@ class Situation(Struct):
     replayed_from: str | None = None
     handlers: dict[int, Any] = field(default_factory=dict)
     later: Later | None = None
+    commands: Stack = Stack()
+    commands_from: CommandsFrom = "local"
 
 
 SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
@@ -40,17 +49,58 @@ def read_situation(config: pytest.Config) -> Situation:
         target = _judged_anew(snapshot.target, option.target) if snapshot else _target(config)
         clock = snapshot.clock if snapshot else datetime.now(UTC)
         later = _later(option.after, target, clock)
+        if not snapshot:
+            _refuse_variables(config, target)
+        local = _local(config) if snapshot else target
     except (TargetError, SnapshotError, LaterError) as error:
         raise pytest.UsageError(str(error)) from None
-    return Situation(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
+    situation = Situation(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
+    if local and local.stack.name == target.stack.name:
+        situation.commands = local.stack
+    else:
+        situation.commands, situation.commands_from = target.stack, "snapshot"
+    return situation
+
+
+def _local(config: pytest.Config) -> Target | None:
+    """The target here, beside a snapshot: None where there is none that can be read, unless it was typed."""
+    try:
+        return _target(config)
+    except TargetError:
+        if config.option.target:
+            raise
+        return None
 
 
 def _target(config: pytest.Config) -> Target:
     """The one that was typed, else that of the environment, else the one beside the suite's configuration."""
+    untrusted = config.option.untrusted_target
     if given := config.option.target or os.environ.get("ONCALL_TARGET"):
-        return read_target(Path(given))
+        return read_target(Path(given), untrusted)
     shipped = config.rootpath / "oncall.toml"
-    return read_target(shipped) if shipped.exists() else default_target()
+    return read_target(shipped, untrusted) if shipped.exists() else default_target(untrusted)
+
+
+def _refuse_variables(config: pytest.Config, target: Target) -> None:
+    """Raise TargetError for what the target wants of the environment without being allowed, all of it at once.
+
+    Only what would be used is refused: what the secrets file holds comes from there, and what nobody has set makes its
+    own checks unknown.
+    """
+    stack = target.stack
+    named = [one for one in variables(stack) if one != TOKEN]
+    _, refused = parted(os.environ, (name for _, name in named), allowed_names(config.option.allow, os.environ))
+    wanted = {key: name for key, name in named if name in refused and os.environ[name].strip()}
+    if not wanted:
+        return
+    held = read_env_file(Path(stack.secrets_file)) if stack.secrets_file else {}
+    problems = [
+        f"{shown_path(target.path)}: {key}: {name} {NOT_ALLOWED.format(name=name)}"
+        for key, name in wanted.items()
+        if not held.get(name, "").strip()
+    ]
+    if problems:
+        raise TargetError(bounded(problems))
 
 
 def _judged_anew(saved: Target, typed: str | None) -> Target:
@@ -81,7 +131,7 @@ def history(config: pytest.Config, report: str) -> History | None:
     if not report or (option.htmlpath and not option.run_name):
         return None
     page = config.rootpath / report
-    return History(page.parent, option.run_name or page.stem, option.keep)
+    return History(page.parent, option.run_name or page.stem, option.keep, file_mode(config))
 
 
 def whom_to_inform(config: pytest.Config, situation: Situation) -> Addresses:

@@ -16,10 +16,14 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from oncall.fact_gate import clean, gated
+from oncall.fact_gate import LONGEST_TEXT, clean, gated
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
+from oncall.finding import COMPONENTS, CouldNotCheck, NotPart, ProbeCrashed
+from oncall.patterns import whole
+from oncall.plausible import implausible, texts
 from oncall.probing import PROBES, look_key
+from oncall.reading import Unreadable, read_json
+from oncall.tables import MOST_ITEMS, quoted, shortened
 from oncall.target import Target
 
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
@@ -27,6 +31,9 @@ VERSION = 1
 FORMAT = "pytest-oncall snapshot"
 F = TypeVar("F", bound=Fact)
 Saved = dict[str, Any]
+YEARS = range(2000, 2200)  # in which a run can have taken place
+Text = Annotated[str, msgspec.Meta(max_length=100_000)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
 FOREIGN = ("fact", "reason", "log")  # of a saved look: what holds values from outside
 
 
@@ -53,13 +60,24 @@ def saved(
     return {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
 
 
+class SavedLook(Struct, frozen=True, kw_only=True):
+    """One look of a snapshot, as far as it is no fact; it may have been written by anybody."""
+
+    kind: str
+    fact: Any = None
+    reason: Text = ""
+    blames: Text | None = None
+    seconds: Seconds | None = None
+    log: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)] = ()
+
+
 class Snapshot(Struct, frozen=True):
     """A run's facts, the target that it looked at, the moment (UTC) when it began, and how long it took."""
 
     clock: Annotated[datetime, msgspec.Meta(tz=True)]
     target: Target
     looks: dict[str, Saved]
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None  # None: an older version did not say
+    seconds: Seconds | None = None  # None: an older version did not say
 
     @property
     def duration(self) -> float:
@@ -78,21 +96,39 @@ class Snapshot(Struct, frozen=True):
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Read a snapshot file; raises SnapshotError with one sentence."""
+    """Read a snapshot file, which anybody may have sent; raises SnapshotError with one sentence."""
     try:
-        plain = msgspec.json.decode(path.read_bytes())
-    except OSError as error:
-        raise SnapshotError(f"{path}: the snapshot cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise SnapshotError(f"{path}: this is not a snapshot: it is not JSON") from None
+        plain = read_json(path)
+    except Unreadable as error:
+        raise SnapshotError(f"{path}: the snapshot cannot be read: {error}") from None
+    except ValueError as error:
+        raise SnapshotError(f"{path}: this is not a snapshot: {error}") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
     if plain.get("version") != VERSION:
-        raise SnapshotError(f"{path}: the snapshot has version {plain.get('version')}; this suite reads {VERSION}")
+        version = shortened(quoted(plain.get("version")))
+        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}")
     try:
-        return msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
-    except msgspec.ValidationError as error:
-        raise SnapshotError(f"{path}: the snapshot is damaged: {error}") from None
+        read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
+        msgspec.convert(read.looks, dict[str, SavedLook])
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise SnapshotError(f"{path}: the snapshot is damaged: {str(error)[:200]}") from None
+    if problem := _implausible(read):
+        raise SnapshotError(f"{path}: the snapshot is damaged: {problem}")
+    return read
+
+
+def _implausible(read: Snapshot) -> str:
+    """What no run of this suite can have saved, and what would cost more than it is worth."""
+    if read.clock.year not in YEARS:
+        return f"its clock says the year {read.clock.year}"
+    stack = read.target.stack
+    parts = {"endpoints": stack.backend.endpoints, "components": stack.components, "accepted": read.target.accepted}
+    for name, part in parts.items():
+        if len(part) > MOST_ITEMS:
+            return f"its target holds {len(part)} {name}, more than {MOST_ITEMS}"
+    longest = max(map(len, texts(msgspec.to_builtins(read.target))), default=0)
+    return f"its target holds a text of {longest} characters" if longest > LONGEST_TEXT else ""
 
 
 class Replay:
@@ -100,8 +136,9 @@ class Replay:
 
     interrupted = False
 
-    def __init__(self, snapshot: Snapshot):
-        self.snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, redact: Callable[[str], str]):
+        self.snapshot, self.redact = snapshot, redact
+        self.components = {*COMPONENTS, *snapshot.target.stack.components}
 
     def start(self, name: str, given: Mapping[str, str]) -> None:
         """Nothing to start."""
@@ -115,21 +152,27 @@ class Replay:
         look = self.snapshot.looks.get(key)
         if look is None:
             raise CouldNotCheck(f"{key} is not in the snapshot")
-        kind, reason = look.get("kind"), str(look.get("reason"))
+        kind, reason = look.get("kind"), self._said(str(look.get("reason")))
         if kind == "fact":
             return self._fact(name, key, look)
         if kind in ("absent", "crashed"):
             raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
-        raise CouldNotCheck(reason, blames=look.get("blames"))
+        blames = look.get("blames")
+        raise CouldNotCheck(reason, blames=blames if blames in self.components else None)
+
+    def _said(self, text: str) -> str:
+        return self.redact(whole(text[:LONGEST_TEXT]))
 
     def _fact(self, name: str, key: str, look: Saved) -> Fact:
         record = PROBES[name].fact
         if record is None:
             raise ProbeCrashed(f"{name} is a client: a check can only name facts")
         try:
-            fact = msgspec.convert(look.get("fact"), record)
+            fact = msgspec.convert(gated(look.get("fact"), record, self.redact), record)
         except msgspec.ValidationError as error:
-            raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {error}") from None
+            raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {str(error)[:200]}") from None
+        if problem := implausible(fact, self.components):
+            raise CouldNotCheck(f"{key} in the snapshot cannot be true: {problem}")
         if blind := fact.blind():
             raise CouldNotCheck(blind)
         return fact
@@ -144,7 +187,11 @@ class Replay:
         """Nothing was opened."""
 
     def saved(self) -> dict[str, Saved]:
-        return self.snapshot.looks
+        return {
+            key: look
+            | {"reason": self._said(str(look.get("reason"))), "log": [*map(self._said, look.get("log") or ())]}
+            for key, look in self.snapshot.looks.items()
+        }
 
     def facts(self) -> dict[str, Fact]:
         """Those of the saved facts that this version can read."""

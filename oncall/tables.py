@@ -1,9 +1,12 @@
 """A TOML table becomes a record of oncall/config.py, or one sentence for every key that is wrong.
 
 Leaves are judged by msgspec; this file walks, finds the words, and keeps secrets out of the file and out of the words.
+A file may be hostile: what is read and what is said of it are bounded, and what is shown of it is escaped.
 """
 
-import re
+import functools
+import string
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
@@ -11,29 +14,56 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import FieldInfo, fields
 
+from oncall.patterns import Pattern
+
 WRONG: Any = object()
 Place = tuple[str | int, ...]
 
-SECRET_KEY = re.compile(r"(^|[_-])(pass|passwd|password|passphrase|pwd|secret|token|dsn|(api|private)[_-]?key)$", re.I)
-SECRET_NAME = re.compile(r"authorization|cookie|pass(word|wd|phrase)|secret|token|dsn|credential|api[_-]?key", re.I)
-IN_ADDRESS = re.compile(r"://[^\s/@:\[]*:(?!\d*/)[^\s@]*@")
-IN_TEXT = re.compile(r"(password|passwd|secret|token|api_?key)(=|[\"']\s*:\s*[\"'])(?![^\"'&]*\$\{)[^\s\"'&]", re.I)
-CREDENTIAL = re.compile(r"^(bearer|basic|token)\s+\S", re.I)
-JWT = re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]+")
-REFERENCE = re.compile(r"\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+MOST_PROBLEMS = 20  # sentences; the others are counted
+LONGEST_TEXT = 8192  # characters of one value
+MOST_ITEMS = 200  # of a list or a table whose keys are free
+DEEPEST = 16  # parts of a place within a JSON body
+LONGEST_GUESS = 64  # characters of a key that "did you mean" compares
+
+SECRET_KEY = Pattern(r"(?i)(^|[_-])(pass|passwd|password|passphrase|pwd|secret|token|dsn|(api|private)[_-]?key)\z")
+SECRET_NAME = Pattern(r"(?i)authorization|cookie|pass(word|wd|phrase)|secret|token|dsn|credential|api[_-]?key")
+IN_ADDRESS = Pattern(r"://[^\s/@:\[]*:\d*(?:[^\s@/\d][^\s@]*)?@")  # a number and a slash after the colon: a port
+IN_TEXT = Pattern(  # a value, up to a quote, an & or the end, that holds no ${NAME}
+    r"""(?i)(?:password|passwd|secret|token|api_?key)(?:=|["']\s*:\s*["'])"""
+    r"""(?:(?:[^\s"'&$]|\$+[^"'&{$])(?:[^"'&$]|\$+[^"'&{$])*\$*|\$+)(?:["'&]|\z)"""
+)
+CREDENTIAL = Pattern(r"(?i)^(bearer|basic|token)\s+\S")
+JWT = Pattern(r"\beyJ[\w-]{8,}\.eyJ[\w-]+")
+REFERENCE = Pattern(r"\$\$\{|\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+BLANKS = Pattern(r"[\s\x00-\x1f\x7f\\]")
+NO_HOST = Pattern(r"[<>\"{}|^`$%,;()]")
 OTHER_WORDS = {"database": "postgres", "db": "postgres", "api": "backend", "ui": "frontend", "ws": "websocket"}
 
 
 class Reader:
-    """Reads one file's tables; `problems` holds (key, sentence) of each wrong one."""
+    """Reads one file's tables; `problems` holds (key, sentence) of the first wrong ones, `more` counts the others."""
 
     def __init__(self, root: type) -> None:
         self.root = root
         self.problems: list[tuple[str, str]] = []
+        self.more = 0
+
+    @functools.cached_property
+    def everywhere(self) -> list[Place]:
+        """Every key that the file may hold."""
+        return known_keys(self.root)
 
     def wrong(self, at: Place, sentence: str) -> Any:
-        self.problems.append((dotted(at), f"{dotted(at)} {sentence}"))
+        if self.full:
+            self.more += 1
+        else:
+            self.problems.append((dotted(at), f"{dotted(at)} {sentence}"))
         return WRONG
+
+    @property
+    def full(self) -> bool:
+        """Whether enough has been said, so that no further words need to be found."""
+        return len(self.problems) >= MOST_PROBLEMS
 
     def record(self, kind: type, table: Any, at: Place) -> Any:
         """The struct `kind` from a table; wrong keys keep their defaults."""
@@ -72,6 +102,8 @@ class Reader:
             return self.wrong(at, f"must {words(kind)}{but_not(value, at)}")
         if not value and rule(kind, "min_length"):
             return self.wrong(at, f"is empty; it must {words(kind)}")
+        if len(value) > MOST_ITEMS:
+            return self.wrong(at, f"holds {len(value)} entries, more than {MOST_ITEMS}")
         item = get_args(bare(kind))[0]
         items = [self.value(item, one, (*at, number)) for number, one in enumerate(value, 1)]
         return tuple(one for one in items if one is not WRONG)
@@ -79,10 +111,12 @@ class Reader:
     def table_of(self, kind: Any, value: Any, at: Place) -> Any:
         if not isinstance(value, dict):
             return self.wrong(at, f"must {words(kind)}{but_not(value, at)}")
+        if len(value) > MOST_ITEMS:
+            return self.wrong(at, f"holds {len(value)} entries, more than {MOST_ITEMS}")
         key_kind, value_kind = get_args(bare(kind))
         found = {}
         for key, one in value.items():
-            if not fits(key_kind, key):
+            if len(key) > LONGEST_TEXT or not fits(key_kind, key):
                 self.wrong((*at, key), f"must have another name: it must {words(key_kind)}")
             elif (read := self.value(value_kind, one, (*at, key))) is not WRONG:
                 found[key] = read
@@ -90,20 +124,22 @@ class Reader:
 
     def payload(self, value: Any, at: Place) -> Any:
         """A member of a JSON body: whatever JSON can say."""
+        if len(at) > DEEPEST:
+            return self.wrong(at, "is nested too deeply")
         if isinstance(value, dict):
             return {key: self.payload(one, (*at, key)) for key, one in value.items()}
         if isinstance(value, list):
             return [self.payload(one, (*at, number)) for number, one in enumerate(value, 1)]
         if isinstance(value, date | time) or value in (float("inf"), -float("inf")) or value != value:
             return self.wrong(at, "must be text, a number, true, false, a list or a table, as it goes into JSON")
-        if isinstance(value, str) and (sentence := secret_in(value, at, True) or unfilled(value)):
+        if isinstance(value, str) and (sentence := too_long(value) or secret_in(value, at, True) or unfilled(value)):
             return self.wrong(at, sentence)
         return value
 
     def leaf(self, kind: Any, value: Any, at: Place) -> Any:
         extra = rule(kind, "extra", {})
         if isinstance(value, str):
-            if sentence := secret_in(value, at, "fills" in extra):
+            if sentence := too_long(value) or secret_in(value, at, "fills" in extra):
                 return self.wrong(at, sentence)
             if not value.strip() and not fits(kind, value):
                 return self.wrong(at, f"is empty; it must {words(kind)}")
@@ -119,13 +155,14 @@ class Reader:
 
     def unknown(self, key: str, known: dict[str, FieldInfo], at: Place) -> None:
         """An unknown key is named with the right one; its value is never shown: it may be a secret."""
-        from difflib import get_close_matches
-
+        if self.full:
+            self.more += 1
+            return
         variables = [name for name in known if name.endswith("_variable")]
-        near = get_close_matches(key.lower(), known, 1, 0.7)
+        near = nearest_of(key.lower(), known, 0.7)
         if SECRET_KEY.search(key) and not (near and near[0].lower() == key.lower()):
             whole = "url_variable" if "dsn" in key.lower() and "url_variable" in known else f"{key.lower()}_variable"
-            nearest = get_close_matches(whole, variables, 1, 0.3)
+            nearest = nearest_of(whole, variables, 0.3)
             mend = (
                 f"put its variable's name into {dotted((*at, *nearest))}" if nearest else "put it into the environment"
             )
@@ -134,10 +171,9 @@ class Reader:
             self.wrong((*at, key), f"looks like a secret, which never stands in this file; {mend}")
             return
         if not near:
-            everywhere = list(known_keys(self.root))
-            same = [place for place in everywhere if place[-1] == OTHER_WORDS.get(key.lower(), key.lower())]
+            same = [place for place in self.everywhere if place[-1] == OTHER_WORDS.get(key.lower(), key.lower())]
             near = [dotted(place) for place in same[:1]]
-            near = near or get_close_matches(dotted((*at, key)), [dotted(place) for place in everywhere], 1, 0.8)
+            near = near or nearest_of(dotted((*at, key)), [dotted(place) for place in self.everywhere], 0.8)
         else:
             near = [dotted((*at, near[0]))]
         if near:
@@ -149,6 +185,16 @@ class Reader:
         self.wrong((*at, key), f"is not a key{mend}")
 
 
+def nearest_of(word: str, choice: Iterable[str], likeness: float) -> list[str]:
+    """The one word that is most like this one, or none; of a long one, or among many, none is looked for."""
+    from difflib import get_close_matches
+
+    near = (
+        [one for one in choice if abs(len(one) - len(word)) <= LONGEST_GUESS // 2] if len(word) <= LONGEST_GUESS else []
+    )
+    return get_close_matches(word, near[:1000], 1, likeness)
+
+
 def dotted(at: Place) -> str:
     """backend.endpoints[2].name"""
     text = ""
@@ -156,9 +202,13 @@ def dotted(at: Place) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if re.fullmatch(r"[\w\[\]-]+", part) else quoted(part)
+            head = part[:LONGEST_GUESS]
+            name = part if head and not head.translate(PLAIN) and part.isprintable() else quoted(part)
             text += f".{shortened(name)}" if text else shortened(name)
     return text
+
+
+PLAIN = {ord(sign): None for sign in string.ascii_letters + string.digits + "_-[]"}  # what a key needs no quotes for
 
 
 def shortened(text: str) -> str:
@@ -166,7 +216,17 @@ def shortened(text: str) -> str:
 
 
 def quoted(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    """As JSON, with what is not printable escaped: a control character, a mark that turns the writing around."""
+    if isinstance(value, str):
+        value = value[:LONGEST_TEXT]
+    text = msgspec.json.encode(value).decode(errors="replace")
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+
+
+def too_long(text: str) -> str:
+    return f"is longer than {LONGEST_TEXT} characters" if len(text) > LONGEST_TEXT else ""
 
 
 def bare(kind: Any) -> Any:
@@ -210,12 +270,9 @@ def fits(kind: Any, value: Any) -> bool:
 def but_not(value: Any, at: Place, choice: tuple[str, ...] = ()) -> str:
     """', not "fast"', or less where the value may be a secret."""
     names = {str(part).lower() for part in at}
-    if isinstance(value, str) and choice:
-        from difflib import get_close_matches
-
-        if near := get_close_matches(value.lower(), {word.lower(): word for word in choice}, 1):
-            right = next(word for word in choice if word.lower() == near[0])
-            return f"; did you mean {quoted(right)}?"
+    if isinstance(value, str) and (near := nearest_of(value.lower(), [word.lower() for word in choice], 0.6)):
+        right = next(word for word in choice if word.lower() == near[0])
+        return f"; did you mean {quoted(right)}?"
     if isinstance(value, str):
         telling = SECRET_NAME.search(str(at[-1])) or names & {"headers", "login_headers", "login_extra"}
         hidden = telling or any(sign.search(value) for sign in (SECRET_NAME, IN_ADDRESS, CREDENTIAL, JWT))
@@ -267,9 +324,9 @@ def unfilled(text: str) -> str:
 
 def misformed(form: str, text: str) -> str:
     """The rest of a sentence when an address cannot be one."""
-    if text == "local":
+    if text == "local" or text.startswith("unix://"):
         return ""
-    if re.search(r"[\s\x00-\x1f\x7f\\]", text):
+    if BLANKS.search(text):
         return "must not hold blanks or backslashes"
     try:
         parts = urlsplit(text if "://" in text else f"tcp://{text}")
@@ -282,7 +339,7 @@ def misformed(form: str, text: str) -> str:
         return "must not carry a user"
     if not parts.hostname:
         return "names no host"
-    if re.search(r"[<>\"{}|^`$%,;()]", parts.hostname):
+    if NO_HOST.search(parts.hostname):
         return f"names a host that cannot be one: {shortened(quoted(parts.netloc))}"
     if parts.fragment or text.endswith("#"):
         return "must not hold a #"

@@ -5,7 +5,6 @@ target.stack.backend.url, target.limits.health_seconds
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -17,9 +16,17 @@ from msgspec.structs import fields, replace
 
 from oncall.config import HTTP_NAME, Accepted, Limits, Stack
 from oncall.finding import COMPONENTS
-from oncall.tables import WRONG, Reader, bare, dotted, quoted, rule, shortened
+from oncall.patterns import Pattern
+from oncall.tables import MOST_PROBLEMS, REFERENCE, WRONG, Reader, bare, dotted, nearest_of, quoted, rule, shortened
+from oncall.untrusted import refusals, without_exec
 
 LARGEST_FILE = 1 << 20
+HTTP_NAMES = Pattern(HTTP_NAME)
+ELSEWHERE = {("auth", "secret_variable")}  # looked up in the backend's environment, never in ours
+TOKEN = ("websocket.first_message", "TOKEN")  # filled with what the login gives
+MANY_PARTS = Pattern(  # tomllib takes time with the square of a key's parts
+    r"""\.(?:[ \t]*(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*\.){12}"""
+)
 
 
 class TargetError(Exception):
@@ -46,25 +53,33 @@ class File(Stack, frozen=True, kw_only=True):
     accepted: dict[str, Accepted] = field(default_factory=dict)
 
 
-def default_target() -> Target:
+def default_target(untrusted: bool = False) -> Target:
     """What an empty file says."""
-    return Target()
+    return Target(stack=without_exec(Stack())) if untrusted else Target()
 
 
-def read_target(path: Path) -> Target:
-    """The target that a file describes; raises TargetError."""
+def read_target(path: Path, untrusted: bool = False) -> Target:
+    """The target that a file describes; raises TargetError.
+
+    untrusted: refuse what only somebody may say who may run commands here; see oncall/untrusted.py.
+    """
     shown = shown_path(path)
     try:
-        file = read(tomllib.loads(load(path)))
+        table = tables(load(path))
+        file = read(table)
         folder = os.path.dirname(os.path.abspath(path))
         values = {one.name: getattr(file, one.name) for one in fields(Stack)}
         stack = resolved(Stack(**values), folder, local=file.host.at == "local")
+        if untrusted:
+            if problems := refusals(stack, folder, table):
+                raise TargetError(bounded(problems))
+            stack = without_exec(stack)
     except tomllib.TOMLDecodeError as error:
         raise TargetError([f"{shown}: {syntax_error(str(error))}"]) from None
-    except (RecursionError, ValueError):
-        raise TargetError([f"{shown}: holds a value too long or nested too deeply to read"]) from None
     except TargetError as error:
         raise TargetError([f"{shown}: {problem}" for problem in error.problems]) from None
+    except (RecursionError, ValueError, OverflowError):
+        raise TargetError([f"{shown}: holds a value too long or nested too deeply to read"]) from None
     return Target(stack=stack, limits=file.limits, accepted=file.accepted, path=os.path.abspath(path))
 
 
@@ -102,9 +117,17 @@ def load(path: Path) -> str:
         raise TargetError([f"line {line}: is not UTF-8 text; save the file as UTF-8"]) from None
 
 
+def tables(text: str) -> dict[str, Any]:
+    """The file as TOML; raises TOMLDecodeError, RecursionError, ValueError, and TargetError for what takes too long."""
+    if found := MANY_PARTS.search(text):
+        raise TargetError([f"line {text.count(chr(10), 0, found.start()) + 1}: has a key of more than 12 parts"])
+    return tomllib.loads(text)
+
+
 def syntax_error(message: str) -> str:
     """tomllib's "Expected '=' after a key (at line 3, column 5)", place first."""
     what, _, place = message.rpartition(" (at ")
+    what = what if len(what) <= 200 else f"{what[:200]}..."
     return f"{place.rstrip(')')}: {what[:1].lower()}{what[1:]}" if what else message
 
 
@@ -112,13 +135,19 @@ def read(table: dict[str, Any]) -> File:
     """The file's records; raises TargetError with every problem at once."""
     reader = Reader(File)
     file = reader.record(File, table, ())
-    problems = [sentence for _, sentence in reader.problems]
+    problems, more = [sentence for _, sentence in reader.problems], reader.more
     wrong = {key for key, _ in reader.problems}
-    if file is not WRONG:
+    if file is not WRONG and not more:
         problems += [f"{key} {sentence}" for key, sentence in contradictions(file) if key not in wrong]
     if problems:
-        raise TargetError(problems)
+        raise TargetError(bounded(problems, more))
     return file  # type: ignore[no-any-return]
+
+
+def bounded(problems: list[str], more: int = 0) -> list[str]:
+    """The first problems, and how many more there are."""
+    more += max(0, len(problems) - MOST_PROBLEMS)
+    return [*problems[:MOST_PROBLEMS], *([f"and {more:,} more"] if more else [])]
 
 
 def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -146,7 +175,7 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
         return
     if socket.token_in in ("query", "header", "cookie") and not socket.token_name:
         yield "websocket.token_name", f"is empty; the {socket.token_in} that holds the token needs a name"
-    elif socket.token_in in ("header", "cookie") and not re.fullmatch(HTTP_NAME, socket.token_name):
+    elif socket.token_in in ("header", "cookie") and not HTTP_NAMES.fullmatch(socket.token_name):
         yield "websocket.token_name", f"must be the name of a {socket.token_in}"
     if socket.token_in == "message" and "${TOKEN}" not in socket.first_message:  # noqa: S105  (a place, not a token)
         yield "websocket.first_message", 'must hold ${TOKEN} when websocket.token_in is "message"'
@@ -174,17 +203,41 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
     return replace(record, **changed)
 
 
+def variables(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Each variable of our environment that the file names, with its key."""
+    return _variables(stack, ())
+
+
+def _variables(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Struct):
+        for one in fields(value):
+            below, place = getattr(value, one.name), (*at, one.name)
+            if one.name.endswith("_variable"):
+                if below and place not in ELSEWHERE:
+                    yield dotted(place), below
+            elif not isinstance(below, str) or "fills" in rule(one.type, "extra", {}):
+                yield from _variables(below, place)
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            yield from _variables(below, (*at, key))
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value, 1):
+            yield from _variables(below, (*at, number))
+    elif isinstance(value, str):
+        for found in REFERENCE.finditer(value):
+            if not found[0].startswith("$$"):
+                yield dotted(at), found[0][2:-1]
+
+
 def unknown_accepted(target: Target, checks: Collection[str]) -> list[str]:
     """A sentence for each accepted finding whose check does not exist (known only after collection)."""
-    from difflib import get_close_matches
-
     sentences = []
-    for name in target.accepted:
-        if name not in checks:
-            near = get_close_matches(name, checks, 1)
-            mend = f"; did you mean {near[0]}?" if near else ""
-            sentences.append(f"{shown_path(target.path)}: {dotted(('accepted', name))} is not a check{mend}")
-    return sentences
+    unknown = [name for name in target.accepted if name not in checks]
+    for name in unknown[:MOST_PROBLEMS]:
+        near = nearest_of(name, checks, 0.6)
+        mend = f"; did you mean {near[0]}?" if near else ""
+        sentences.append(f"{shown_path(target.path)}: {dotted(('accepted', name))} is not a check{mend}")
+    return bounded(sentences, len(unknown) - len(sentences))
 
 
 def to_builtins(target: Target) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EventKind = Literal["trouble", "change", "run"]
 
 MOST = 60  # lines that a person still reads
+MOST_TOLD = 1000  # moments that are compared with each other, the latest; a run of 100 containers has 300
 LONG_AGO = timedelta(days=7)  # a change before this has nothing to do with today
 LATELY = timedelta(hours=24)
 TOGETHER = timedelta(seconds=2)  # two sources may tell of one moment so far apart
@@ -61,7 +62,7 @@ def timeline(
 
     looks = [facts[look] for look in sorted(facts)]
     here = scene(looks, started, seconds, limits)
-    told = sorted(set(moments(looks, here)), key=_order)
+    told = sorted(set(moments(looks, here)), key=_order)[-MOST_TOLD:]
     events = [_event(group) for group in _merged(told)]
     events += [
         Event(at=started, what="this run began", source="this run", kind="run"),

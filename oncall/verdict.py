@@ -34,7 +34,7 @@ class ProbeNote(Struct, frozen=True, kw_only=True):
 
 
 class Acceptance(Struct, frozen=True, kw_only=True):
-    """Why the team lives with a finding, up to and including which day."""
+    """Why the team lives with a finding, or without an answer, up to and including which day."""
 
     reason: str
     until: date
@@ -57,7 +57,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     claim: str = ""  # the check's docstring: what people notice
     playbook: str | None = None  # the id of its section in PLAYBOOK.md
-    symptom: str | None = None  # failed and accepted
+    symptom: str | None = None  # failed, and accepted unless there was no answer to accept
     evidence: dict[str, Value] = field(default_factory=dict)
     component: str | None = None  # whose symptom it is; of a check that passed or could not look: whom it looks at
     blames: str | None = None  # whom the evidence accuses; of an unknown: who stood in the way
@@ -65,10 +65,15 @@ class Verdict(Struct, frozen=True, kw_only=True):
     proof: str = ""  # what proves it, where a second trace does
     doubt: str = ""  # what would look the same
     see: str = ""  # the check that tells the same story nearer to its cause, if it fails as well
-    reason: str | None = None  # unknown, skipped and error
+    reason: str | None = None  # unknown, also where that is accepted; skipped and error
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()
     position: int = 0  # place in the collection; keeps two runs in one order
+
+    @property
+    def answered(self) -> bool:
+        """Whether the stack was seen, healthy or sick."""
+        return self.outcome in ("failed", "passed") or (self.outcome == "accepted" and self.symptom is not None)
 
     @property
     def accuses(self) -> str | None:
@@ -93,4 +98,4 @@ def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:
 def answered(verdicts: Iterable[Verdict]) -> tuple[int, int]:
     """How many checks have an answer, of how many that ought to: a skipped one ought not."""
     due = [verdict for verdict in verdicts if verdict.outcome != "skipped"]
-    return sum(verdict.outcome in ("failed", "accepted", "passed") for verdict in due), len(due)
+    return sum(verdict.answered for verdict in due), len(due)

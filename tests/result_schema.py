@@ -25,6 +25,7 @@ MEMBERS = {
     "started": "when the run began, UTC; a replayed run began when its snapshot was taken",
     "seconds": "how long it took",
     "replayed_from": "the snapshot that was judged instead of a stack",
+    "commands_from": "whose target fills the playbook's commands: snapshot, where nothing here has checked them",
     "selection": "-m, -k, --with and the places, as typed",
     "host": "the machine looked from",
     "trouble": "what went wrong with the run itself",

@@ -27,6 +27,7 @@ MAY_IMPORT = {
         "playbook",
         "finding",
         "facts",
+        "reading",
         "reporting",
         "config",
     },

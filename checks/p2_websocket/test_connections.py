@@ -6,13 +6,13 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections"), pyt
 
 
 @pytest.mark.component("backend")
-def test_connection_count_is_exported(metrics_page, finding):
+def test_connection_count_is_exported(connection_metric, finding):
     """Nobody can tell how many people are connected."""
-    assert not metrics_page.trouble, finding(
-        f"backend's metrics page {metrics_page.trouble}",
-        evidence=metrics_page.evidence,
+    assert not connection_metric.trouble, finding(
+        f"backend's metrics page {connection_metric.trouble}",
+        evidence=connection_metric.evidence,
         component="backend",
-        layer=metrics_page.exchange.layer,
+        layer=connection_metric.exchange.layer,
     )
 
 

@@ -18,6 +18,7 @@ from oncall.facts.queries import Sessions
 from oncall.moments import containers, database, host, logs
 from oncall.moments.scene import Moment, Scene
 
+YEARS = range(1970, 2200)  # whoever reckons with such a time stays within the calendar
 READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...] = (
     (DockerEngine, containers.of_engine),
     (ServiceContainers, containers.of_containers),
@@ -40,10 +41,11 @@ READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...]
 def moments(facts: Iterable[Fact], scene: Scene) -> Iterator[Moment]:
     """All that the facts tell, in no order; a fact of a kind that carries no moment tells nothing.
 
-    Times that no calendar holds, and such as belong to no zone, are left out: a snapshot may have been anywhere.
+    Times that no calendar holds or that no clock can have shown, and such as belong to no zone, are left out: whoever
+    told them may have told anything.
     """
     for fact in facts:
         for kind, read in READERS:
             if isinstance(fact, kind):
                 with suppress(OverflowError, ValueError):
-                    yield from (moment for moment in read(fact, scene) if moment.at.tzinfo)
+                    yield from (moment for moment in read(fact, scene) if moment.at.tzinfo and moment.at.year in YEARS)

@@ -48,7 +48,7 @@ def _filed(stack: Stack, secrets: Secrets) -> dict[str, tuple[str, ...]]:
     file, key = (stack.backend.env_file, "backend.env_file") if own else (stack.secrets_file, "secrets_file")
     if not file:
         return {}
-    written = written_in(Path(file), key, wanted=own).get(stack.auth.secret_variable)
+    written = written_in(Path(file), key, stack.auth.secret_variable, wanted=own)
     if written is None or UNRESOLVED.search(written):
         return {}
     readings = tuple(value for value in WrittenSecret(written, file).readings if value)

@@ -18,7 +18,7 @@ from oncall.probes.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.known_secrets import WELL_KNOWN
 from oncall.probes.runtime import Container, Project
 from oncall.probing import client, probe
-from oncall.secrets import Secrets, load, meant, parse_env_file, shown
+from oncall.secrets import Secrets, load, meant, shown
 
 UNRESOLVED = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)")
 BYTES = {"HS384": 48, "HS512": 64}
@@ -98,22 +98,21 @@ def in_file(stack: Stack, project: Project | NotPart) -> WrittenSecret:
         raise CouldNotCheck(f"{lacking}no place to look for {name}: set backend.env_file")
     if stack.host.at != "local":
         raise CouldNotCheck(f"backend.env_file stands on {stack.host.at}: run the checks there to look at {name}")
-    return WrittenSecret(written_in(Path(file), "backend.env_file", True).get(name), shown(Path(file)))
+    return WrittenSecret(written_in(Path(file), "backend.env_file", name, wanted=True), shown(Path(file)))
 
 
-def written_in(path: Path, key: str, wanted: bool) -> dict[str, str]:
-    """A file's values as they are written; raises CouldNotCheck when it cannot be read, or is wanted and not there."""
-    _, trouble = load(path)
-    try:
-        if not trouble and not path.exists():
-            if not wanted:
-                return {}
-            trouble = "there is no such file"
-        if trouble:
-            raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {trouble}")
-        return parse_env_file(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {type(error).__name__}") from None
+def written_in(path: Path, key: str, name: str, *, wanted: bool) -> str | None:
+    """A file's value as it is written, None where it has none.
+
+    Raises CouldNotCheck when the file cannot be read, or is wanted and not there, or does not say what the value is.
+    """
+    file = load(path)
+    trouble = file.trouble or ("there is no such file" if wanted and not path.exists() else "")
+    if trouble:
+        raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {trouble}")
+    if problem := file.problems.get(name):
+        raise CouldNotCheck(f"{name} in {key} {shown(path)} {problem}")
+    return file.written.get(name)
 
 
 def learn(secrets: Secrets, value: str) -> None:

@@ -70,7 +70,7 @@ def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
     """Count the metrics that the target file names; a page that is none says so in its `body_trouble`."""
     text_string_to_metric_families = parser()
     names = (metrics.websocket_connections, metrics.open_fds, metrics.max_fds)
-    wanted: dict[str, list[float]] = {name: [] for name in names}
+    wanted: dict[str, list[float]] = {name: [] for name in names if name}
     samples = 0
     trouble = ""
     if answer.media_type == "text/html":
@@ -88,7 +88,7 @@ def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
         if not trouble and not samples:
             trouble = "holds no metric"
     connections, open_fds, max_fds = (
-        Metric(name=name, samples=len(wanted[name]), total=_total(wanted[name])) for name in names
+        Metric(name=name, samples=len(wanted.get(name, ())), total=_total(wanted.get(name, []))) for name in names
     )
     return MetricsPage(
         exchange=answer.exchange,
@@ -112,9 +112,17 @@ def _total(values: list[float]) -> float | None:
 
 
 @probe()
-def websocket_connections(metrics_page: MetricsPage) -> WebSocketConnections:
+def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
+    """The metrics page, of a stack that tells how many sockets it holds."""
+    if not stack.backend.metrics.websocket_connections:
+        raise NotPart("oncall.toml says that no metric tells how many sockets are open (backend.metrics)")
+    return metrics_page
+
+
+@probe()
+def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnections:
     """The number of sockets that the backend holds."""
-    metric = metrics_page.websocket_connections
+    metrics_page, metric = connection_metric, connection_metric.websocket_connections
     if metrics_page.trouble:
         raise CouldNotCheck(f"the metrics page {metrics_page.trouble} {SEE}")
     if metric.total is None:
@@ -123,8 +131,10 @@ def websocket_connections(metrics_page: MetricsPage) -> WebSocketConnections:
 
 
 @probe()
-def open_files(metrics_page: MetricsPage) -> OpenFiles:
+def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
     """The backend process's file descriptors, and how many it may have."""
+    if not (stack.backend.metrics.open_fds and stack.backend.metrics.max_fds):
+        raise NotPart("oncall.toml says that no metric tells how many files are open (backend.metrics)")
     page = metrics_page
     exchange = page.exchange
     if exchange.trouble or page.body_trouble or not 200 <= exchange.status < 300:

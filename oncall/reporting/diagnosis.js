@@ -19,7 +19,7 @@
     }
   };
 
-  for (const block of document.querySelectorAll("pre.oncall-command, pre.oncall-post")) {
+  for (const block of document.querySelectorAll(".oncall:not(.oncall--foreign) pre.oncall-command, pre.oncall-post")) {
     const code = block.querySelector("code");
     const button = document.createElement("button");
     button.type = "button";

@@ -21,8 +21,8 @@ def document(run: Run) -> dict[str, Any]:
     """The run in plain JSON types.
 
     version         1
-    stack, started (ISO 8601, UTC), seconds, replayed_from, selection, host, versions, trouble, report, interrupted,
-    budget, name, target
+    stack, started (ISO 8601, UTC), seconds, replayed_from, commands_from, selection, host, versions, trouble, report,
+    interrupted, budget, name, target
                     as in `oncall.run.Run`
     comparison      with the last run of its kind, as in `oncall.comparison.Comparison`, or null
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed

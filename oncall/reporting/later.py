@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from oncall.diagnosis import Cause
+from oncall.reading import Unreadable, read_json
 from oncall.reporting.json import VERSION
 from oncall.run import Run
 from oncall.timeline import Event
@@ -27,6 +28,12 @@ class Ended(msgspec.Struct, frozen=True):
 
     check: str
     outcome: str
+    symptom: str | None = None
+
+    @property
+    def known(self) -> str:
+        """Its outcome; of one that was accepted without an answer, that nothing is known."""
+        return "unknown" if self.outcome == "accepted" and self.symptom is None else self.outcome
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -43,7 +50,7 @@ class Later(msgspec.Struct, frozen=True):
         return self._of((*cause.findings, *cause.consequences, *cause.hidden))
 
     def _of(self, verdicts: Iterable[Verdict]) -> Healed:
-        now = {ended.check: ended.outcome for ended in self.verdicts}
+        now = {ended.check: ended.known for ended in self.verdicts}
         outcomes = {now.get(verdict.check, "unknown") for verdict in verdicts}
         if "failed" in outcomes:
             return "still there"
@@ -60,23 +67,24 @@ class Later(msgspec.Struct, frozen=True):
 
 
 def read_later(path: Path) -> Later:
-    """Read a `--result` file; raises LaterError with one sentence."""
+    """Read a `--result` file, which anybody may have sent; raises LaterError with one sentence."""
     try:
-        later = msgspec.json.decode(path.read_bytes(), type=Later)
-    except OSError as error:
-        raise LaterError(f"--after {path}: the file cannot be read: {error.strerror}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        later = msgspec.convert(read_json(path), Later)
+        started = later.started.astimezone(UTC)
+    except Unreadable as error:
+        raise LaterError(f"--after {path}: the file cannot be read: {error}") from None
+    except (msgspec.ValidationError, ValueError, OverflowError):
         raise LaterError(f"--after {path}: this is not the --result file of a later run") from None
     if later.version != VERSION:
         raise LaterError(f"--after {path}: the result has version {later.version}; this suite reads {VERSION}")
-    if later.started.tzinfo is None:
+    if later.started.tzinfo is None or any(event.at.tzinfo is None for event in later.timeline):
         raise LaterError(f"--after {path}: this is not the --result file of a later run")
-    return msgspec.structs.replace(later, started=later.started.astimezone(UTC))
+    return msgspec.structs.replace(later, started=started)
 
 
 def follows(later: Later, path: Path, stack: str, started: datetime) -> None:
     """Raise LaterError unless it is a later run of that stack."""
     if later.stack != stack:
-        raise LaterError(f"--after {path}: that run looked at {later.stack!r}, this one at {stack!r}")
+        raise LaterError(f"--after {path}: that run looked at {later.stack[:60]!r}, this one at {stack!r}")
     if later.started <= started:
         raise LaterError(f"--after {path}: that run began before this one; give the result of a later run")

@@ -57,6 +57,8 @@ def cause(
         page.entry("evidence", wording.evidence(cause), rows=rows)
     if found := wording.recovery(cause, playbook):
         section, step = found
+        if run.commands_from == "snapshot":
+            page.entry("caution", wording.FOREIGN, rows=1)
         page.command("next", wording.typed(step, cause, stack))
         if full:
             page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")

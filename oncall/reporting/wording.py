@@ -12,6 +12,8 @@ from oncall.run import Run
 from oncall.timeline import first_sign
 from oncall.verdict import SEVERITIES, Verdict, answered
 
+FOREIGN = "this command is filled from the snapshot, not checked; --target FILE fills it from yours"
+
 
 def title(cause: Cause) -> str:
     """ "P1 postgres: nothing listens at 127.0.0.1:5432"; how sure that is, where it is less than confirmed."""
@@ -91,9 +93,9 @@ def error(verdict: Verdict) -> str:
 
 
 def accepted(verdict: Verdict) -> str:
-    """ "94 % of swap is used, until 2026-12-31: swap is small here"."""
+    """ "94 % of swap is used, until 2026-12-31: swap is small here"; of one without an answer, why there is none."""
     until = f", until {verdict.accepted.until.isoformat()}: {verdict.accepted.reason}" if verdict.accepted else ""
-    return plain.visible(f"{verdict.symptom or verdict.claim}{until}")
+    return plain.visible(f"{verdict.symptom or verdict.reason or verdict.claim}{until}")
 
 
 def unanswered(reason: str, verdicts: tuple[Verdict, ...]) -> str:

@@ -50,14 +50,14 @@ def replayed(runs, elsewhere):
 
 @pytest.mark.parametrize("condition", [healthy, stopped, several, hanging])
 def test_replay_says_the_same_to_the_byte(patient, runs, replayed, tmp_path, condition):
-    """Stack down, no target file, no environment, a month later: same diagnosis, same verdicts, same exit code."""
+    """Stack down, no environment, a month later: same diagnosis, same verdicts, same exit code."""
     condition(patient)
     live = runs(patient.home.target, f"--save={tmp_path}/facts.json")
     told = json.loads(live.result)
     for part in ("frontend", "backend", "postgres"):
         if patient.lives(part):
             patient.kill(part)
-    replay = replayed(tmp_path / "facts.json")
+    replay = replayed(tmp_path / "facts.json", f"--target={patient.home.target}")
     again = json.loads(replay.result)
 
     assert replay.diagnosis == live.diagnosis
@@ -148,8 +148,8 @@ def test_file_that_is_no_snapshot_is_refused_in_one_sentence(snapshot, replayed,
 
 def test_missing_snapshot_and_folder_are_refused_in_one_sentence(replayed, tmp_path):
     """So are a file that is not there, and a folder."""
-    assert_refused(replayed(tmp_path / "none.json"), "none.json: the snapshot cannot be read: No such file")
-    assert_refused(replayed(tmp_path), "the snapshot cannot be read: Is a directory")
+    assert_refused(replayed(tmp_path / "none.json"), "none.json: the snapshot cannot be read: no such file")
+    assert_refused(replayed(tmp_path), "the snapshot cannot be read: it is a folder")
 
 
 def assert_refused(run, *words):

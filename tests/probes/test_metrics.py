@@ -117,3 +117,23 @@ def test_no_metrics_declared():
     """absent = true is not looked at."""
     with server(PAGE) as port, pytest.raises(NotPart):
         look("metrics_page", backend(port, metrics=Metrics(absent=True)))
+
+
+@pytest.mark.parametrize(
+    ("probe", "names"),
+    [
+        ("connection_metric", {"websocket_connections": ""}),
+        ("websocket_connections", {"websocket_connections": ""}),
+        ("open_files", {"open_fds": ""}),
+        ("open_files", {"max_fds": ""}),
+    ],
+)
+def test_an_empty_name_says_that_this_stack_does_not_tell(probe, names):
+    """Declared, so the check is skipped; the other numbers of the page count."""
+    text = "websocket_connections 7\nprocess_open_fds 3\nprocess_max_fds 9\n_total 5\n"
+    with server(text.encode()) as port:
+        stack = backend(port, metrics=Metrics(**names))
+        with pytest.raises(NotPart, match="oncall.toml says that no metric tells how many"):
+            look(probe, stack)
+        other = "websocket_connections" if probe == "open_files" else "open_files"
+        assert look(other, stack).blind() is None
