@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.playbook import Playbook
 from oncall.reporting import outline, plain, wording
-from oncall.reporting.markdown import code, prose
+from oncall.reporting.markdown import block, code, prose
 from oncall.run import Run
 
 LENGTH = 1_000
@@ -43,7 +42,7 @@ def commands(run: Run, places: Places) -> list[str]:
     return lines or [_command("notice", run.stack, outline.headline(run))]
 
 
-def summary(run: Run, playbook: Playbook) -> str:
+def summary(run: Run) -> str:
     """The step's summary, in Markdown: the headline, the causes, what to do, what is not known."""
     lines = [f"### {prose(run.stack)}: {prose(outline.headline(run))}", ""]
     for cause in run.diagnosis.causes:
@@ -51,8 +50,9 @@ def summary(run: Run, playbook: Playbook) -> str:
         lines.append(f"  - {prose(wording.because(cause))}")
         if cause.evidence:
             lines.append(f"  - {code(wording.evidence(cause))}")
-        if found := wording.recovery(cause, playbook):
-            lines.append(f"  - next: PLAYBOOK.md {code(found[0].id)}")
+        if cause.next:
+            lines.append(f"  - next: PLAYBOOK.md {code(cause.next.section)}, step {cause.next.step}")
+            lines += ["", *(f"    {line}" for line in block(cause.next.text, "bash").split("\n")), ""]
     for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
         lines.append(f"- not known: {prose(wording.unanswered(reason, alike))}")
     return "\n".join([*lines, "", prose(f"answered: {outline.coverage(run) or 'nothing'}"), ""])

@@ -35,11 +35,11 @@ def code(text: str) -> Markdown:
     return Markdown(f"{fence}{room}{shown}{room}{fence}")
 
 
-def block(text: str) -> Markdown:
-    """Several lines as they are, to be copied."""
-    shown = plain.visible(text, limit=10_000, lines=True)
+def block(text: str, language: str = "text") -> Markdown:
+    """Several lines as they are, whole, to be copied."""
+    shown = plain.command(text)
     fence = "`" * max(3, _longest(shown) + 1)
-    return Markdown(f"{fence}text\n{shown}\n{fence}")
+    return Markdown(f"{fence}{language}\n{shown}\n{fence}")
 
 
 def _line(text: str) -> str:
