@@ -157,7 +157,7 @@ FENCE = re.compile(r"\s*(```+|~~~+)")
 LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
 DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
 STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
-NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit|Exit):\s*(?P<value>.*?)\s*", re.IGNORECASE)
+NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit|Exit):\s*(?P<value>.*)", re.IGNORECASE)
 
 
 def _section(id: str, title: str, number: int, body: list[str]) -> Section:
@@ -201,7 +201,7 @@ def _step(number: int, lines: list[str]) -> Step:
             command.append(line)
             _typeable(number + index, line)
         elif match := NOTE.fullmatch(line):
-            notes[match["key"].lower()] = match["value"].strip("`")
+            notes[match["key"].lower()] = match["value"].strip().strip("`")
         elif not FENCE.match(line) and line.strip():
             sentence.append(STEP.sub(r"\g<rest>", line).strip())
     if not "".join(command).strip():

@@ -5,7 +5,6 @@ The runner obeys lines that begin with `::name` (blanks before it do not matter)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -74,6 +73,14 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
+def _no_order(line: str) -> str:
+    """The beginning of a line with a blank between its first two colons; the second one may be still to come."""
+    order = line.lstrip()
+    if order[:1] != ":" or order[1:2] not in ("", ":"):
+        return line
+    return f"{line[: len(line) - len(order)]}: {order[1:]}"
+
+
 class Disarmed:
     """A text stream on which nothing becomes a command, except what `commands` writes.
 
@@ -95,13 +102,18 @@ class Disarmed:
     def _disarm(self, text: str) -> str:
         """The same text with a blank inside what the runner would obey."""
         joined = (self._tail + text).replace("##[", "## [")
-        parts = re.split(r"([\r\n])", joined[len(self._tail) :])
+        fresh = joined[len(self._tail) :]
         self._tail = joined[len(joined.rstrip("#")) :][-2:]
-        for number, part in enumerate(parts):
-            if self._blank:
-                parts[number] = re.sub(r"^(\s*):(:|$)", r"\1: \2", part)
-            self._blank = part in ("\r", "\n") or (self._blank and not part.strip())
-        return "".join(parts)
+        lines = fresh.split("\n")
+        for number, line in enumerate(lines):
+            self._blank |= number > 0
+            parts = line.split("\r")
+            for place, part in enumerate(parts):
+                self._blank |= place > 0
+                parts[place] = _no_order(part) if self._blank else part
+                self._blank &= not part.strip()
+            lines[number] = "\r".join(parts)
+        return "\n".join(lines)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

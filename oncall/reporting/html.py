@@ -210,7 +210,7 @@ def prose(sentence: str) -> Markup:
     """A sentence of the playbook: its `code` as code, its [links](#to-a-section) as the name of that section."""
     from markupsafe import Markup, escape
 
-    linked = re.sub(r"\[([^\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.visible(sentence, lines=True))
+    linked = re.sub(r"\[([^\[\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.visible(sentence, lines=True))
     parts = enumerate(linked.split("`"))
     return Markup().join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
 
