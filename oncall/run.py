@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -12,6 +13,8 @@ from oncall.diagnosis import Diagnosis
 from oncall.facts import Fact
 from oncall.timeline import Event
 from oncall.verdict import Verdict, ordered
+
+CommandsFrom = Literal["local", "snapshot"]
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -33,6 +36,7 @@ class Run(Struct, frozen=True, kw_only=True):
     timeline: tuple[Event, ...] = ()
     name: str = ""  # under which it is kept: "nightly"
     target: str = ""  # where the stack was looked at, as in `oncall.comparison.identity`
+    commands_from: CommandsFrom = "local"  # whose target fills the playbook's commands; a snapshot's was not checked
     comparison: Comparison | None = None  # with the last run of the same name, stack and selection; None: there is none
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by look, for pictures: "response_times[suites]"
 

@@ -33,6 +33,7 @@ MEMBERS = {
     "budget": "seconds that all looks together may take",
     "name": "under which the run is kept; empty: it is not",
     "target": "where the stack was looked at; runs are compared only when it is the same",
+    "commands_from": "whose target fills the playbook's commands: snapshot, where nothing here has checked them",
     "comparison": "with the last run of the same name, stack, target and selection; null: there is none",
     "counts": "how many checks ended how",
     "causes": "what is to be mended, the most urgent first; findings, consequences and hidden are names of checks",

@@ -75,14 +75,17 @@ def next_update(severity: str, run: Run, playbook: Playbook) -> datetime | None:
 
 
 def _channel(run: Run, playbook: Playbook) -> Iterator[str]:
-    """Foreign text made harmless; commands as they are typed, or left out where a chat would see a mention in them."""
+    """Foreign text made harmless. Commands as they are typed; left out where a chat would see a mention in them, and
+    where a snapshot has filled them: this text is copied.
+    """
     first = run.diagnosis.causes[:1]
     step = first[0].next if first else None
     for line in _told(run):
         yield _harmless(line)
     if step:
         yield _harmless(f"Next: PLAYBOOK.md {step.section}, step {step.step}")
-        yield from () if MENTION in step.text else step.commands
+        if run.commands_from == "local" and MENTION not in step.text:
+            yield from step.commands
     for line in _due(run, playbook):
         yield _harmless(line)
 

@@ -50,7 +50,8 @@ def summary(run: Run) -> str:
         if cause.evidence:
             lines.append(f"  - {code(wording.evidence(cause))}")
         if cause.next:
-            lines.append(f"  - next: PLAYBOOK.md {code(cause.next.section)}, step {cause.next.step}")
+            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            lines.append(f"  - next: PLAYBOOK.md {code(cause.next.section)}, step {cause.next.step}{caution}")
             lines += ["", *(f"    {line}" for line in block(cause.next.text, "bash").split("\n")), ""]
     for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
         lines.append(f"- not known: {prose(wording.unanswered(reason, alike))}")

@@ -161,7 +161,10 @@ def _resolution(run: Run, later: Later | None) -> Iterator[Markdown]:
             found = state[later.state(cause)]
             yield Markdown(f"{prose(cause.component)}: {found} at {later.started:%Y-%m-%d %H:%M} by a later run")
         if step := cause.next:
-            advice = f"the playbook's advice is `PLAYBOOK.md` {code(step.section)}, to begin with step {step.step}:"
+            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            advice = (
+                f"the playbook's advice is `PLAYBOOK.md` {code(step.section)}, to begin with step {step.step}{caution}:"
+            )
             shown = "\n".join(f"  {line}" for line in block(step.text, "bash").split("\n"))
             yield Markdown(f"{prose(cause.component)}: {advice}\n\n{shown}\n")
     changes = later.changes(run) if later else ()

@@ -51,6 +51,8 @@ def cause(page: Page, cause: Cause, form: Form, run: Run, playbook: book.Playboo
     if full and cause.evidence:
         page.entry("evidence", wording.evidence(cause), rows=rows)
     if cause.next:
+        if run.commands_from == "snapshot":
+            page.entry("caution", wording.FOREIGN, rows=1)
         _next(page, cause.next)
         section = playbook.section(cause.next.section)
         if full and section:

@@ -11,6 +11,8 @@ from oncall.run import Run
 from oncall.timeline import first_sign
 from oncall.verdict import SEVERITIES, Verdict, answered
 
+FOREIGN = "this command is filled from the snapshot, not checked; --target FILE fills it from yours"
+
 
 def title(cause: Cause) -> str:
     """ "P1 postgres: nothing listens at 127.0.0.1:5432"; how sure that is, where it is less than confirmed."""

@@ -161,3 +161,18 @@ def test_an_exit_code_that_cannot_be_is_refused(told):
     page = '## Ill <a id="ill"></a>\nSeverity: P1\n### Recovery\n1. Do.\n```\nrun\n```\n- Risk: read-only\n'
     with pytest.raises(PlaybookError, match="is no exit code; write `- Exit: 1`"):
         parse(f"{page}- Verify: test_it\n- Exit: {told}\n")
+
+
+def test_commands_of_a_snapshot_are_not_offered_as_ours():
+    """Whoever made the snapshot wrote its target: each output says so, and a text to paste leaves them out."""
+    told, _ = sick(PLAYBOOK.section("database-down"), Stack(), PLAYBOOK)
+    told = replace(told, commands_from="snapshot")
+    lines = terminal.lines(told, PLAYBOOK)
+
+    assert lines[lines.index("next     docker-compose ps postgres") - 1].startswith(
+        "caution  this command is filled from"
+    )
+    assert "docker-compose" not in announcement.incident_channel(told, PLAYBOOK)
+    assert "from the snapshot, not checked" in postmortem.document(told, PLAYBOOK)
+    assert "from the snapshot, not checked" in github.summary(told)
+    assert json.document(told)["commands_from"] == "snapshot"
