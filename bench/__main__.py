@@ -2,18 +2,24 @@
 runs idle and 20 busy; --docker), `accuracy` (how often the diagnosis is right: every fault, double faults, red
 herrings, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
 other projects, an engine that never answers, and endless logs cost), `recovery` (whether the playbook's steps heal the
-stack under Compose, after every fault or those that are named)."""
+stack under Compose, after every fault or those that are named), `next` (whether the commands that are printed first are
+the same everywhere and end as their step says, after every such fault or those that are named)."""
 
 import argparse
 import signal
 import sys
 
-from bench import accuracy, containers, cost, recovery, speed, steadiness
+from bench import accuracy, containers, cost, next_commands, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
 VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "docker": containers.measure}
-VERBS |= {"recovery": recovery.measure, "cost": cost.measure, "accuracy": accuracy.measure}
+VERBS |= {
+    "recovery": recovery.measure,
+    "next": next_commands.measure,
+    "cost": cost.measure,
+    "accuracy": accuracy.measure,
+}
 
 
 def main():
@@ -26,17 +32,18 @@ def main():
         "names",
         nargs="*",
         metavar="NAME",
-        help="speed: these parts; recovery, accuracy: these faults only; one+other is both at once",
+        help="speed: these parts; recovery, next, accuracy: these faults only; one+other is both at once",
     )
-    parser.add_argument("--result", help="speed, recovery, cost, accuracy: write the table as JSON")
+    parser.add_argument("--result", help="speed, recovery, next, cost, accuracy: write the table as JSON")
     parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
     parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
     parser.add_argument("--lossy", action="store_true", help="recovery: type the steps that lose data, too")
     arguments = parser.parse_intermixed_args()  # names may stand behind flags
-    goes_with = {"docker": ("speed", "healthy", "recovery", "cost", "accuracy"), "no_logs": ("docker",)}
+    goes_with = {"docker": ("speed", "healthy", "recovery", "next", "cost", "accuracy"), "no_logs": ("docker",)}
     goes_with["lossy"] = ("recovery",)
-    goes_with |= {"names": ("speed", "recovery", "accuracy"), "result": ("speed", "recovery", "cost", "accuracy")}
+    goes_with |= {"names": ("speed", "recovery", "next", "accuracy")}
+    goes_with |= {"result": ("speed", "recovery", "next", "cost", "accuracy")}
     goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:

@@ -127,13 +127,13 @@ def follow(person, run, found):
     """The section of the first cause; if all its steps leave something red, that of what the next run names first."""
     book = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8"))
     while not found.healed:
-        check, section, component = cause_of(run)
+        check, section, component, evidence = cause_of(run)
         if section in found.sections:
             return
         found.causes.append(check)
         found.sections.append(section)
         for number, step in enumerate(book.section(section).recovery, 1):
-            typed = Typed(section, number, step.risk, fill(step, person.stack, person.fault, component))
+            typed = Typed(section, number, step.risk, fill(step, person.stack, person.fault, component, evidence))
             found.steps.append(typed)
             typed.left_out = reason_to_leave(typed, step, person.lossy)
             if typed.left_out:
@@ -191,11 +191,12 @@ def red(run):
 
 
 def cause_of(run):
-    """Of the cause that a run names first: the check that shows it, its section, and the component that shows it."""
+    """Of the cause that a run names first: the check that shows it, its section, the component that shows it, and what
+    was seen."""
     verdicts = {each["check"]: each for each in run["verdicts"]}
     for cause in run["causes"]:
         shown = next(iter((*cause["findings"], *cause["consequences"])), "")
-        return shown, cause["playbook"], verdicts.get(shown, cause)["component"]
+        return shown, cause["playbook"], verdicts.get(shown, cause)["component"], cause["evidence"]
     raise NotMeasured(f"red without a cause: {', '.join(red(run))}")
 
 

@@ -31,9 +31,10 @@ class Typed:
     said: str = ""
 
 
-def fill(step, stack, fault, component):
-    """What to type: from the target, for the component that shows the cause, with what the fault lets a person read."""
-    command = playbook.fill(step, read_target(stack.home.target).stack, component).command
+def fill(step, stack, fault, component, evidence=None):
+    """What to type: from the target, for the component that shows the cause, with what its finding saw and what the
+    fault lets a person read."""
+    command = playbook.fill(step, read_target(stack.home.target).stack, component, evidence=evidence).command
     for blank, word in fault.reads.items():
         command = re.sub(rf"\b{blank}\b", word, command)
     return command
@@ -51,10 +52,34 @@ def reason_to_leave(typed, step, lossy=False):
 
 def type_(typed, folder):
     """As pasted into a shell, in a folder of no meaning."""
+    typed.code, typed.said, typed.seconds = in_a_shell(typed.command, folder)
+
+
+def type_each(commands, folder):
+    """One after the other in one shell: each with its exit code (None: it did not end in time) and what it said."""
+    script = []
+    for number, command in enumerate(commands):
+        (folder / f"{number}.sh").write_text(f"{command}\n")
+        script.append(f". {folder}/{number}.sh >{folder}/{number}.said 2>&1; echo $? >{folder}/{number}.code")
+    in_a_shell("\n".join(script), folder)
+    return [typed_one(command, folder, number) for number, command in enumerate(commands)]
+
+
+def typed_one(command, folder, number):
+    code, said = folder / f"{number}.code", folder / f"{number}.said"
+    return {
+        "command": command,
+        "code": int(code.read_text()) if code.exists() else None,
+        "said": said.read_text(errors="replace")[-300:].strip() if said.exists() else "",
+    }
+
+
+def in_a_shell(script, folder):
+    """Its exit code (None: it was ended), what it said last, and how long it took."""
     environment = {**os.environ, "PATH": f"{root_needs_no_sudo(folder)}{os.environ['PATH']}"}
     began = time.monotonic()
     shell = subprocess.Popen(
-        ["bash", "-c", typed.command],
+        ["bash", "-c", script],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -64,16 +89,17 @@ def type_(typed, folder):
         errors="replace",
         start_new_session=True,
     )
+    code = None
     try:
         said, _ = shell.communicate(timeout=PATIENCE)
-        typed.code, typed.said = shell.returncode, said[-300:].strip()
+        code, said = shell.returncode, said[-300:].strip()
     except BaseException as error:
         os.killpg(shell.pid, signal.SIGKILL)  # the shell and whatever it waits for
         shell.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        typed.said = f"did not end within {PATIENCE:g} s"
-    typed.seconds = round(time.monotonic() - began, 1)
+        said = f"did not end within {PATIENCE:g} s"
+    return code, said, round(time.monotonic() - began, 1)
 
 
 def root_needs_no_sudo(folder):

@@ -23,6 +23,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from oncall.finding import LAYERS, Value
+from oncall.playbook import Next
 from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
 
 Confidence = Literal["confirmed", "likely", "not proven"]
@@ -40,7 +41,8 @@ class Cause(Struct, frozen=True, kw_only=True):
     symptom, evidence: of the finding nearest to it. because: the reason for the confidence, in words.
     findings: the failed checks that show it itself, the nearest first; empty when it is only accused.
     consequences: the failed checks that it explains. hidden: what could not be looked at because of it.
-    playbook: the section of PLAYBOOK.md that mends it; None: there is none.
+    playbook: the section of PLAYBOOK.md that mends it; None: there is none. next: what to type first, from there; None:
+    there is no such section (see `oncall.advice`).
     """
 
     component: str
@@ -53,6 +55,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     consequences: tuple[Verdict, ...] = ()
     hidden: tuple[Verdict, ...] = ()
     playbook: str | None = None
+    next: Next | None = None
 
     @property
     def explains(self) -> int:

@@ -77,7 +77,8 @@ class Message(str):
     __slots__ = ()
 
     def __new__(cls, finding: Finding) -> "Message":
-        evidence = ", ".join(f"{name}={value}" for name, value in finding.evidence.items())
+        seen = {name: value for name, value in finding.evidence.items() if value not in (None, "")}
+        evidence = ", ".join(f"{name}={value}" for name, value in seen.items())
         return super().__new__(cls, f"{finding.symptom} ({evidence})" if evidence else finding.symptom)
 
 

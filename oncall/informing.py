@@ -110,8 +110,7 @@ class Informer:
             return f"No check was run: pytest ended with exit code {code}.\n"
         from oncall.reporting import terminal
 
-        stack = self.publisher.situation.commands
-        return whole("\n".join(terminal.lines(run, self.publisher.playbook, stack)) + "\n")
+        return whole("\n".join(terminal.lines(run, self.publisher.playbook)) + "\n")
 
     def _message(self, run: Run) -> str:
         from oncall.reporting import announcement, changes

@@ -64,6 +64,7 @@ class Judge(Struct, eq=False):
             severity=severity,
             outcome=cast(Any, outcome),
             claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
+            noticed=item.get_closest_marker("unnoticed") is None,
             playbook=playbook_of(item),
             symptom=found.symptom if found else None,
             evidence=dict(found.evidence) if found else {},

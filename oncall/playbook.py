@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Struct, field
 from msgspec.structs import replace
+
+from oncall.finding import Value
+from oncall.placeholders import PLACEHOLDERS, values
 
 if TYPE_CHECKING:
     from oncall.config import Stack
@@ -31,6 +33,7 @@ class PlaybookError(ValueError):
 class Step(Struct, frozen=True):
     """One thing to do: why, what to type, what it may cost, and which check says that it helped.
 
+    command: one command a line. exits: the codes with which each of them may end while it does what is said, 0 to 255.
     edit: what a person has to mend before the command can help, such as "Compose file"; empty: nothing.
     """
 
@@ -39,6 +42,39 @@ class Step(Struct, frozen=True):
     risk: Risk
     verify: str
     edit: tuple[str, ...] = ()
+    exits: tuple[int, ...] = (0,)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The command, a line each; one that goes on behind a backslash is a single one."""
+        lines: list[str] = []
+        for line in self.command.split("\n"):
+            if lines and lines[-1].endswith("\\"):
+                lines[-1] += f"\n{line}"
+            else:
+                lines.append(line)
+        return tuple(lines)
+
+
+class Next(Struct, frozen=True, kw_only=True):
+    """What to type next for a cause: ready, byte for byte, for every output.
+
+    section: its id in PLAYBOOK.md. step: its number there, from 1. commands: in their order, to be typed in one shell.
+    exits: the codes with which each of them may end while it does what is said. verify: the check that tells whether it
+    has helped.
+    """
+
+    section: str
+    step: int
+    commands: tuple[str, ...]
+    risk: Risk
+    exits: tuple[int, ...]
+    verify: str
+
+    @property
+    def text(self) -> str:
+        """All of them, one below the other."""
+        return "\n".join(self.commands)
 
 
 class Section(Struct, frozen=True):
@@ -98,72 +134,30 @@ def parse(text: str) -> Playbook:
     return Playbook(tuple(sections), levels)
 
 
-def fill(step: Step, stack: Stack, component: str | None = None, endpoint: str = "") -> Step:
-    """The step with its placeholders filled from the target, ready to be typed.
+def fill(
+    step: Step,
+    stack: Stack,
+    component: str | None = None,
+    endpoint: str = "",
+    evidence: Mapping[str, Value] | None = None,
+) -> Step:
+    """The step with its placeholders filled from the target and the finding, ready to be typed.
 
     component: whom the cause names; without it, or when it is no container, {service} stays SERVICE. endpoint: the name
-    of the one that the cause is about; without it, {endpoint_path} is that of the first.
+    of the one that the cause is about; without it, {endpoint_path} is that of the first. evidence: of the finding; what
+    it may fill, and from which key, stands in `oncall.placeholders`.
     """
-    values = _values(stack, endpoint) | {"service": _word(_service(stack, component))}
-    return replace(step, command=PLACEHOLDER.sub(lambda match: values[match[1]], step.command))
+    known = values(stack, component, endpoint, evidence or {})
+    return replace(step, command=PLACEHOLDER.sub(lambda match: known[match[1]], step.command))
 
 
 ANCHOR = re.compile(r'<a id="(?P<id>[a-z0-9]+(-[a-z0-9]+)*)">\s*</a>')
 PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not {{docker}}, not %{curl}
-PLACEHOLDERS = frozenset(
-    ("compose", "project", "backend", "frontend", "postgres", "database", "database_user", "backend_url")
-    + ("frontend_url", "health_path", "metrics_path", "login_path", "endpoint_path", "websocket_path")
-    + ("env_file", "secret_variable", "backup_file", "service")
-)
 FENCE = re.compile(r"\s*(```+|~~~+)")
 LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
 DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
 STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
-NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit):\s*(?P<value>.*?)\s*", re.IGNORECASE)
-
-
-def _values(stack: Stack, about: str) -> dict[str, str]:
-    """What each placeholder stands for. Each is one shell word, whatever it holds; two are meant to be more."""
-    endpoints = sorted(stack.backend.endpoints, key=lambda endpoint: endpoint.name != about)
-    endpoint = endpoints[0].path if endpoints else stack.backend.health.path
-    words = {
-        "project": stack.docker.project,
-        "backend": stack.backend.service,
-        "frontend": stack.frontend.service,
-        "postgres": stack.postgres.service,
-        "database": stack.postgres.dbname,
-        "database_user": stack.postgres.user,
-        "backend_url": stack.backend.url.rstrip("/"),
-        "frontend_url": stack.frontend.url.rstrip("/"),
-        "health_path": stack.backend.health.path,
-        "metrics_path": stack.backend.metrics.path,
-        "login_path": stack.auth.login_path,
-        "endpoint_path": endpoint,
-        "websocket_path": urlsplit(stack.websocket.url).path or "/",
-        "env_file": stack.backend.env_file or ".env",
-        "secret_variable": stack.auth.secret_variable,
-    }
-    values = {name: _word(value) for name, value in words.items()}
-    values["compose"] = stack.compose
-    values["backup_file"] = _word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
-    return values
-
-
-def _service(stack: Stack, component: str | None) -> str:
-    """What Compose calls the service that a component runs in."""
-    if component in ("backend", "auth", "websocket"):
-        return stack.backend.service
-    if component == "frontend":
-        return stack.frontend.service
-    if component == "postgres":
-        return stack.postgres.service
-    further = stack.components.get(component) if component else None
-    return further.service if further else "SERVICE"
-
-
-def _word(value: str, keep: str = "") -> str:
-    """One word of a shell command; `keep` lets a pattern stay one."""
-    return re.sub(rf"[^\w@%+=:,./{re.escape(keep)}-]", lambda match: "\\" + match[0], value)
+NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit|Exit):\s*(?P<value>.*)", re.IGNORECASE)
 
 
 def _section(id: str, title: str, number: int, body: list[str]) -> Section:
@@ -205,9 +199,9 @@ def _step(number: int, lines: list[str]) -> Step:
     for index, fenced, line in _unfenced(lines):
         if fenced and not FENCE.match(line):
             command.append(line)
-            _known_placeholders(number + index, line)
+            _typeable(number + index, line)
         elif match := NOTE.fullmatch(line):
-            notes[match["key"].lower()] = match["value"].strip("`")
+            notes[match["key"].lower()] = match["value"].strip().strip("`")
         elif not FENCE.match(line) and line.strip():
             sentence.append(STEP.sub(r"\g<rest>", line).strip())
     if not "".join(command).strip():
@@ -220,10 +214,22 @@ def _step(number: int, lines: list[str]) -> Step:
         raise _error(number, "this step names no check that verifies it", "write `- Verify: test_the_check`")
     text = textwrap.dedent("\n".join(command)).strip("\n")
     edit = tuple(place.strip() for place in notes.get("edit", "").split(",") if place.strip())
-    return Step(" ".join(sentence), text, risk, notes["verify"], edit)
+    return Step(" ".join(sentence), text, risk, notes["verify"], edit, _exits(number, notes.get("exit", "0")))
 
 
-def _known_placeholders(number: int, line: str) -> None:
+def _exits(number: int, told: str) -> tuple[int, ...]:
+    """The codes of `- Exit: 0, 1`."""
+    codes = [code.strip() for code in told.split(",")]
+    if not all(code.isascii() and code.isdigit() and int(code[:4]) <= 255 for code in codes):
+        raise _error(number, f"{told!r} is no exit code", "write `- Exit: 1`, or `- Exit: 0, 1` for several")
+    return tuple(map(int, codes))
+
+
+def _typeable(number: int, line: str) -> None:
+    """What would be shown escaped cannot be copied: a tab is the one sign in a command that may not be seen."""
+    for sign in line.replace("\t", ""):
+        if not sign.isprintable():
+            raise _error(number, f"this command holds the sign U+{ord(sign):04X}, which nobody sees", "take it out")
     for name in PLACEHOLDER.findall(line):
         if name not in PLACEHOLDERS:
             known = ", ".join(sorted(PLACEHOLDERS))

@@ -38,6 +38,7 @@ MARKERS = (
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
     "component(name): the part of the stack that the check looks at",
+    "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --with WHAT",
 )
 

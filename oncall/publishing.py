@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from oncall.advice import advised
 from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose
 from oncall.exit_code import exit_code
@@ -162,7 +163,9 @@ class Publisher:
             started=situation.clock,
             seconds=round(time.monotonic() - self.began, 3),
             verdicts=verdicts,
-            diagnosis=diagnose(verdicts, self.judge.catalogue),
+            diagnosis=advised(
+                diagnose(verdicts, self.judge.catalogue), self.playbook or Playbook(), situation.commands
+            ),
             timeline=timeline(facts, situation.clock, self.duration, limits),
             facts=facts,
             replayed_from=situation.replayed_from,
@@ -274,7 +277,7 @@ class Publisher:
         if self.github and path and self.run:
             try:
                 with open(path, "ab") as file:
-                    file.write(whole(github.summary(self.run, self.playbook or Playbook())).encode())
+                    file.write(whole(github.summary(self.run)).encode())
             except OSError as error:
                 self.files.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
 
@@ -296,13 +299,12 @@ class Publisher:
         from oncall.reporting import terminal
 
         writer = terminalreporter._tw
-        stack = self.situation.commands
         width = writer.fullwidth if terminalreporter.isatty() else None
         encoding = getattr(writer._file, "encoding", None) or "utf-8"
         asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0
         terminalreporter.ensure_newline()
         with own_lines(terminalreporter):
-            for line in terminal.lines(self.run, self.playbook, stack, width, writer.hasmarkup, encoding, asked):
+            for line in terminal.lines(self.run, self.playbook, width, writer.hasmarkup, encoding, asked):
                 terminalreporter.write_line(line)
             for line in self._of_masking():
                 terminalreporter.write_line(line)

@@ -56,6 +56,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     severity: Severity
     outcome: Outcome
     claim: str = ""  # the check's docstring: what people notice
+    noticed: bool = True  # whether users notice what it claims; the mark `unnoticed` says that they do not
     playbook: str | None = None  # the id of its section in PLAYBOOK.md
     symptom: str | None = None  # failed, and accepted unless there was no answer to accept
     evidence: dict[str, Value] = field(default_factory=dict)

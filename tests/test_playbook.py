@@ -318,7 +318,7 @@ def test_small_liberties_are_taken_as_meant(change):
         ("read-only", "none", "line 12: this step has the risk 'none'; write one of"),
         ("   - Verify: test_it\n", "", "line 12: this step names no check that verifies it; write `- Verify: test_"),
         ("test_it", "look at it", "line 12: this step names no check that verifies it"),
-        ("{compose}", "{composer}", "line 16: nothing fills the placeholder {composer}; use one of: backend, "),
+        ("{compose}", "{composer}", "line 16: nothing fills the placeholder {composer}; use one of: account_key, "),
         (
             "   ```\n\n   - Risk",
             "\n   - Risk",

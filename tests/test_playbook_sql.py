@@ -22,7 +22,7 @@ STEPS = [
 ]
 TO_FILL_IN = {
     "YOUR_CONDITION": "project_id = 1",
-    "(PID)": "(0)",
+    "'PID'": "'0'",
     "TABLE_NAME": "tasks",
     "COLUMN_NAME": "project_id",
     "INDEX_NAME": "tasks_pkey",
@@ -98,7 +98,8 @@ def test_prismas_lock_is_found_and_its_holder_ended(typed, server):
     """The number is the one that Prisma really takes."""
     with server.connect() as stuck:
         stuck.execute("SELECT pg_advisory_lock(72707369)")
-        typed(step("migrations", "72707369"))
+        assert "72707369" in step("migrations", "pg_terminate_backend").command
+        typed(step("migrations", "pg_terminate_backend"))
 
         with pytest.raises(psycopg.OperationalError):
             stuck.execute("SELECT 1")

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("restore-backup"), pytest.mark.component("host")]
 
 
+@pytest.mark.unnoticed
 def test_newest_backup_is_recent(newest_backup, limits, finding):
     """Nobody notices, until a restore loses more than a day."""
     recent = newest_backup.matches and newest_backup.age_hours <= limits.backup_age_hours
@@ -16,6 +17,7 @@ def test_newest_backup_is_recent(newest_backup, limits, finding):
     )  # fmt: skip
 
 
+@pytest.mark.unnoticed
 def test_newest_backup_is_readable(newest_backup, finding):
     """Nobody notices, until a restore fails."""
     assert newest_backup.readable, finding(

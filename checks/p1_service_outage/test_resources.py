@@ -10,7 +10,8 @@ def test_filesystems_have_free_space(filesystems, limits, finding):
     full = filesystems.short_of_space(limits.filesystem_used_percent)
     assert not full, finding(
         f"{full[0].mount} is {full[0].used_percent:.0f} % full",
-        evidence={one.mount: f"{one.used_percent:.0f} % used, {one.free_kib // 1024} MiB free" for one in full[:5]},
+        evidence={"mount": full[0].mount}
+        | {one.mount: f"{one.used_percent:.0f} % used, {one.free_kib // 1024} MiB free" for one in full[:5]},
         component="host",
         layer="exists",
     )
@@ -21,7 +22,8 @@ def test_filesystems_have_free_inodes(filesystems, limits, finding):
     full = filesystems.short_of_inodes(limits.inodes_used_percent)
     assert not full, finding(
         f"{full[0].mount} has {full[0].inodes_used_percent:.0f} % of its inodes used",
-        evidence={one.mount: f"{one.inodes_used_percent:.0f} % used, {one.inodes_free} free" for one in full[:5]},
+        evidence={"mount": full[0].mount}
+        | {one.mount: f"{one.inodes_used_percent:.0f} % used, {one.inodes_free} free" for one in full[:5]},
         component="host",
         layer="exists",
     )

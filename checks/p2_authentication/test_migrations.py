@@ -34,7 +34,7 @@ def test_no_migration_is_locked(migration_lock, limits, finding):
     held = migration_lock.holder_pid is not None and migration_lock.seconds > limits.query_blocked_seconds
     assert not held, finding(
         f"the migration lock is held by pid {migration_lock.holder_pid}",
-        evidence={"holder": migration_lock.holder, "state": migration_lock.state,
+        evidence={"pid": migration_lock.holder_pid, "holder": migration_lock.holder, "state": migration_lock.state,
                   "seconds": migration_lock.seconds, "waiting": migration_lock.waiting},
         component="postgres", layer="fast",
     )  # fmt: skip

@@ -15,6 +15,7 @@ def test_jwt_secret_is_set(jwt_secret, finding):
     )
 
 
+@pytest.mark.unnoticed
 def test_jwt_secret_is_not_a_default(jwt_secret, finding):
     """Nobody notices: anybody can make tokens that the backend accepts."""
     assert jwt_secret.guessable is None, finding(
@@ -25,6 +26,7 @@ def test_jwt_secret_is_not_a_default(jwt_secret, finding):
     )
 
 
+@pytest.mark.unnoticed
 def test_jwt_secret_is_long_enough(jwt_secret, finding):
     """Nobody notices: a short secret can be found by trying."""
     assert not jwt_secret.missing_bytes, finding(

@@ -23,7 +23,7 @@ def test_no_query_runs_for_long(sessions, limits, finding):
     long = sessions.running_over(limits.query_running_seconds)
     assert not long, finding(
         f"a query has been running for {long[0].seconds:.0f} s",
-        evidence={one.name: f"{one.seconds:.0f} s: {one.query}" for one in long[:5]},
+        evidence={"pid": long[0].pid} | {one.name: f"{one.seconds:.0f} s: {one.query}" for one in long[:5]},
         component="postgres",
         layer="fast",
     )
@@ -35,6 +35,7 @@ def test_no_session_is_blocked(sessions, limits, finding):
     assert not blocked, finding(
         f"a session waits for a lock that {blocked[0].root_name} holds",
         evidence={"waiting sessions": len(blocked)}
+        | ({"holder pid": blocked[0].root.pid} if blocked[0].root else {})
         | {one.waiting.name: f"{one.waiting.seconds:.0f} s: {one.waiting.query}" for one in blocked[:3]}
         | {f"held by {one.root_name}": f"{one.root.state}: {one.root.query}" for one in blocked[:3] if one.root},
         component="postgres",
@@ -47,7 +48,7 @@ def test_no_transaction_is_left_idle(sessions, limits, finding):
     idle = sessions.idle_over(limits.idle_in_transaction_seconds)
     assert not idle, finding(
         f"a transaction has been left idle for {idle[0].seconds:.0f} s",
-        evidence={one.name: f"{one.seconds:.0f} s since {one.query}" for one in idle[:5]},
+        evidence={"pid": idle[0].pid} | {one.name: f"{one.seconds:.0f} s since {one.query}" for one in idle[:5]},
         component="postgres",
         layer="fast",
     )

@@ -10,7 +10,8 @@ def test_certificates_are_not_near_their_end(certificates, limits, finding):
     failing = certificates.failing(limits.certificate_days)
     assert not failing, finding(
         failing[0].symptom,
-        evidence={certificate.address: certificate.state for certificate in failing[:5]},
+        evidence={"address": failing[0].address}
+        | {certificate.address: certificate.state for certificate in failing[:5]},
         component=failing[0].component,
         layer="setting",
     )

@@ -6,6 +6,7 @@ from oncall.finding import Layer
 
 LOGIN = "test_probe_account_logs_in"
 HEALTH = "test_backend_answers_its_health_check"
+PAGE = "text/html"
 
 
 class Login(Fact, frozen=True, kw_only=True):
@@ -138,6 +139,7 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     """How a protected route received a token that nobody issued.
 
     forgery: the slug of the attempt; `words` says it as a sentence's subject: "a token signed with an empty key".
+    genuine_type: the media type of the answer to the genuine token; empty: not known.
     """
 
     forgery: str
@@ -145,12 +147,22 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     exchange: Exchange
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
+    genuine_type: str = ""
 
     def blind(self) -> str | None:
         return self.exchange.blind()
 
     @property
     def is_accepted(self) -> bool:
+        return self._welcome and not self.is_page
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is answered with success and a page that is not the route's own answer: a login page, say."""
+        return self._welcome and self.exchange.media_type == PAGE and self.genuine_type != PAGE
+
+    @property
+    def _welcome(self) -> bool:
         return self.exchange.answered and self.exchange.status in self.accepted
 
     @property
@@ -164,4 +176,6 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
             return None
         if self.is_accepted:
             return f"{self.words} is accepted"
+        if self.is_page:
+            return f"protected route answers {self.exchange.status} with an HTML page to {self.words}, not a refusal"
         return f"protected route fails with {self.exchange.status} on {self.words}"

@@ -119,7 +119,8 @@ class Assets(Fact, frozen=True, kw_only=True):
 
     @property
     def evidence(self) -> dict[str, str]:
-        return {asset.path: asset.trouble for asset in self.broken[:5]}
+        first = {"asset": self.broken[0].url} if self.broken else {}
+        return first | {asset.path: asset.trouble for asset in self.broken[:5]}
 
 
 class Certificate(Struct, frozen=True, kw_only=True):

@@ -82,8 +82,9 @@ def _judged(forgery: str, answer: Answer, stack: Stack, genuine: IssuedTokenUse 
         exchange=answer.exchange,
         accepted=stack.auth.protected_expected_status,
         refused=stack.auth.protected_refused_status,
+        genuine_type="" if isinstance(genuine, Exception) else genuine.exchange.media_type,
     )
-    if use.is_accepted:
+    if use.is_accepted or use.is_page:
         return use
     _genuine_accepted(genuine)
     if not answer.answered:
@@ -112,7 +113,8 @@ def _genuine_accepted(genuine: IssuedTokenUse | Missing) -> None:
 def _not_open_already(stack: Stack, answer: Answer | Missing, lesser: str) -> None:
     """Raise CouldNotCheck when a lesser forgery is let in already: this one would be too, for the same reason."""
     if isinstance(answer, Answer) and answer.answered and answer.status in stack.auth.protected_expected_status:
-        raise CouldNotCheck(f"the protected route lets {WORDS[lesser]} in already (see {CHECK}[{lesser}])")
+        words = f"answers {answer.status} to {WORDS[lesser]}"
+        raise CouldNotCheck(f"the protected route {words} already (see {CHECK}[{lesser}])")
 
 
 def _sent(token: str, stack: Stack, http: Http, secrets: Secrets, genuine: AccessToken) -> Answer:

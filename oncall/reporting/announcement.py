@@ -6,7 +6,7 @@ the name of a part, an address or a value, and nothing of what only an attacker 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from oncall.diagnosis import Cause
@@ -17,7 +17,7 @@ from oncall.verdict import SEVERITIES, Verdict
 
 SHOWN = 3  # causes, and things that people notice, before "and 2 more"
 LENGTH = 300
-UNNOTICED = "Nobody "  # how the claim of a check begins that no user would notice
+MENTION = "@"  # a chat calls people where it stands
 AREAS = {"auth": "logging in", "websocket": "live updates"}
 FELT = {"p1": "The service does not work as it should", "p2": "A part of the service does not work as it should"}
 FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the page do not look right"}
@@ -25,7 +25,7 @@ FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the pa
 
 def incident_channel(run: Run, playbook: Playbook) -> str:
     """For colleagues: what is broken, the causes and how sure they are, what is not known, when to look here again."""
-    return "\n".join(_harmless(line) for line in _channel(run, playbook))
+    return "\n".join(_channel(run, playbook))
 
 
 def status_page(run: Run, playbook: Playbook) -> str:
@@ -55,14 +55,14 @@ def headline(run: Run) -> str:
 
 def noticed(cause: Cause) -> bool:
     """Whether users would notice it; what only an attacker or the next restore would is nobody else's business."""
-    claims = [verdict.claim for verdict in (*cause.findings, *cause.consequences)]
-    return not claims or any(not claim.startswith(UNNOTICED) for claim in claims)
+    seen = (*cause.findings, *cause.consequences)
+    return not seen or any(verdict.noticed for verdict in seen)
 
 
 def notices(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """What people notice, each once, in the checks' own words."""
-    claims = (" ".join(verdict.claim.split()) for verdict in verdicts)
-    return tuple(dict.fromkeys(claim for claim in claims if claim and not claim.startswith(UNNOTICED)))
+    claims = (" ".join(verdict.claim.split()) for verdict in verdicts if verdict.noticed)
+    return tuple(dict.fromkeys(filter(None, claims)))
 
 
 def next_update(severity: str, run: Run, playbook: Playbook) -> datetime | None:
@@ -74,7 +74,23 @@ def next_update(severity: str, run: Run, playbook: Playbook) -> datetime | None:
     return ended + playbook.levels[severity].respond_within
 
 
-def _channel(run: Run, playbook: Playbook) -> list[str]:
+def _channel(run: Run, playbook: Playbook) -> Iterator[str]:
+    """Foreign text made harmless. Commands as they are typed; left out where a chat would see a mention in them, and
+    where a snapshot has filled them: this text is copied.
+    """
+    first = run.diagnosis.causes[:1]
+    step = first[0].next if first else None
+    for line in _told(run):
+        yield _harmless(line)
+    if step:
+        yield _harmless(f"Next: PLAYBOOK.md {step.section}, step {step.step}")
+        if run.commands_from == "local" and MENTION not in step.text:
+            yield from step.commands
+    for line in _due(run, playbook):
+        yield _harmless(line)
+
+
+def _told(run: Run) -> list[str]:
     causes = run.diagnosis.causes
     lines = [f"{run.stack} at {run.started:%H:%M} UTC: {headline(run)}"]
     lines += [_cause(cause) for cause in causes[:SHOWN]]
@@ -86,13 +102,16 @@ def _channel(run: Run, playbook: Playbook) -> list[str]:
         lines.append(f"People notice: {' '.join(felt[:SHOWN])}{more_felt}")
     for reason, alike in list(outline.by_reason(wording.unexplained(run, "unknown")).items())[:SHOWN]:
         lines.append(f"Not known: {wording.unanswered(reason, alike)}")
-    if causes and (found := wording.recovery(causes[0], playbook)):
-        lines.append(f"Next: PLAYBOOK.md {found[0].id}")
+    return lines
+
+
+def _due(run: Run, playbook: Playbook) -> Iterator[str]:
+    """By when somebody answers, and when there is news."""
+    causes = run.diagnosis.causes
     severity = causes[0].severity if causes else _worst(run)
     if severity and (by := wording.deadline(severity, run, playbook, causes[0] if causes else None)):
         update = next_update(severity, run, playbook)
-        lines.append(f"Respond {by}." + (f" Next update by {_moment(update, run)}." if update else ""))
-    return lines
+        yield f"Respond {by}." + (f" Next update by {_moment(update, run)}." if update else "")
 
 
 def _cause(cause: Cause) -> str:
@@ -127,4 +146,4 @@ def _moment(at: datetime, run: Run) -> str:
 
 def _harmless(line: str) -> str:
     """One line that calls nobody: a chat takes a pasted @here for a mention."""
-    return plain.visible(" ".join(line.split()), LENGTH).replace("@", "(at)")
+    return plain.visible(" ".join(line.split()), LENGTH).replace(MENTION, "(at)")

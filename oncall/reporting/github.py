@@ -5,13 +5,11 @@ The runner obeys lines that begin with `::name` (blanks before it do not matter)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.playbook import Playbook
 from oncall.reporting import outline, plain, wording
-from oncall.reporting.markdown import code, prose
+from oncall.reporting.markdown import block, code, prose
 from oncall.run import Run
 
 LENGTH = 1_000
@@ -43,7 +41,7 @@ def commands(run: Run, places: Places) -> list[str]:
     return lines or [_command("notice", run.stack, outline.headline(run))]
 
 
-def summary(run: Run, playbook: Playbook) -> str:
+def summary(run: Run) -> str:
     """The step's summary, in Markdown: the headline, the causes, what to do, what is not known."""
     lines = [f"### {prose(run.stack)}: {prose(outline.headline(run))}", ""]
     for cause in run.diagnosis.causes:
@@ -51,8 +49,10 @@ def summary(run: Run, playbook: Playbook) -> str:
         lines.append(f"  - {prose(wording.because(cause))}")
         if cause.evidence:
             lines.append(f"  - {code(wording.evidence(cause))}")
-        if found := wording.recovery(cause, playbook):
-            lines.append(f"  - next: PLAYBOOK.md {code(found[0].id)}")
+        if cause.next:
+            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            lines.append(f"  - next: PLAYBOOK.md {code(cause.next.section)}, step {cause.next.step}{caution}")
+            lines += ["", *(f"    {line}" for line in block(cause.next.text, "bash").split("\n")), ""]
     for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
         lines.append(f"- not known: {prose(wording.unanswered(reason, alike))}")
     return "\n".join([*lines, "", prose(f"answered: {outline.coverage(run) or 'nothing'}"), ""])
@@ -72,6 +72,14 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _no_order(line: str) -> str:
+    """The beginning of a line with a blank between its first two colons; the second one may be still to come."""
+    order = line.lstrip()
+    if order[:1] != ":" or order[1:2] not in ("", ":"):
+        return line
+    return f"{line[: len(line) - len(order)]}: {order[1:]}"
 
 
 class Disarmed:
@@ -95,13 +103,18 @@ class Disarmed:
     def _disarm(self, text: str) -> str:
         """The same text with a blank inside what the runner would obey."""
         joined = (self._tail + text).replace("##[", "## [")
-        parts = re.split(r"([\r\n])", joined[len(self._tail) :])
+        fresh = joined[len(self._tail) :]
         self._tail = joined[len(joined.rstrip("#")) :][-2:]
-        for number, part in enumerate(parts):
-            if self._blank:
-                parts[number] = re.sub(r"^(\s*):(:|$)", r"\1: \2", part)
-            self._blank = part in ("\r", "\n") or (self._blank and not part.strip())
-        return "".join(parts)
+        lines = fresh.split("\n")
+        for number, line in enumerate(lines):
+            self._blank |= number > 0
+            parts = line.split("\r")
+            for place, part in enumerate(parts):
+                self._blank |= place > 0
+                parts[place] = _no_order(part) if self._blank else part
+                self._blank &= not part.strip()
+            lines[number] = "\r".join(parts)
+        return "\n".join(lines)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

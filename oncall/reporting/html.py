@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from oncall import advice
 from oncall import playbook as book
 from oncall.config import Limits
 from oncall.diagnosis import Cause
@@ -63,7 +65,8 @@ def title(run: Run) -> str:
 
 
 def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, room: Room) -> str:
-    causes = [*run.diagnosis.causes, *map(_alone, wording.unexplained(run, "failed"))]
+    alone = (_alone(verdict, playbook, stack) for verdict in wording.unexplained(run, "failed"))
+    causes = [*run.diagnosis.causes, *alone]
     sign = first_sign(run.timeline)
     cards = _cards(causes, run, playbook, stack)
     return _template(room).render(
@@ -113,9 +116,9 @@ def _posts(run: Run, playbook: book.Playbook) -> list[tuple[str, str]]:
     return [("For the incident channel", channel), ("For the status page", status)]
 
 
-def _alone(verdict: Verdict) -> Cause:
+def _alone(verdict: Verdict, playbook: book.Playbook, stack: Stack) -> Cause:
     """A failed check that stands under no cause is shown as one: nothing that failed is left out."""
-    return Cause(
+    cause = Cause(
         component=verdict.accuses or verdict.component or verdict.check,
         severity=verdict.severity,
         symptom=verdict.symptom or verdict.claim,
@@ -125,6 +128,7 @@ def _alone(verdict: Verdict) -> Cause:
         findings=(verdict,),
         playbook=verdict.playbook,
     )
+    return replace(cause, next=advice.next_of(cause, playbook, stack))
 
 
 def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack) -> list[dict[str, Any]]:
@@ -133,16 +137,16 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
     quoted: dict[tuple[book.Step, ...], int] = {}
     failed_now = {verdict.check.partition("[")[0] for verdict in run.of(None, "failed")}
     for number, cause in enumerate(causes, 1):
-        found = wording.recovery(cause, playbook)
-        steps = tuple(wording.typed(step, cause, stack) for step in found[0].recovery) if found else ()
+        chapter = playbook.section(cause.playbook)
+        steps = tuple(advice.filled(step, cause, stack) for step in chapter.recovery) if chapter else ()
         cards.append(
             {
                 "number": number,
                 "cause": cause,
                 "deadline": wording.deadline(cause.severity, run, playbook, cause),
-                "because": wording.because(cause).removeprefix(f"{cause.confidence}: "),
-                "chapter": found[0] if found else None,
-                "next": wording.typed(found[1], cause, stack) if found else None,
+                "because": plain.visible(cause.because),
+                "chapter": chapter,
+                "next": cause.next,
                 "steps": steps if steps not in quoted else (),
                 "quoted_at": quoted.get(steps),
                 "opened": len(causes) == 1 and len(steps) <= 4,
@@ -206,7 +210,7 @@ def prose(sentence: str) -> Markup:
     """A sentence of the playbook: its `code` as code, its [links](#to-a-section) as the name of that section."""
     from markupsafe import Markup, escape
 
-    linked = re.sub(r"\[([^\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.visible(sentence, lines=True))
+    linked = re.sub(r"\[([^\[\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.visible(sentence, lines=True))
     parts = enumerate(linked.split("`"))
     return Markup().join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
 
@@ -214,6 +218,10 @@ def prose(sentence: str) -> Markup:
 def _clock(moment: Any, day: Any = None) -> str:
     """ "20:14:07", with its day where that is another one."""
     return f"{moment:%H:%M:%S}" if day is None or moment.date() == day.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _told(evidence: Any) -> list[Any]:
+    return list(plain.told(evidence))
 
 
 def _first(found: Iterable[Any], number: int) -> list[Any]:
@@ -236,7 +244,7 @@ def _template(room: Room) -> Template:
     def command(text: str) -> Markup:
         from markupsafe import escape
 
-        return escape(plain.visible(text, 10_000, lines=True))  # whole: half a command is worse than none
+        return escape(plain.command(text))
 
     environment = Environment(
         loader=PackageLoader("oncall", "reporting"),
@@ -248,7 +256,13 @@ def _template(room: Room) -> Template:
         bytecode_cache=Compiled(Path(__file__)),
     )
     environment.filters.update(
-        since=changes.moment, shown=plain.value, prose=prose, command=command, clock=_clock, first_few=_first
+        since=changes.moment,
+        shown=plain.value,
+        told=_told,
+        prose=prose,
+        command=command,
+        clock=_clock,
+        first_few=_first,
     )
     environment.globals.update(checks=outline.checks, explains=wording.explains, lines=room.lines)
     return environment.get_template("diagnosis.html")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from oncall.playbook import Playbook, Section, Step
+from oncall.playbook import Playbook
 from oncall.run import Run
 from oncall.verdict import OUTCOMES, SEVERITIES, Verdict, answered
 
@@ -87,13 +87,6 @@ def by_reason(verdicts: Iterable[Verdict]) -> dict[str, tuple[Verdict, ...]]:
         reason = verdict.reason or "no reason was given"
         groups[reason] = (*groups.get(reason, ()), verdict)
     return groups
-
-
-def next_step(verdict: Verdict, section: Section) -> Step:
-    """What to type first: the look that is about this very check, or else the section's first step."""
-    name = verdict.check.partition("[")[0]
-    looks = (step for step in section.recovery if step.risk == "read-only" and step.verify.partition("[")[0] == name)
-    return next(looks, section.recovery[0])
 
 
 def behind(verdict: Verdict, run: Run) -> Verdict | None:

@@ -7,9 +7,11 @@ which is the template's work.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator, Mapping
 
 from oncall.finding import Value
 
+QUOTES = ("'", '"')
 LINE = 2_000  # characters of one text that a reader can still take in
 UNSEEN = frozenset(
     ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
@@ -29,6 +31,16 @@ def visible(text: str, limit: int = LINE, *, lines: bool = False) -> str:
     return f"{text} … [{rest:,} more characters]" if rest > 0 else text
 
 
+def command(text: str) -> str:
+    """A command as it is typed: whole, for half of one is worse than none. It has no hidden signs (see `playbook`)."""
+    return visible(text, len(text), lines=True)
+
+
+def told(evidence: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
+    """The evidence in its order, without what says nothing."""
+    return ((key, found) for key, found in evidence.items() if found is not None and str(found).strip())
+
+
 def value(found: Value) -> str:
     """One value of the evidence, as people write it."""
     if found is None:
@@ -41,9 +53,14 @@ def value(found: Value) -> str:
 
 
 def quoted(found: Value) -> str:
-    """The value, in quotes where one could not tell where it ends."""
+    """A key or a value, in quotes where one could not tell where it ends.
+
+    In single ones where it has double ones itself; SQL has the others.
+    """
     text = value(found)
-    return f"'{text}'" if "," in text or "=" in text else text
+    if not any(sign in text for sign in ",=") and text[:1] not in QUOTES and text[-1:] not in QUOTES:
+        return text
+    return f"'{text}'" if '"' in text and "'" not in text else f'"{text}"'
 
 
 def encodable(line: str, encoding: str) -> str:

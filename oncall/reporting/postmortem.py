@@ -48,7 +48,7 @@ def document(run: Run, playbook: Playbook, later: Later | None = None) -> str:
         causes=[{"title": prose(wording.title(cause)), "lines": list(_about(cause, playbook))} for cause in causes],
         no_cause=prose(outline.headline(run)),
         unknown=[wording.unanswered(reason, verdicts) for reason, verdicts in unknown],
-        resolution=list(_resolution(run, playbook, later)),
+        resolution=list(_resolution(run, later)),
         actions=list(_actions(run)),
         checklist=_checklist(run, later),
         channel=block(announcement.incident_channel(run, playbook)),
@@ -66,8 +66,7 @@ def _title(run: Run) -> str:
     if not causes:
         return f"{run.stack}: {outline.headline(run)}"
     more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
-    named = causes[0].symptom.startswith(causes[0].component)
-    return f"{'' if named else causes[0].component + ': '}{causes[0].symptom}{more}"
+    return f"{causes[0].component}: {causes[0].symptom}{more}"
 
 
 def _severity(run: Run) -> str:
@@ -155,14 +154,19 @@ def _about(cause: Cause, playbook: Playbook) -> Iterator[Markdown]:
         yield Markdown(f"also seen: {prose(verdict.symptom or verdict.claim)}")
 
 
-def _resolution(run: Run, playbook: Playbook, later: Later | None) -> Iterator[Markdown]:
+def _resolution(run: Run, later: Later | None) -> Iterator[Markdown]:
     for cause in run.diagnosis.causes:
         if later:
             state = {"healed": "found healed", "still there": "still there", "not known": "not looked at"}
             found = state[later.state(cause)]
             yield Markdown(f"{prose(cause.component)}: {found} at {later.started:%Y-%m-%d %H:%M} by a later run")
-        if section := playbook.section(cause.playbook):
-            yield Markdown(f"{prose(cause.component)}: the playbook's advice is `PLAYBOOK.md` {code(section.id)}")
+        if step := cause.next:
+            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            advice = (
+                f"the playbook's advice is `PLAYBOOK.md` {code(step.section)}, to begin with step {step.step}{caution}:"
+            )
+            shown = "\n".join(f"  {line}" for line in block(step.text, "bash").split("\n"))
+            yield Markdown(f"{prose(cause.component)}: {advice}\n\n{shown}\n")
     changes = later.changes(run) if later else ()
     for event in changes:
         yield Markdown(f"changed in between: {_moment(event, run)}")

@@ -6,7 +6,6 @@ they become text; and what scripts the page may run is fixed by a policy, so tha
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
@@ -58,13 +57,24 @@ def page(text: str) -> str:
     text = text.replace("<html>", '<html lang="en">', 1)
     text = text.replace(' onclick="location.reload()"', "", 1)  # of a page that is still being written; ours is not
     head = HEAD
-    own = re.search(r"<script>((?:(?!<script>).)*)</script>\s*</footer>\s*</body>\s*</html>\s*\Z", text, re.DOTALL)
-    if own and "<style" in text[: text.find("</head>")]:
-        hashes = f"{_hash(own[1])} {_hash(script)}"
+    own = _last_script(text)
+    if own is not None and "<style" in text[: text.find("</head>")]:
+        hashes = f"{_hash(own)} {_hash(script)}"
         head += f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(hashes)}"/>'
     text = text.replace(CHARSET, CHARSET + head, 1)
     before, body, after = text.rpartition("</body>")
     return f"{before}<script>{script}</script>\n{body}{after}" if body else text
+
+
+def _last_script(page: str) -> str | None:
+    """pytest-html's own script, which stands at the page's end; None: the page has another form."""
+    for tag in ("</html>", "</body>", "</footer>", "</script>"):
+        page = page.rstrip()
+        if not page.endswith(tag):
+            return None
+        page = page.removesuffix(tag)
+    start = page.rfind("<script>")
+    return page[start + len("<script>") :] if start >= 0 else None
 
 
 @cache

@@ -16,7 +16,6 @@ from oncall.run import Run
 
 if TYPE_CHECKING:
     from oncall.comparison import Comparison
-    from oncall.config import Stack
 
 SCREEN = 24  # rows above the last one, which is pytest's own
 BEGIN, END = "diagnosis of {}", "end of diagnosis"
@@ -25,7 +24,6 @@ BEGIN, END = "diagnosis of {}", "end of diagnosis"
 def lines(
     run: Run,
     playbook: Playbook,
-    stack: Stack,
     width: int | None = None,
     colour: bool = False,
     encoding: str = "utf-8",
@@ -38,7 +36,7 @@ def lines(
     page = Page(width, colour)
     page.rule(BEGIN.format(plain.visible(run.stack)))
     telling = terminal_whole if everything or run.report is None else terminal_short
-    telling.tell(page, run, playbook, stack)
+    telling.tell(page, run, playbook)
     page.rule(END)
     _about_the_run(page, run, everything)
     return [plain.encodable(line, encoding) for line in page.lines]

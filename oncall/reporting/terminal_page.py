@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 import unicodedata
 
-from oncall.playbook import Step
 from oncall.reporting import plain
 
 INDENT = " " * 9  # as wide as the longest label and a blank
@@ -49,12 +48,11 @@ class Page:
         for line in folded[1:]:
             self._add(INDENT + line)
 
-    def command(self, label: str, step: Step) -> None:
-        """A command, whole, with its risk when it has one: commands are copied, so they are never folded."""
-        risk = "" if step.risk == "read-only" else f"   # {step.risk}"
-        for line in plain.visible(step.command, limit=10_000, lines=True).splitlines():
-            self._add(f"{label:<8} {line}{risk}", COLOURS.get(label), len(label))
-            label = risk = ""
+    def command(self, label: str, text: str) -> None:
+        """A command, whole, on lines of its own: it is copied, so it is never folded, cut or commented."""
+        for line in plain.command(text).split("\n"):
+            self._add(f"{label:<8} {line}", COLOURS.get(label), len(label))
+            label = ""
 
     def block(self, text: str) -> None:
         """Several lines as they are, below a label."""

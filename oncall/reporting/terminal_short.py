@@ -9,16 +9,13 @@ passed      one line for everything that needs nobody
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from oncall import playbook as book
 from oncall.diagnosis import Cause
 from oncall.reporting import outline, plain, wording
 from oncall.reporting.terminal_page import Page
 from oncall.run import Run
-
-if TYPE_CHECKING:
-    from oncall.config import Stack
 
 Form = Literal["full", "brief", "line"]
 SHORTER: tuple[Form, ...] = ("brief", "line")
@@ -27,12 +24,12 @@ FOLDED = 2  # rows that one text may take
 FULL = 8  # rows of a cause in full: what stands below leaves room for one
 
 
-def tell(page: Page, run: Run, playbook: book.Playbook, stack: Stack) -> None:
+def tell(page: Page, run: Run, playbook: book.Playbook) -> None:
     """All of it, as far as it fits."""
     rest = _block(page, lambda block: _rest(block, run, shown=2, rows=FOLDED))
     if rest.rows > ROOM - FULL:
         rest = _block(page, lambda block: _rest(block, run, shown=1, rows=1))
-    blocks = _fitting(page, run, playbook, stack, ROOM - rest.rows)
+    blocks = _fitting(page, run, playbook, ROOM - rest.rows)
     spare = ROOM - rest.rows - sum(block.rows for block in blocks)
     for block in blocks:
         page.append(block)
@@ -41,9 +38,7 @@ def tell(page: Page, run: Run, playbook: book.Playbook, stack: Stack) -> None:
     page.append(rest)
 
 
-def cause(
-    page: Page, cause: Cause, form: Form, run: Run, playbook: book.Playbook, stack: Stack, *, cut: bool = True
-) -> None:
+def cause(page: Page, cause: Cause, form: Form, run: Run, playbook: book.Playbook, *, cut: bool = True) -> None:
     """What it is, by when, why we think so, what was seen, what to type; less of it in brief."""
     full = form == "full"
     rows = FOLDED if cut else None
@@ -55,12 +50,12 @@ def cause(
         page.entry("because", wording.because(cause), rows=rows)
     if full and cause.evidence:
         page.entry("evidence", wording.evidence(cause), rows=rows)
-    if found := wording.recovery(cause, playbook):
-        section, step = found
+    if cause.next:
         if run.commands_from == "snapshot":
             page.entry("caution", wording.FOREIGN, rows=1)
-        page.command("next", wording.typed(step, cause, stack))
-        if full:
+        _next(page, cause.next)
+        section = playbook.section(cause.next.section)
+        if full and section:
             page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")
 
 
@@ -73,6 +68,13 @@ def needs_nobody(page: Page, run: Run) -> None:
         page.entry("passed", wording.passed(run) + (f"; answered {coverage}" if coverage else ""))
 
 
+def _next(page: Page, step: book.Next) -> None:
+    """The commands as they are typed, and nothing else on their lines."""
+    if step.risk != "read-only":
+        page.entry("risk", step.risk)
+    page.command("next", step.text)
+
+
 def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> None:
     by, explains = wording.deadline(cause.severity, run, playbook, cause), wording.explains(cause)
     if by:
@@ -82,14 +84,14 @@ def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> Non
         page.entry(label, words)
 
 
-def _fitting(page: Page, run: Run, playbook: book.Playbook, stack: Stack, room: int) -> list[Page]:
+def _fitting(page: Page, run: Run, playbook: book.Playbook, room: int) -> list[Page]:
     """A block for each cause, shortened from the end until they fit; or the one sentence that there is none."""
     causes = run.diagnosis.causes
     if not causes:
         return [_block(page, lambda block: block.title(plain.visible(outline.headline(run)), rows=FOLDED))]
 
     def block(found: Cause, form: Form) -> Page:
-        return _block(page, lambda block: cause(block, found, form, run, playbook, stack))
+        return _block(page, lambda block: cause(block, found, form, run, playbook))
 
     blocks = [block(found, "full") for found in causes]
     for form in SHORTER:

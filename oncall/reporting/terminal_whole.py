@@ -7,7 +7,6 @@ then what stands under no cause, and what needs nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from oncall import playbook as book
 from oncall.reporting import outline, plain, terminal_short, wording
@@ -15,17 +14,14 @@ from oncall.reporting.terminal_page import Page
 from oncall.run import Run
 from oncall.verdict import Verdict, ordered
 
-if TYPE_CHECKING:
-    from oncall.config import Stack
 
-
-def tell(page: Page, run: Run, playbook: book.Playbook, stack: Stack) -> None:
+def tell(page: Page, run: Run, playbook: book.Playbook) -> None:
     """All of it."""
     if not run.diagnosis.causes:
         page.title(plain.visible(outline.headline(run)))
         page.gap()
     for cause in run.diagnosis.causes:
-        terminal_short.cause(page, cause, "full", run, playbook, stack, cut=False)
+        terminal_short.cause(page, cause, "full", run, playbook, cut=False)
         _findings(page, (*cause.findings, *ordered(cause.consequences)))
         _unknown(page, cause.hidden)
         page.gap()

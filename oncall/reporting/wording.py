@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from oncall.config import Stack
 from oncall.diagnosis import Cause
-from oncall.playbook import Playbook, Section, Step, fill
+from oncall.playbook import Playbook
 from oncall.reporting import outline, plain
 from oncall.run import Run
 from oncall.timeline import first_sign
@@ -61,22 +60,8 @@ def because(cause: Cause) -> str:
 
 
 def evidence(values: Cause | Verdict) -> str:
-    """ "address=127.0.0.1:5432, said=Connection refused"."""
-    return ", ".join(f"{plain.visible(key)}={plain.quoted(value)}" for key, value in values.evidence.items())
-
-
-def recovery(cause: Cause, playbook: Playbook) -> tuple[Section, Step] | None:
-    """The section that mends it, and what to type first: the look that is about the nearest finding, where one is."""
-    section = playbook.section(cause.playbook)
-    if section is None:
-        return None
-    return section, outline.next_step(cause.findings[0], section) if cause.findings else section.recovery[0]
-
-
-def typed(step: Step, cause: Cause, stack: Stack) -> Step:
-    """A step as one types it for this cause: about the component that it names, and the endpoint that it saw."""
-    _, _, about = cause.findings[0].check.partition("[") if cause.findings else ("", "", "")
-    return fill(step, stack, cause.component, about.removesuffix("]"))
+    """ "address=127.0.0.1:5432, said=Connection refused"; what says nothing is left out."""
+    return ", ".join(f"{plain.quoted(key)}={plain.quoted(value)}" for key, value in plain.told(values.evidence))
 
 
 def unexplained(run: Run, outcome: str) -> tuple[Verdict, ...]:

@@ -9,7 +9,7 @@ from pytest_html.util import _process_css, _read_template
 from oncall.config import Limits, Stack
 from oncall.playbook import parse
 from oncall.reporting import html, raw
-from tests.reporting.runs import ATTACK
+from tests.reporting.runs import ATTACK, ready
 
 PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text("utf-8"))
 RESOURCES = Path(pytest_html.__file__).parent / "resources"
@@ -42,7 +42,7 @@ def written(run, file):
         table_head=[f'<th class="sortable" data-column-type="{name}">{name}</th>' for name in HEAD]
         + ["<th>Links</th>"],
         additional_summary={
-            "prefix": [f"<style>{html.css()}</style>", html.section(run, PLAYBOOK, Stack(), Limits())],
+            "prefix": [f"<style>{html.css()}</style>", html.section(ready(run, PLAYBOOK), PLAYBOOK, Stack(), Limits())],
             "summary": [],
             "postfix": [],
         },

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from oncall.config import Endpoint
+from oncall.facts.auth import ForgedTokenUse
+from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, NotPart
 from tests.probes.patient_backend import ACCOUNT, FAST, SECRET, Look, Patient, served, stack
 from tests.probes.patients import free_port, raw_server, reset, response, says, silent
@@ -317,6 +319,31 @@ def test_a_route_without_guard_is_found_without_an_account():
         fact = Look(stack(port), environment={})("forged_token_use", forgery="no-token")
 
     assert fact.trouble == "a request without a token is accepted"
+
+
+@pytest.mark.parametrize(
+    ("genuine", "trouble"),
+    [
+        (
+            "application/json",
+            "protected route answers 200 with an HTML page to a request without a token, not a refusal",
+        ),
+        ("text/html", "a request without a token is accepted"),
+    ],
+)
+def test_a_login_page_instead_of_a_refusal_is_called_a_page(genuine, trouble):
+    """Where the genuine token brings JSON, a page with 200 is no open door; where it brings a page, it may be."""
+    page = Exchange(at="x:80", outcome="answered", status=200, content_type="text/html; charset=utf-8")
+    use = ForgedTokenUse(
+        forgery="no-token",
+        words="a request without a token",
+        exchange=page,
+        accepted=(200,),
+        refused=(401,),
+        genuine_type=genuine,
+    )
+
+    assert (use.trouble, use.is_accepted) == (trouble, genuine == "text/html")
 
 
 def test_a_crash_on_a_forgery_is_told_from_an_acceptance():

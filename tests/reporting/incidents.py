@@ -5,6 +5,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from oncall.advice import advised
+from oncall.config import Stack
 from oncall.diagnosis import diagnose
 from oncall.playbook import parse
 from oncall.timeline import Event
@@ -15,7 +17,8 @@ PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text())
 
 def diagnosed(run, *timeline):
     """The run as the plugin would hand it on."""
-    return replace(run, diagnosis=diagnose(run.verdicts), timeline=tuple(sorted(timeline, key=lambda one: one.at)))
+    found = advised(diagnose(run.verdicts), PLAYBOOK, Stack())
+    return replace(run, diagnosis=found, timeline=tuple(sorted(timeline, key=lambda one: one.at)))
 
 
 def moment(clock, what, source="container state", kind="trouble", day=23, **fields):
@@ -61,6 +64,7 @@ SECRET = runs.verdict(
     "p2",
     "failed",
     claim="Nobody notices: anybody can make tokens that the backend accepts.",
+    noticed=False,
     symptom="JWT_SECRET is the one of the tutorial",
     component="auth",
     layer="setting",

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
+from oncall.advice import advised
 from oncall.comparison import Change, Comparison
+from oncall.config import Stack
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.facts.backend import ResponseTimes
 from oncall.facts.container_stats import ContainerStats, ContainerUse
@@ -295,6 +297,14 @@ def cause(*findings, consequences=(), hidden=(), **fields):
         "because": f"{head.check} has seen it",
     }
     return Cause(findings=findings, consequences=consequences, hidden=hidden, **told | fields)
+
+
+USUAL = Stack()
+
+
+def ready(run, playbook, stack=USUAL):
+    """The run as the publisher hands it on: each cause with what to type next."""
+    return replace(run, diagnosis=advised(run.diagnosis, playbook, stack))
 
 
 def told(run, *causes, unknown=(), timeline=NIGHT, facts=SICK):

@@ -30,7 +30,9 @@ def test_channel_names_causes_and_the_next_update():
         "motel at 20:29 UTC: P1 postgres; 1 check without an answer",
         "P1 postgres: localhost:5432 refuses the connection; explains 1 failed, 3 unknown",
         "People notice: Every request that needs data fails. Parts of the service fail.",
-        "Next: PLAYBOOK.md database-down",
+        "Next: PLAYBOOK.md database-down, step 1",
+        "docker-compose ps postgres",
+        "docker-compose logs --tail=100 postgres",
         "Respond by 20:29 UTC, overdue when this run began. Next update by 20:44 UTC."
         if STOPPED.at + timedelta(minutes=15) < OUTAGE.started
         else "Respond by 20:29 UTC. Next update by 20:44 UTC.",
@@ -100,6 +102,14 @@ def test_status_page_does_not_tell_of_holes():
         "Operational: no problem that you would notice is known."
     )
     assert "Logging in" not in status_page(diagnosed(runs.run(SECRET, runs.REACHABLE)), PLAYBOOK)
+
+
+def test_a_claim_that_begins_with_nobody_may_be_an_outage():
+    """Its first word decides nothing; the mark of its check does."""
+    table = replace(SECRET, claim="Nobody can log in, although the login page works.", noticed=True, layer="exists")
+
+    assert status_page(diagnosed(runs.run(table)), PLAYBOOK).startswith("Identified: Logging in does not work")
+    assert "Nobody can log in" in incident_channel(diagnosed(runs.run(table)), PLAYBOOK)
 
 
 @pytest.mark.parametrize("run", [OUTAGE, HOSTILE, TWO_FAULTS, UNKNOWN], ids=["outage", "hostile", "two", "unknown"])

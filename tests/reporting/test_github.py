@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from oncall.reporting import junit
 from oncall.reporting.github import Disarmed, commands, summary
 from tests.reporting import runs
-from tests.reporting.incidents import HEALTHY, HOSTILE, OUTAGE, PLAYBOOK, SLOW, UNKNOWN, diagnosed
+from tests.reporting.incidents import HEALTHY, HOSTILE, OUTAGE, SLOW, UNKNOWN, diagnosed
 
 ORDERS = {"error", "warning", "notice", "set-output", "set-env", "add-mask", "stop-commands", "group", "add-path"}
 
@@ -133,9 +133,7 @@ def test_orders_of_ours_begin_their_line():
 @pytest.mark.parametrize("run", [OUTAGE, HEALTHY, UNKNOWN, HOSTILE], ids=["outage", "healthy", "unknown", "hostile"])
 def test_summary_is_harmless_markdown(run):
     """One heading, no markup and no link from foreign text."""
-    tokens = [
-        token for outer in MarkdownIt().parse(summary(run, PLAYBOOK)) for token in (outer, *(outer.children or ()))
-    ]
+    tokens = [token for outer in MarkdownIt().parse(summary(run)) for token in (outer, *(outer.children or ()))]
     kinds = [token.type for token in tokens]
 
     assert kinds.count("heading_open") == 1
@@ -150,7 +148,7 @@ def test_junit_properties_say_what_and_whose():
         "symptom": "backend answers 503: database is 'error'",
         "component": "backend",
         "blames": "postgres",
-        "evidence": "database='error, since 20:20'",
+        "evidence": 'database="error, since 20:20"',
         "playbook": runs.SUB_CHECK.playbook,
     }
     assert dict(junit.properties(runs.ACCEPTED))["accepted"] == "until 2026-12-31: swap is small here"
@@ -224,7 +222,7 @@ def test_hostile_run_gives_valid_xml_and_no_foreign_order(suite, pytester, monke
         "test_blind": "UNKNOWN",
         "test_bug": "ERROR",
     }
-    assert [case[-1].tag for case in cases.values()] == ["failure", "error", "error"]
+    assert sorted(case[-1].tag for case in cases.values()) == ["error", "error", "failure"]
     assert told["test_sick"]["blames"] == "backend"
     assert told["test_sick"]["evidence"].startswith("said=")
     assert told["test_blind"]["outcome"] == "unknown"

@@ -14,7 +14,7 @@ from oncall.config import Limits, Stack
 from oncall.playbook import Playbook, parse
 from oncall.reporting import announcement, html
 from tests.reporting import runs
-from tests.reporting.runs import ATTACK, HEALTHY, HOSTILE, NO_DATABASE, OUTAGE, REACHABLE, SLOTS, run
+from tests.reporting.runs import ATTACK, HEALTHY, HOSTILE, NO_DATABASE, OUTAGE, REACHABLE, SLOTS, ready, run
 
 PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text("utf-8"))
 VOID = {"meta", "br", "img", "link", "input"}
@@ -59,7 +59,7 @@ class Page(HTMLParser):
 
 
 def page(run, playbook=PLAYBOOK):
-    return Page(html.section(run, playbook, Stack(), Limits()))
+    return Page(html.section(ready(run, playbook), playbook, Stack(), Limits()))
 
 
 @pytest.mark.parametrize("run", EVERY.values(), ids=EVERY)
@@ -97,7 +97,7 @@ def _calmed(found):
 @pytest.mark.parametrize("run", [HOSTILE, runs.ATTACKED], ids=["without a diagnosis", "with everything"])
 def test_a_huge_text_does_not_make_a_huge_page(run):
     """Megabytes of evidence, names and log are shortened."""
-    assert len(html.section(run, PLAYBOOK, Stack())) < 100_000
+    assert len(html.section(ready(run, PLAYBOOK), PLAYBOOK, Stack())) < 100_000
 
 
 def test_many_huge_texts_do_not_make_a_huge_page_either():
@@ -116,7 +116,7 @@ def test_many_huge_texts_do_not_make_a_huge_page_either():
         for number in range(90)
     )
 
-    assert len(html.section(run(*loud), PLAYBOOK, Stack())) < 1_500_000
+    assert len(html.section(ready(run(*loud), PLAYBOOK), PLAYBOOK, Stack())) < 1_500_000
 
 
 def test_the_title_is_one_plain_line():
@@ -153,7 +153,7 @@ def test_everything_that_the_run_knows_stands_in_the_page():
 
 def test_a_card_answers_what_why_and_what_to_type_in_this_order():
     """Severity and deadline, component, symptom, confidence and its reason, evidence, next command, recovery."""
-    source = html.section(runs.TOTAL, PLAYBOOK, Stack())
+    source = html.section(ready(runs.TOTAL, PLAYBOOK), PLAYBOOK, Stack())
     card = source[source.index("<article") : source.index("</article>")]
     words = (
         "P1",
@@ -203,7 +203,7 @@ def test_texts_to_post_are_there_while_something_is_wrong():
     text = page(runs.TOTAL).text
 
     for post in (announcement.incident_channel, announcement.status_page):
-        assert post(runs.TOTAL, PLAYBOOK) in text
+        assert post(ready(runs.TOTAL, PLAYBOOK), PLAYBOOK) in text
     assert "To post" not in page(runs.WELL).text
 
 

@@ -47,7 +47,9 @@ def test_values_are_written_as_people_write_them(found, shown):
 
 def test_a_value_that_could_be_two_is_quoted():
     """'a, b=c' is one value."""
-    assert (quoted("a, b"), quoted("a=b"), quoted("a b")) == ("'a, b'", "'a=b'", "a b")
+    assert (quoted("a, b"), quoted("a=b"), quoted("a b")) == ('"a, b"', '"a=b"', "a b")
+    assert quoted("LOCK TABLE x WHERE y = '?'") == "\"LOCK TABLE x WHERE y = '?'\""
+    assert quoted('{"a": 1, "b": 2}') == '\'{"a": 1, "b": 2}\''
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "no-such-encoding"])

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from oncall.advice import next_of
 from oncall.comparison import Change, Comparison
 from oncall.config import Backend, Endpoint, Stack
 from oncall.diagnosis import Cause, Diagnosis
 from oncall.playbook import Playbook, parse
-from oncall.reporting import outline, terminal
+from oncall.reporting import terminal
 from oncall.reporting.terminal_page import columns
 from oncall.timeline import Event
 from tests.reporting.runs import (
@@ -28,6 +29,8 @@ from tests.reporting.runs import (
     SLOTS,
     SUB_CHECK,
     UNKNOWN,
+    USUAL,
+    ready,
     run,
     verdict,
 )
@@ -71,8 +74,8 @@ def many(number):
         yield cause(found, because="because of this and that and " * 5)
 
 
-def told(run, playbook=PLAYBOOK, **how):
-    return terminal.lines(run, playbook, Stack(), **how)
+def told(run, playbook=PLAYBOOK, stack=USUAL, **how):
+    return terminal.lines(ready(run, playbook, stack), playbook, **how)
 
 
 def diagnosis(lines):
@@ -89,7 +92,7 @@ def test_a_cause_says_what_it_is_and_what_to_type():
         "P1 postgres: localhost:5432 refuses the connection",
         "respond  by 20:44 UTC; explains 1 failed, 3 unknown",
         "because  confirmed: two traces of it",
-        "evidence address=localhost:5432, sqlstate=none, seconds=0.002, listens=no",
+        "evidence address=localhost:5432, seconds=0.002, listens=no",
         "next     docker-compose ps postgres",
         "         docker-compose logs --tail=100 postgres",
         f"then     PLAYBOOK.md database-down, {len(PLAYBOOK.section('database-down').recovery)} steps",
@@ -119,7 +122,7 @@ def test_the_command_asks_the_endpoint_that_is_slow():
     endpoints = tuple(Endpoint(name=name, path=f"/api/{name}") for name in ("suites", "tasks"))
     about = {"playbook": "slow-endpoint", "symptom": "tasks takes 2.3 s", "component": "backend"}
     slow = verdict("test_endpoint_answers_in_time[tasks]", "p3", "failed", **about)
-    lines = terminal.lines(sick(cause(slow)), PLAYBOOK, Stack(backend=Backend(endpoints=endpoints)))
+    lines = told(sick(cause(slow)), stack=Stack(backend=Backend(endpoints=endpoints)))
 
     assert any(line.endswith("localhost:3001/api/tasks") for line in lines)
     assert not any("/api/suites" in line for line in lines)
@@ -131,7 +134,7 @@ def test_next_never_changes_anything(section):
     names = {step.verify for step in section.recovery} | {"test_other"}
     for name in names:
         found = verdict(name, section.severity, "failed", playbook=section.id, symptom="it is sick")
-        chosen = outline.next_step(found, section)
+        chosen = next_of(cause(found), PLAYBOOK, Stack())
 
         assert chosen.risk == "read-only"
 
@@ -322,7 +325,7 @@ def test_all_of_it_is_told_when_asked_and_when_there_is_no_report(how):
 
     assert "FAILED   localhost:5432 refuses the connection    test_database_is_reachable" in text
     assert "FAILED   backend answers 503: database is 'error'    test_every_health_sub_check_is_ok → blames" in text
-    assert "database='error, since 20:20'" in text
+    assert 'database="error, since 20:20"' in text
     assert f"UNKNOWN  3 checks: {NO_DATABASE}" in text
     assert all(each.check in text for each in UNKNOWN)
     assert "Traceback:\n           line 12\n         KeyError: 'date'" in text

@@ -1,0 +1,158 @@
+"""What fills a command: values of the target, and of the finding by a declared key; each is one shell word."""
+
+import json
+import shlex
+import subprocess
+import time
+
+import pytest
+
+from oncall.config import Auth, Backend, Frontend, Host, Stack, Websocket
+from oncall.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
+from oncall.playbook import Step, fill
+
+STACK = Stack(host=Host(backup_file="/backups/*.dump"))
+ATTACKS = {
+    "command": "/x; touch PWNED",
+    "substitution": "/$(touch PWNED)`touch PWNED`",
+    "newline": "/x\ntouch PWNED\n",
+    "quotes": "/x'; touch PWNED; '\"; touch PWNED; \"",
+    "bidi": "/\u202egpj.x\u2066",
+    "controls": "/\x1b[31m\x07\x00\x7f\x9b\u2028",
+    "surrogate": "/\ud800'\\",
+    "glob and tilde": "/~/*?[a]{b,c}",
+    "variables": "/$HOME ${IFS} !! #",
+    "and": "/x && touch PWNED || touch PWNED & | > PWNED",
+}
+SEEN_IN = {"mount": "mount", "asset_url": "asset"}
+
+
+def typed(command, folder):
+    """What a shell makes of it: the words, one behind the other."""
+    line = command.replace("run ", "printf '%s\\0' ", 1)
+    done = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("name", SEEN_IN)
+def test_hostile_evidence_stays_one_word(name, attack, tmp_path):
+    """It cannot become a command, and what is shown is what is typed, to the byte."""
+    value = f"http://x{attack}" if name == "asset_url" else attack
+    command = fill(
+        Step("", f"run {{{name}}} end", "read-only", "test_it"), STACK, evidence={SEEN_IN[name]: value}
+    ).command
+    said = typed(command, tmp_path)
+
+    assert command.isprintable()
+    assert list(tmp_path.iterdir()) == []
+    assert said == value.partition("\0")[0].encode("utf-8", "surrogatepass") + b"\0end\0"
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("name", ["pid", "address"])
+def test_a_value_of_another_form_fills_nothing(name, attack):
+    """A pid is a number, an address a host and a port: for anything else the command stays as without the finding."""
+    step = Step("", f"run {{{name}}}", "read-only", "test_it")
+    (keys, _) = FROM_EVIDENCE[name]
+    without = fill(step, STACK)
+
+    assert all(fill(step, STACK, evidence={key: attack}) == without for key in keys)
+    assert all(
+        fill(step, STACK, evidence={key: value}) == without for key in keys for value in (True, -1, 0, 1.5, None, "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence", "filled"),
+    [
+        ("pid", {"pid": 257}, "257"),
+        ("pid", {"pid": 300, "holder pid": 257}, "257"),
+        ("pid", {}, "PID"),
+        ("mount", {"mount": "/var/lib/docker"}, "/var/lib/docker"),
+        ("mount", {"mount": "95 % used"}, "/"),
+        ("mount", {}, "/"),
+        ("asset_url", {"asset": "https://cdn.example/a.css?v=1"}, "'https://cdn.example/a.css?v=1'"),
+        ("asset_url", {"asset": "-o/etc/passwd"}, "http://localhost:3000/"),
+        ("address", {"address": "shop.example:8443"}, "shop.example:8443"),
+        ("address", {"address": "[::1]:443"}, "'[::1]:443'"),
+        ("address", {"address": "http://localhost:3001/health"}, "localhost:3000"),
+    ],
+)
+def test_the_finding_fills_what_it_has_seen(name, evidence, filled):
+    """Else the target, or CAPITALS for a person to fill in."""
+    assert values(STACK, None, "", evidence)[name] == filled
+
+
+def test_the_pid_stands_in_the_statement():
+    """The rule that a placeholder stands outside of quotes holds in SQL too."""
+    step = Step("", "run 'SELECT pg_terminate_backend('{pid}')'", "restart", "test_it")
+
+    assert shlex.split(fill(step, STACK, evidence={"pid": 257}).command)[1] == "SELECT pg_terminate_backend(257)"
+
+
+def test_a_login_by_hand_sends_what_the_target_says():
+    """Its keys, its further fields, its method; a.b is nested, as the probe does it."""
+    auth = Auth(
+        account_key="user.email", password_key="user.secret", login_extra={"client": "it's"}, login_method="PUT"
+    )  # fmt: skip
+    known = values(Stack(auth=auth), None, "", {})
+
+    assert (known["login_method"], known["account_key"]) == ("PUT", "user.email")
+    assert json.loads(shlex.split(known["login_body"])[0]) == {
+        "client": "it's",
+        "user": {"email": "YOUR_NAME", "secret": "YOUR_PASSWORD"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("stack", "urls"),
+    [
+        (Stack(), "http://localhost:3001/realtime http://localhost:3000/realtime"),
+        (
+            Stack(
+                backend=Backend(url="http://shop:80"),
+                frontend=Frontend(url="http://shop:80"),
+                websocket=Websocket(url="ws://shop:80/ws?token=x"),
+            ),
+            "http://shop:80/ws",
+        ),
+        (
+            Stack(websocket=Websocket(url="ws://a:1/ws", public_url="wss://b/socket")),
+            "http://a:1/ws https://b/socket",
+        ),
+        (Stack(frontend=Frontend(absent=True)), "http://localhost:3001/realtime"),
+    ],
+)
+def test_a_socket_is_asked_for_once_at_each_address(stack, urls):
+    """Straight and through the proxy; where both are one address, once. A query may hold a token: it stays away."""
+    assert values(stack, None, "", {})["websocket_urls"] == urls
+
+
+def test_every_placeholder_has_a_value():
+    """A step never meets a name that nothing fills."""
+    assert values(STACK, None, "", {}).keys() == PLACEHOLDERS
+    assert FREE | FROM_EVIDENCE.keys() <= PLACEHOLDERS
+
+
+def test_an_endless_value_fills_nothing_and_costs_nothing():
+    """Twice as much text, at most about twice the time."""
+    step = Step("", "run {mount} {asset_url} {address} {pid}", "read-only", "test_it")
+    without = fill(step, STACK)
+
+    def seconds(size):
+        evidence = {"mount": "/" + "'" * size, "asset": "http://" + "\u202e" * size, "address": "a" * size + ":1"}
+        began = time.process_time()
+        assert fill(step, STACK, evidence=evidence) == without
+        return time.process_time() - began
+
+    assert seconds(1_000_000) < 0.5
+    assert seconds(2_000_000) < 0.5
+
+
+@pytest.mark.parametrize(
+    "text", ["", "plain-1.2_x@y:z/%,+=", "two words", "it's", "größe", "a\tb", "\u00a0", "$HOME", "-x"]
+)
+def test_a_word_is_read_back_by_the_shell(text, tmp_path):
+    """In whichever of its forms it is written."""
+    assert typed(f"run {word(text)}", tmp_path) == text.encode() + b"\0"
