@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from msgspec import Struct, field
 
-from oncall.finding import CouldNotCheck, Finding, Message
+from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
 from oncall.probing import look_key, parameters
 from oncall.reporting import junit
@@ -51,6 +51,12 @@ class Judge(Struct, eq=False):
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         outcome, found, reason = self._outcome(item, call, report)
+        blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
+        manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
+        if found and manner in TIMED:
+            load = self.runner.load(look_key(name, parameters(item)) for name in looks_of(item))
+            if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
+                outcome, reason, blames, found = "unknown", f"{found.symptom}; {load.sentence}", "host", None
         accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
         if outcome == "failed" and accepted and self.today <= accepted.until:
             outcome, report.outcome = "accepted", "passed"
@@ -65,8 +71,9 @@ class Judge(Struct, eq=False):
             symptom=found.symptom if found else None,
             evidence=dict(found.evidence) if found else {},
             component=found.component if found else component_of(item),
-            blames=found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None,
+            blames=blames,
             layer=found.layer if found else "correct",
+            manner=manner,
             proof=found.proof if found else "",
             doubt=found.doubt if found else "",
             see=found.see if found else "",

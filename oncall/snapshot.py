@@ -7,7 +7,7 @@ Facts go through JSON even in a live run, so that a live verdict and a replayed 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +19,11 @@ from msgspec import Struct
 from oncall.fact_gate import clean, gated
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
+from oncall.lag import Load
 from oncall.probing import PROBES, look_key
 from oncall.target import Target
 
+QUIET = Load()
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
 VERSION = 1
 FORMAT = "pytest-oncall snapshot"
@@ -46,11 +48,18 @@ def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
 
 
 def saved(
-    kind: str, value: Any, reason: str, seconds: float | None, log: list[str], blames: str | None = None
+    kind: str,
+    value: Any,
+    reason: str,
+    seconds: float | None,
+    log: list[str],
+    blames: str | None = None,
+    load: Load = QUIET,
 ) -> Saved:
     """One look as a snapshot keeps it."""
     fact = msgspec.to_builtins(value) if kind == "fact" else None
-    return {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    told = {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
 
 
 class Snapshot(Struct, frozen=True):
@@ -133,6 +142,14 @@ class Replay:
         if blind := fact.blind():
             raise CouldNotCheck(blind)
         return fact
+
+    def load(self, keys: Iterable[str]) -> Load:
+        """What the machine suffered that looked then."""
+        told = [look["load"] for key in keys if "load" in (look := self.snapshot.looks.get(key, {}))]
+        try:
+            return max((msgspec.convert(one, Load) for one in told), key=lambda load: load.lost, default=QUIET)
+        except msgspec.ValidationError:
+            return QUIET
 
     def pause(self) -> None:
         """Nothing to wait for."""

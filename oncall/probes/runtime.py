@@ -11,8 +11,8 @@ longer than the seconds it is given.
     exec                                            docker_client.run(container, "getent", "hosts", "db") -> Answered
 """
 
+import contextvars
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,7 @@ from msgspec import Struct
 
 from oncall.facts.containers import HealthStatus, Status
 from oncall.finding import CouldNotCheck
+from oncall.lag import stack_time
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -250,11 +251,17 @@ def at_once(function: Callable[[Item], Result], items: Sequence[Item], seconds: 
         except CouldNotCheck as error:
             results[index] = error
 
-    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(items)]
-    deadline = time.monotonic() + seconds
+    deadline = stack_time() + seconds
+    threads: list[threading.Thread] = []
+    for pair in enumerate(items):
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(work, *pair), daemon=True)
+        try:
+            thread.start()
+            threads.append(thread)
+        except RuntimeError:  # can't start new thread: then one after the other, each within its own time limit
+            work(*pair)
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    late = CouldNotCheck(f"the container runtime did not answer within {seconds:g} s")
+        while thread.is_alive() and (left := deadline - stack_time()) > 0:
+            thread.join(min(left, 0.25))
+    late = CouldNotCheck(f"the container runtime did not answer within {seconds:g} s", manner="late")
     return [results.get(index, late) for index in range(len(items))]
