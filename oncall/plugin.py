@@ -27,8 +27,10 @@ from oncall.runner import ProbeLog, Run, Runner
 from oncall.secrets import Secrets, read_env_file
 from oncall.situation import SITUATION, Situation, history, read_situation, whom_to_inform
 from oncall.snapshot import Replay
+from oncall.takeover import Recalled, Spokesman, read_notes, report
 from oncall.target import Target, unknown_accepted
 from oncall.verdict import Acceptance, Check
+from oncall.watchdog import Watchdog
 from oncall.watching import watching
 
 MARKERS = (
@@ -151,7 +153,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
 
-    stash = session.config.stash
+    stash, watchdog = session.config.stash, Watchdog()
 
     def interrupt() -> None:
         if RUNNER not in stash:
@@ -159,7 +161,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         stash[RUNNER].interrupt()
 
     def begin(kept: dict[str, Run]) -> Any:
-        runner = stash[RUNNER] = _runner(session.config, items, situation)
+        runner = stash[RUNNER] = _runner(session.config, items, situation, watchdog)
         if kept:
             runner.runs.update(kept)
         for item in items:
@@ -172,6 +174,19 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
+    if notes := read_notes(os.environ):
+        situation.clock, publisher.began = notes.clock, notes.began
+        for value in _known_secrets(situation.target.stack):
+            situation.redact.learn(value)
+        session.config.pluginmanager.register(Spokesman(notes), "oncall-spokesman")
+        publisher.follow(judge, Recalled(notes, situation.target), situation)
+        publisher.notes.append(notes.sentence)
+        report(session, judge, notes)
+        return True
+    if not situation.snapshot:
+        judge.note = watchdog.verdict
+        session.config.pluginmanager.register(watchdog, "oncall-watchdog")
+        watchdog.start(session.config)
     atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
     if option.wait:
         from oncall.rounds import Rounds
@@ -193,7 +208,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     return True
 
 
-def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> Any:
+def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation, watchdog: Watchdog) -> Any:
     if situation.snapshot:
         return Replay(situation.snapshot)
     stack, limits = situation.target.stack, situation.target.limits
@@ -204,7 +219,8 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     secrets = Secrets(os.environ, file, situation.redact.learn, situation.redact.token)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
-    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)
+    watchdog.begin(situation.clock, budget)
+    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact, watchdog.look)
     logging.getLogger("oncall").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before

@@ -22,7 +22,7 @@ from msgspec import Struct, field
 
 from oncall.deadline import OPENED, Opened
 from oncall.facts import Fact
-from oncall.finding import TIMED, CouldNotCheck, Manner, NotPart, ProbeCrashed
+from oncall.finding import CouldNotCheck, Manner, NotPart, ProbeCrashed
 from oncall.lag import METER, Load, stack_time
 from oncall.probing import PROBES, Look, look_key
 from oncall.snapshot import Saved, saved, through
@@ -205,9 +205,6 @@ class Runner:
         load, since = Load(), run.since
         if since is not None:
             load = METER.between(since, time.monotonic())
-        if outcome.kind == "unknown" and outcome.manner in TIMED and load.overloaded:
-            reason = f"{outcome.reason}; {load.sentence}"
-            outcome = Outcome("unknown", None, reason, outcome.blames or "host", outcome.manner)
         with self._changed:
             if run.outcome is not None:  # an answer after the deadline comes too late: the check has been judged
                 return
@@ -311,6 +308,7 @@ class Runner:
                 run.seconds,
                 run.log,
                 run.outcome.blames,
+                run.outcome.manner,
                 run.load,
             )
             for key, run in self.runs.items()

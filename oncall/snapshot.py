@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from oncall.fact_gate import clean, gated
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, NotPart, ProbeCrashed
+from oncall.finding import MANNERS, CouldNotCheck, Manner, NotPart, ProbeCrashed
 from oncall.lag import Load
 from oncall.probing import PROBES, look_key
 from oncall.target import Target
@@ -54,11 +54,13 @@ def saved(
     seconds: float | None,
     log: list[str],
     blames: str | None = None,
+    manner: Manner | None = None,
     load: Load = QUIET,
 ) -> Saved:
     """One look as a snapshot keeps it."""
     fact = msgspec.to_builtins(value) if kind == "fact" else None
     told = {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    told |= {"manner": manner} if manner else {}
     return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
 
 
@@ -129,7 +131,8 @@ class Replay:
             return self._fact(name, key, look)
         if kind in ("absent", "crashed"):
             raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
-        raise CouldNotCheck(reason, blames=look.get("blames"))
+        manner = next((one for one in MANNERS if one == look.get("manner")), None)
+        raise CouldNotCheck(reason, blames=look.get("blames"), manner=manner)
 
     def _fact(self, name: str, key: str, look: Saved) -> Fact:
         record = PROBES[name].fact
