@@ -13,6 +13,7 @@ def test_connection_count_is_exported(metrics_page, finding):
         evidence=metrics_page.evidence,
         component="backend",
         layer=metrics_page.exchange.layer,
+        manner=metrics_page.exchange.manner,
     )
 
 

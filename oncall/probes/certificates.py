@@ -8,12 +8,12 @@ import logging
 import socket
 import ssl
 import threading
-import time
 from datetime import UTC, datetime
 
 from oncall.config import Stack
 from oncall.facts.frontend import Certificate, Certificates
 from oncall.finding import NotPart
+from oncall.lag import stack_time
 from oncall.probes.http import place, tls_words, trust
 from oncall.probes.network import Wire
 from oncall.probing import probe
@@ -39,11 +39,12 @@ def certificates(stack: Stack) -> Certificates:
         threading.Thread(target=contextvars.copy_context().run, args=(look, one), name=f"tls {one}", daemon=True)
         for one in addresses
     ]
-    ends = time.perf_counter() + SECONDS + 0.3
+    ends = stack_time() + SECONDS + 0.3
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, ends - time.perf_counter()))
+        while thread.is_alive() and (left := ends - stack_time()) > 0:
+            thread.join(min(left, 0.25))
     late = {
         one: (False, Certificate(address=one, component=addresses[one], trouble="did not answer in time"))
         for one in addresses

@@ -3,12 +3,12 @@
 import contextvars
 import hashlib
 import threading
-import time
 from urllib.parse import urlsplit
 
 from oncall.config import Limits, Stack
 from oncall.facts.frontend import Asset, Assets, Named, Page
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.lag import stack_time
 from oncall.probes.backend import GRACE
 from oncall.probes.http import Answer, Http
 from oncall.probes.page import looks_like, names_in_css, read_page
@@ -85,7 +85,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
 
     Daemon threads, since a pool of the standard library would keep the run from ending.
     """
-    ends = time.perf_counter() + SECONDS
+    ends = stack_time() + SECONDS
     waiting = list(reversed(named))
     answers: dict[str, tuple[Asset, list[Named]]] = {}
 
@@ -95,7 +95,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
                 one = waiting.pop()  # one step, so that no two threads get the same
             except IndexError:
                 return
-            left = ends - time.perf_counter()
+            left = ends - stack_time()
             if left < 0.2:
                 return
             try:
@@ -115,7 +115,8 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, ends + 0.2 - time.perf_counter()))
+        while thread.is_alive() and (left := ends + 0.2 - stack_time()) > 0:
+            thread.join(min(left, 0.25))
     done = dict(answers)
     assets = tuple(done[one.url][0] for one in named if one.url in done)
     in_css = {name.url: name for _, names in done.values() for name in names}
@@ -146,6 +147,7 @@ def judged(one: Named, answer: Answer, page: Page) -> Asset:
         length=answer.length,
         seconds=answer.seconds,
         trouble=_trouble(one.kind, answer, page) or "",
+        manner=answer.manner,
     )
 
 
