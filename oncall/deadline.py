@@ -6,19 +6,21 @@ So a probe that nobody waits for any more ends with an error and frees its memor
     process = watch(subprocess.Popen(...))
     watch(connection, end=lambda: shut_descriptor(connection.pgconn.socket))
 
-A thread that a probe starts belongs to it when it runs in the probe's context: `contextvars.copy_context().run`.
+A thread that a probe starts belongs to it when it runs in the probe's context, as `side_thread` sees to.
 """
 
 import contextlib
+import contextvars
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import TypeVar
 
 from oncall.lag import stack_time
 
+PIECE = 0.25  # seconds that are waited in one go, because the clock that counts may stand still meanwhile
 T = TypeVar("T")
 
 
@@ -91,6 +93,31 @@ def uncounted() -> contextlib.AbstractContextManager[None]:
     """Time that the deadline of the probe that runs here does not count: ours, not the stack's."""
     opened = OPENED.get()
     return opened.pause() if opened is not None else contextlib.nullcontext()
+
+
+def side_thread(function: Callable[..., object], *arguments: object, name: str) -> threading.Thread | None:
+    """Run the function in a daemon thread that belongs to the probe that runs here.
+
+    Where no thread can be had, it is run here and now, and there is nothing to wait for.
+    """
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(function, *arguments), name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # can't start new thread
+        function(*arguments)
+        return None
+    return thread
+
+
+def wait_for(threads: Iterable[threading.Thread | None], ends: float) -> bool:
+    """Wait until all of them have ended; False: it took longer than this moment of `stack_time`."""
+    for thread in filter(None, threads):
+        while thread.is_alive():
+            if (left := ends - stack_time()) <= 0:
+                return False
+            thread.join(min(left, PIECE))
+    return True
 
 
 def shut_descriptor(number: int) -> None:

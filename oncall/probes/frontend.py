@@ -1,11 +1,10 @@
 """The frontend, asked like a browser does: the page, then what the page names."""
 
-import contextvars
 import hashlib
-import threading
 from urllib.parse import urlsplit
 
 from oncall.config import Limits, Stack
+from oncall.deadline import side_thread, wait_for
 from oncall.facts.frontend import Asset, Assets, Named, Page
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.lag import stack_time
@@ -108,15 +107,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
             names = names_in_css(answer.text, one.url, page.exchange.address) if one.kind == "stylesheet" else []
             answers[one.url] = (judged(one, answer, page), names)
 
-    threads = [
-        threading.Thread(target=contextvars.copy_context().run, args=(work,), name="asset", daemon=True)
-        for _ in range(min(AT_ONCE, len(waiting)))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive() and (left := ends + 0.2 - stack_time()) > 0:
-            thread.join(min(left, 0.25))
+    wait_for([side_thread(work, name="asset") for _ in range(min(AT_ONCE, len(waiting)))], ends + 0.2)
     done = dict(answers)
     assets = tuple(done[one.url][0] for one in named if one.url in done)
     in_css = {name.url: name for _, names in done.values() for name in names}

@@ -13,15 +13,12 @@ import os
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable
 from typing import Any
 
-from oncall.deadline import watch
-from oncall.lag import METER
-
-PIECE = 0.25  # seconds that are waited in one go
+from oncall.deadline import PIECE, side_thread, wait_for, watch
+from oncall.lag import METER, stack_time
 
 
 class Wire:
@@ -122,17 +119,10 @@ class Wire:
             except (OSError, UnicodeError) as error:
                 failure.append(error)
 
-        thread = threading.Thread(target=look_up, name=f"resolve {host}", daemon=True)
-        try:
-            thread.start()
-            while thread.is_alive():
-                thread.join(min(self.remaining(), PIECE))
-        except RuntimeError:  # can't start new thread: then it cannot be timed
-            look_up()
-        except TimeoutError:
-            pass
+        thread = side_thread(look_up, name=f"resolve {host}")
+        in_time = wait_for([thread], stack_time() + self.remaining())
         self.dns = time.perf_counter() - began
-        if thread.is_alive():
+        if not in_time:
             raise TimeoutError("the name did not resolve in time")
         if failure:
             raise failure[0]

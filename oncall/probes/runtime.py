@@ -11,8 +11,6 @@ longer than the seconds it is given.
     exec                                            docker_client.run(container, "getent", "hosts", "db") -> Answered
 """
 
-import contextvars
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +18,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from oncall.deadline import side_thread, wait_for
 from oncall.facts.containers import HealthStatus, Status
 from oncall.finding import CouldNotCheck
 from oncall.lag import stack_time
@@ -252,16 +251,6 @@ def at_once(function: Callable[[Item], Result], items: Sequence[Item], seconds: 
             results[index] = error
 
     deadline = stack_time() + seconds
-    threads: list[threading.Thread] = []
-    for pair in enumerate(items):
-        thread = threading.Thread(target=contextvars.copy_context().run, args=(work, *pair), daemon=True)
-        try:
-            thread.start()
-            threads.append(thread)
-        except RuntimeError:  # can't start new thread: then one after the other, each within its own time limit
-            work(*pair)
-    for thread in threads:
-        while thread.is_alive() and (left := deadline - stack_time()) > 0:
-            thread.join(min(left, 0.25))
+    wait_for([side_thread(work, *pair, name=f"at once {pair[0]}") for pair in enumerate(items)], deadline)
     late = CouldNotCheck(f"the container runtime did not answer within {seconds:g} s", manner="late")
     return [results.get(index, late) for index in range(len(items))]
