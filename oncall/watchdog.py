@@ -9,6 +9,7 @@ The notes are lines of JSON in a file in memory that both processes have open:
     {"verdict": {...}}                          and how it ended
 """
 
+import atexit
 import contextlib
 import os
 import signal
@@ -68,7 +69,7 @@ class Watchdog:
         root = str(Path(__file__).parent.parent)
         words = [sys.executable, "-I", "-S", "-c", START.format(root=root), str(reading), str(self._notes)]
         try:
-            os.posix_spawn(
+            process = os.posix_spawn(
                 sys.executable,
                 [*words, str(os.getpid()), *command],
                 os.environ,
@@ -81,6 +82,7 @@ class Watchdog:
             if self._notes >= 0:
                 os.set_inheritable(self._notes, False)
         if self._pipe >= 0:
+            atexit.register(_reap, process)
             METER.on_tick = self._first_beat
             with contextlib.suppress(ValueError):  # not the main thread
                 self._wakeup = signal.set_wakeup_fd(self._pipe, warn_on_full_buffer=False)
@@ -202,6 +204,14 @@ class Watchdog:
         """The interpreter has come back when the other process spoke for it already: it is ended in a moment."""
         if self._notes >= 0 and layout.header(self._notes)[4]:
             time.sleep(2 * layout.UNTOLD)
+
+
+def _reap(process: int, seconds: float = 0.2) -> None:
+    """By now it has ended, for its pipe is closed; it shall not be left behind."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(ChildProcessError):
+        while not os.waitpid(process, os.WNOHANG)[0] and time.monotonic() < until:
+            time.sleep(0.001)
 
 
 def _memory() -> int:

@@ -174,3 +174,4 @@ def say(notes: int) -> None:
 def run() -> None:
     pipe, notes, parent = map(int, sys.argv[1:4])
     main(pipe, notes, parent, sys.argv[4:])
+    os._exit(0)  # there is nothing to tidy up, and somebody may wait for it
