@@ -176,8 +176,8 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
     if notes := read_notes(os.environ):
         situation.clock, publisher.began = notes.clock, notes.began
-        for value in _known_secrets(situation.target.stack):
-            situation.redact.learn(value)
+        _teach(session.config, items, situation)
+        notes.teach(situation.redact)
         session.config.pluginmanager.register(Spokesman(notes), "oncall-spokesman")
         publisher.follow(judge, Recalled(notes, situation.target), situation)
         publisher.notes.append(notes.sentence)
@@ -212,11 +212,9 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     if situation.snapshot:
         return Replay(situation.snapshot)
     stack, limits = situation.target.stack, situation.target.limits
-    situation.redact.spare(_own_words(config, items, situation.target))
-    for name, value in _known_secrets(stack):
-        situation.redact.learn(value, name)
+    _teach(config, items, situation)
     file = Path(stack.secrets_file) if stack.secrets_file else None
-    secrets = Secrets(os.environ, file, situation.redact.learn, situation.redact.token)
+    secrets = Secrets(os.environ, file, watchdog.learning(situation.redact.learn), situation.redact.token)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     watchdog.begin(situation.clock, budget)
@@ -226,6 +224,13 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
     root.addHandler(ProbeLog(runner))
     return runner
+
+
+def _teach(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> None:
+    """What must be masked, and what must not, as far as it is known before the first look."""
+    situation.redact.spare(_own_words(config, items, situation.target))
+    for name, value in _known_secrets(situation.target.stack):
+        situation.redact.learn(value, name)
 
 
 def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) -> str:

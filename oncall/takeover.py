@@ -16,6 +16,7 @@ import pytest
 from oncall.judging import Judge, component_of, playbook_of, severity_of
 from oncall.loop import looks_of
 from oncall.probing import look_key, parameters
+from oncall.redaction import Redactor
 from oncall.reporting import junit
 from oncall.snapshot import Replay, Saved, Snapshot
 from oncall.target import Target
@@ -39,6 +40,7 @@ class Notes:
         self.clock, self.began = datetime.now(UTC), time.monotonic()
         self.looks: dict[str, Saved] = {}
         self.verdicts: dict[str, Verdict] = {}
+        self._secrets: list[str] = []
         running: dict[str, int] = {}
         check = ""
         for line in os.pread(number, size, NOTES).splitlines():
@@ -56,12 +58,19 @@ class Notes:
                 running.pop("", None)
                 if main == thread:
                     running[""] = thread
+            elif secret := note.get("secret"):
+                self._secrets.append(secret)
             elif plain := note.get("verdict"):
                 verdict = msgspec.convert(plain, Verdict)
                 self.verdicts[verdict.nodeid] = verdict
         self.running = [look for look in running if look]
         busy = [look or check.rpartition("::")[2] for look, number in running.items() if number == thread]
         self.holder = next(iter(busy), self.running[0] if len(self.running) == 1 else "")
+
+    def teach(self, redact: Redactor) -> None:
+        """What the run had learned to be a secret."""
+        for secret in self._secrets:
+            redact.learn(secret)
 
     def told(self) -> None:
         """The diagnosis is on the terminal: the run may be ended now."""
@@ -162,6 +171,7 @@ def _reports(item: pytest.Item, verdict: Verdict) -> list[pytest.TestReport]:
         if when == "call":
             one.oncall_outcome = verdict.outcome  # type: ignore[attr-defined]  # as in judging.py
             one.sections = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+            one.oncall_sections = tuple(one.sections)  # type: ignore[attr-defined]
         if when != "setup":
             one.user_properties += junit.properties(verdict)
         made.append(one)

@@ -7,6 +7,7 @@ The notes are lines of JSON in a file in memory that both processes have open:
     {"settled": "slots", "saved": {...}}        and ends, as in a snapshot
     {"check": "test_slots", "thread": 4700}     a check is being judged
     {"verdict": {...}}                          and how it ended
+    {"secret": "..."}                           what must be masked, learned at run time
 """
 
 import atexit
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,15 @@ class Watchdog:
     def verdict(self, verdict: Verdict) -> None:
         """A check has ended."""
         self._note({"verdict": verdict})
+
+    def learning(self, learn: Callable[[str], None]) -> Callable[[str], None]:
+        """The same function, noting what is learned: the other process masks it as well."""
+
+        def noted(secret: str) -> None:
+            learn(secret)
+            self._note({"secret": secret[:4096]})
+
+        return noted
 
     def stop(self) -> None:
         """The run is over, or will not be watched any more."""
