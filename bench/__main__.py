@@ -1,5 +1,6 @@
 """`python -m bench` (how fast, beside its rivals, as ratios; --docker: only under Compose), `healthy` (how steady, 20
-runs idle and 20 busy; --docker), `accuracy` (how often the diagnosis is right: every fault, double faults, red
+runs idle and 20 busy; --docker), `busy` (what is said of a healthy stack beside ten busy processes; --docker),
+`accuracy` (how often the diagnosis is right: every fault, double faults, red
 herrings, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
 other projects, an engine that never answers, and endless logs cost), `recovery` (whether the playbook's steps heal the
 stack under Compose, after every fault or those that are named), `next` (whether the commands that are printed first are
@@ -9,11 +10,11 @@ import argparse
 import signal
 import sys
 
-from bench import accuracy, containers, cost, next_commands, recovery, speed, steadiness
+from bench import accuracy, busy, containers, cost, next_commands, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
-VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "docker": containers.measure}
+VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "busy": busy.measure, "docker": containers.measure}
 VERBS |= {
     "recovery": recovery.measure,
     "next": next_commands.measure,
@@ -25,8 +26,12 @@ VERBS |= {
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
-    parser.add_argument("--rounds", type=int, help="how often everything is run (4; 12 for docker, 20 for healthy)")
-    parser.add_argument("--docker", action="store_true", help="speed, healthy, cost, accuracy: the stack under Compose")
+    parser.add_argument(
+        "--rounds", type=int, help="how often everything is run (4; 12 for docker, 20 for healthy and busy)"
+    )
+    parser.add_argument(
+        "--docker", action="store_true", help="speed, healthy, busy, cost, accuracy: the stack under Compose"
+    )
     parser.add_argument("--no-logs", action="store_true", help="docker: leave the gigabyte of log out")
     parser.add_argument(
         "names",
@@ -40,7 +45,7 @@ def main():
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
     parser.add_argument("--lossy", action="store_true", help="recovery: type the steps that lose data, too")
     arguments = parser.parse_intermixed_args()  # names may stand behind flags
-    goes_with = {"docker": ("speed", "healthy", "recovery", "next", "cost", "accuracy"), "no_logs": ("docker",)}
+    goes_with = {"docker": ("speed", "healthy", "busy", "recovery", "next", "cost", "accuracy"), "no_logs": ("docker",)}
     goes_with["lossy"] = ("recovery",)
     goes_with |= {"names": ("speed", "recovery", "next", "accuracy")}
     goes_with |= {"result": ("speed", "recovery", "next", "cost", "accuracy")}

@@ -24,10 +24,10 @@ def measure(count=20, docker=False):
 
 
 @contextlib.contextmanager
-def busy():
-    """One process for each core that does nothing but compute."""
+def busy(count=None):
+    """Processes that do nothing but compute: so many, or one for each core."""
     spin = [sys.executable, "-c", "while True: pass"]
-    processes = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 2)]
+    processes = [subprocess.Popen(spin) for _ in range(count or os.cpu_count() or 2)]
     try:
         yield
     finally:

@@ -274,7 +274,7 @@ class _Case:
             symptom=head.symptom or head.claim,
             confidence=confidence,
             because=because,
-            evidence=head.evidence,
+            evidence={name: value for name, value in head.evidence.items() if value not in ("", None)},
             findings=tuple(shown),
             consequences=tuple(one for one in group if one not in ends),
             hidden=tuple(hidden),
@@ -299,7 +299,7 @@ class _Case:
             return "likely", POINTER.sub("", held.reason or "")
         if head.layer == "trace":
             return "likely", f"{head.check} read it in a trace of the last minutes"
-        if head.layer == "answers" and not witnesses:
+        if (head.manner == "silent" or head.layer == "answers") and not witnesses:
             return "likely", "from here, a part that hangs and a line that swallows everything look the same"
         return "confirmed", f"{head.check} has seen it"
 

@@ -16,6 +16,13 @@ correct     it answers, and wrongly
 fast        it answers late, or is near a limit
 setting     a standing setting is wrong, whether anything runs or not: it has no lower layer
 trace       a log line or a counter tells of something that happened: it has no lower layer either
+
+Manners, what the part does that fails:
+
+absent, exits, refused          it is not there, it ends, nobody listens
+silent, late                    no word comes, or one too late: proves nothing while this machine is overloaded
+error answer, wrong answer      it answers that it cannot, or with something wrong
+config, log evidence            a standing setting is wrong; a log line or a counter tells of it
 """
 
 from collections.abc import Callable, Mapping
@@ -26,6 +33,11 @@ from msgspec import Struct, field
 Value = str | int | float | bool | None
 Layer = Literal["exists", "runs", "reachable", "answers", "correct", "fast", "setting", "trace"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
+Manner = Literal[
+    "absent", "exits", "refused", "silent", "late", "error answer", "wrong answer", "config", "log evidence"
+]
+MANNERS: tuple[Manner, ...] = get_args(Manner)
+TIMED: tuple[Manner, ...] = ("silent", "late")  # claims about time, which an overloaded machine cannot make
 COMPONENTS = ("host", "docker", "network", "postgres", "backend", "frontend", "auth", "websocket")
 
 
@@ -33,11 +45,12 @@ class CouldNotCheck(Exception):
     """The look could not be made, or its answer proves nothing; the message says why and what to set.
 
     blames: the component that stood in the way, when it is one of the stack's.
+    manner: "silent" or "late" when it was the time that did not suffice.
     """
 
-    def __init__(self, reason: str = "", *, blames: str | None = None):
+    def __init__(self, reason: str = "", *, blames: str | None = None, manner: Manner | None = None):
         super().__init__(reason)
-        self.blames = blames
+        self.blames, self.manner = blames, manner
 
 
 class NotPart(Exception):
@@ -56,6 +69,7 @@ class Finding(Struct, frozen=True):
     component: the part that shows the symptom.
     blames: the part that the evidence itself accuses, when it is another one.
     layer: how far the look got.
+    manner: what the part does that fails; None: not said.
     proof: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
     doubt: what would look just the same, where something would.
     see: the check that tells the same story nearer to its cause, if it fails as well.
@@ -69,6 +83,7 @@ class Finding(Struct, frozen=True):
     proof: str = ""
     doubt: str = ""
     see: str = ""
+    manner: Manner | None = None
 
 
 class Message(str):
@@ -99,14 +114,17 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         proof: str = "",
         doubt: str = "",
         see: str = "",
+        manner: Manner | None = None,
     ) -> Message:
         for name in (component, blames):
             if name is not None and name not in components:
                 raise ValueError(f"{name!r} is not a component; these are: {', '.join(components)}")
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
+        if manner is not None and manner not in MANNERS:
+            raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
         accused = blames if blames != component else None
-        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt, see)
+        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt, see, manner)
         keep(found)
         return Message(found)
 

@@ -1,6 +1,7 @@
 """From a pytest report to a verdict: the map of finding.py, applied."""
 
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -8,7 +9,7 @@ from typing import Any, cast
 import pytest
 from msgspec import Struct, field
 
-from oncall.finding import CouldNotCheck, Finding, Message
+from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
 from oncall.probing import look_key, parameters
 from oncall.reporting import junit
@@ -25,6 +26,7 @@ class Judge(Struct, eq=False):
     accepted: check name -> why and until when the team lives with its finding.
     today: the run's day; the snapshot's in a replay.
     catalogue: every collected check by name, selected or not.
+    note: told of every verdict.
     """
 
     runner: Any
@@ -33,6 +35,7 @@ class Judge(Struct, eq=False):
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     catalogue: dict[str, Check] = field(default_factory=dict)
+    note: Callable[[Verdict], None] = lambda verdict: None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
@@ -51,6 +54,13 @@ class Judge(Struct, eq=False):
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         outcome, found, reason = self._outcome(item, call, report)
+        blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
+        manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
+        if manner in TIMED and outcome in ("failed", "unknown"):
+            load = self.runner.load(look_key(name, parameters(item)) for name in looks_of(item))
+            if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
+                outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
+                blames, found = "host", None
         accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
         if outcome in ("failed", "unknown") and accepted and self.today <= accepted.until:
             outcome, report.outcome = (
@@ -69,8 +79,9 @@ class Judge(Struct, eq=False):
             symptom=found.symptom if found else None,
             evidence=dict(found.evidence) if found else {},
             component=found.component if found else component_of(item),
-            blames=found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None,
+            blames=blames,
             layer=found.layer if found else "correct",
+            manner=manner,
             proof=found.proof if found else "",
             doubt=found.doubt if found else "",
             see=found.see if found else "",
@@ -80,6 +91,7 @@ class Judge(Struct, eq=False):
             position=self.positions.get(item.nodeid, 0),
         )
         self.verdicts[item.nodeid] = verdict
+        self.note(verdict)
         # pytest_report_teststatus gets nothing but the report
         report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
         if found and outcome in ("failed", "accepted"):

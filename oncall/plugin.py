@@ -27,8 +27,10 @@ from oncall.runner import ProbeLog, Run, Runner
 from oncall.secrets import Secrets, allowed_names, parted, read_env_file
 from oncall.situation import SITUATION, Situation, history, read_situation, whom_to_inform
 from oncall.snapshot import Replay
+from oncall.takeover import Recalled, Spokesman, read_notes, report
 from oncall.target import Target, unknown_accepted, variables
 from oncall.verdict import Acceptance, Check
+from oncall.watchdog import Watchdog
 from oncall.watching import watching
 
 MARKERS = (
@@ -152,7 +154,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
 
-    stash = session.config.stash
+    stash, watchdog = session.config.stash, Watchdog()
 
     def interrupt() -> None:
         if RUNNER not in stash:
@@ -160,7 +162,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         stash[RUNNER].interrupt()
 
     def begin(kept: dict[str, Run]) -> Any:
-        runner = stash[RUNNER] = _runner(session.config, items, situation)
+        runner = stash[RUNNER] = _runner(session.config, items, situation, watchdog)
         if kept:
             runner.runs.update(kept)
         for item in items:
@@ -173,6 +175,19 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
+    if notes := read_notes(os.environ):
+        situation.clock, publisher.began = notes.clock, notes.began
+        _teach(session.config, items, situation)
+        notes.teach(situation.redact)
+        session.config.pluginmanager.register(Spokesman(notes), "oncall-spokesman")
+        publisher.follow(judge, Recalled(notes, situation.target, situation.redact), situation)
+        publisher.notes.append(notes.sentence)
+        report(session, judge, notes)
+        return True
+    if not situation.snapshot:
+        judge.note = watchdog.verdict
+        session.config.pluginmanager.register(watchdog, "oncall-watchdog")
+        watchdog.start(session.config)
     atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
     if option.wait:
         from oncall.rounds import Rounds
@@ -194,25 +209,31 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     return True
 
 
-def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> Any:
+def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation, watchdog: Watchdog) -> Any:
     if situation.snapshot:
         return Replay(situation.snapshot, situation.redact)
     stack, limits = situation.target.stack, situation.target.limits
-    situation.redact.spare(_own_words(config, items, situation.target))
-    for name, value in _known_secrets(stack):
-        situation.redact.learn(value, name)
+    _teach(config, items, situation)
     file = Path(stack.secrets_file) if stack.secrets_file else None
     named = (name for _, name in variables(stack))
     environ, refused = parted(os.environ, named, allowed_names(config.option.allow, os.environ))
-    secrets = Secrets(environ, file, situation.redact.learn, situation.redact.token, refused)
+    secrets = Secrets(environ, file, watchdog.learning(situation.redact.learn), situation.redact.token, refused)
     active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
-    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact)
+    watchdog.begin(situation.clock, budget)
+    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact, watchdog.look)
     logging.getLogger("oncall").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
     root.addHandler(ProbeLog(runner))
     return runner
+
+
+def _teach(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> None:
+    """What must be masked, and what must not, as far as it is known before the first look."""
+    situation.redact.spare(_own_words(config, items, situation.target))
+    for name, value in _known_secrets(situation.target.stack):
+        situation.redact.learn(value, name)
 
 
 def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) -> str:

@@ -5,6 +5,7 @@ share (an HTTP client, a database session): never saved, never named by a check.
 
     probe arguments        where they come from
     stack, limits          the target file
+    own_lag                how late this very process is: an `oncall.lag.Meter`
     secrets                the environment and the secrets file
     another probe's name   its fact; when that one is unknown or absent, so is this one
     optional needs         the fact, or the exception that stands in its place
@@ -25,7 +26,7 @@ from oncall.finding import NotPart, ProbeCrashed
 
 Deadline = float | Callable[[Limits], float]
 Keep = Callable[[Any, Mapping[str, Fact]], bool]
-PROVIDED = ("stack", "limits", "secrets")
+PROVIDED = ("stack", "limits", "secrets", "own_lag")
 RUNNER: "pytest.StashKey[Any]" = pytest.StashKey()
 
 

@@ -7,7 +7,7 @@ Facts go through JSON even in a live run, so that a live verdict and a replayed 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from oncall.fact_gate import LONGEST_TEXT, clean, gated
 from oncall.facts import Fact
-from oncall.finding import COMPONENTS, CouldNotCheck, NotPart, ProbeCrashed
+from oncall.finding import COMPONENTS, MANNERS, CouldNotCheck, Manner, NotPart, ProbeCrashed
+from oncall.lag import Load
 from oncall.patterns import whole
 from oncall.plausible import implausible, texts
 from oncall.probing import PROBES, look_key
@@ -26,6 +27,7 @@ from oncall.reading import Unreadable, read_json
 from oncall.tables import MOST_ITEMS, quoted, shortened
 from oncall.target import Target
 
+QUIET = Load()
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
 VERSION = 1
 FORMAT = "pytest-oncall snapshot"
@@ -53,11 +55,20 @@ def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
 
 
 def saved(
-    kind: str, value: Any, reason: str, seconds: float | None, log: list[str], blames: str | None = None
+    kind: str,
+    value: Any,
+    reason: str,
+    seconds: float | None,
+    log: list[str],
+    blames: str | None = None,
+    manner: Manner | None = None,
+    load: Load = QUIET,
 ) -> Saved:
     """One look as a snapshot keeps it."""
     fact = msgspec.to_builtins(value) if kind == "fact" else None
-    return {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    told = {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    told |= {"manner": manner} if manner else {}
+    return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
 
 
 class SavedLook(Struct, frozen=True, kw_only=True):
@@ -158,7 +169,8 @@ class Replay:
         if kind in ("absent", "crashed"):
             raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
         blames = look.get("blames")
-        raise CouldNotCheck(reason, blames=blames if blames in self.components else None)
+        manner = next((one for one in MANNERS if one == look.get("manner")), None)
+        raise CouldNotCheck(reason, blames=blames if blames in self.components else None, manner=manner)
 
     def _said(self, text: str) -> str:
         return self.redact(whole(text[:LONGEST_TEXT]))
@@ -176,6 +188,14 @@ class Replay:
         if blind := fact.blind():
             raise CouldNotCheck(blind)
         return fact
+
+    def load(self, keys: Iterable[str]) -> Load:
+        """What the machine suffered that looked then."""
+        told = [look["load"] for key in keys if "load" in (look := self.snapshot.looks.get(key, {}))]
+        try:
+            return max((msgspec.convert(one, Load) for one in told), key=lambda load: load.lost, default=QUIET)
+        except msgspec.ValidationError:
+            return QUIET
 
     def pause(self) -> None:
         """Nothing to wait for."""

@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from oncall.finding import Layer, Value
+from oncall.finding import Layer, Manner, Value
 
 Severity = Literal["p1", "p2", "p3", "p4"]
 Outcome = Literal["failed", "unknown", "error", "accepted", "skipped", "passed"]
@@ -63,6 +63,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     component: str | None = None  # whose symptom it is; of a check that passed or could not look: whom it looks at
     blames: str | None = None  # whom the evidence accuses; of an unknown: who stood in the way
     layer: Layer = "correct"  # how far a look got
+    manner: Manner | None = None  # what the part does that fails; None: not said
     proof: str = ""  # what proves it, where a second trace does
     doubt: str = ""  # what would look the same
     see: str = ""  # the check that tells the same story nearer to its cause, if it fails as well

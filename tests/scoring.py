@@ -44,17 +44,18 @@ class Run:
         return self.result.get("seconds")
 
 
-def diagnose(target, *options, timeout=90, cwd=ROOT, through=()):
-    """The whole playbook on this target; raises subprocess.TimeoutExpired."""
-    return judged(f"--target={target}", *options, timeout=timeout, cwd=cwd, through=through)
+def diagnose(target, *options, timeout=90, cwd=ROOT, through=(), variables=None):
+    """The whole playbook on this target; raises subprocess.TimeoutExpired. variables: added to the environment."""
+    return judged(f"--target={target}", *options, timeout=timeout, cwd=cwd, through=through, variables=variables)
 
 
-def judged(*options, timeout=90, cwd=ROOT, through=()):
+def judged(*options, timeout=90, cwd=ROOT, through=(), variables=None):
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         report = Path(folder) / "report.html"
         command = [sys.executable, "-m", "pytest", f"--result={result}", f"--html={report}"]
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        clean |= variables or {}
         run = subprocess.run(
             [*through, *command, *options],
             cwd=cwd,

@@ -12,6 +12,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         evidence=backend_health.evidence,
         component="backend",
         layer=backend_health.layer,
+        manner=backend_health.exchange.manner,
         blames=backend_health.exchange.blames or backend_health.blames,
     )
     assert backend_health.exchange.seconds <= limits.health_seconds, finding(
@@ -19,6 +20,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         evidence=backend_health.evidence,
         component="backend",
         layer="fast",
+        manner="late",
     )
 
 

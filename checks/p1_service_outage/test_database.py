@@ -12,6 +12,7 @@ def test_database_is_reachable(database_connection, finding):
         evidence={"address": database_connection.address, "said": database_connection.message},
         component="postgres",
         layer=database_connection.layer,
+        manner=database_connection.manner,
         blames="network" if database_connection.outcome in ("unresolved", "unreachable") else None,
     )
 
@@ -43,6 +44,7 @@ def test_database_answers_in_time(database_answer, limits, finding):
         evidence={"seconds": round(database_answer.seconds, 3), "limit": limits.database_answer_seconds},
         component="postgres",
         layer="answers" if database_answer.timed_out else "fast",
+        manner="silent" if database_answer.timed_out else "late",
     )
 
 

@@ -12,6 +12,7 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         evidence=frontend_page.evidence,
         component="frontend",
         layer=frontend_page.layer,
+        manner=frontend_page.exchange.manner,
         blames=frontend_page.exchange.blames,
     )
     assert frontend_page.exchange.seconds <= limits.page_seconds, finding(
@@ -19,4 +20,5 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         evidence=frontend_page.evidence,
         component="frontend",
         layer="fast",
+        manner="late",
     )

@@ -11,4 +11,5 @@ def test_scripts_and_styles_are_served(page_assets, finding):
         page_assets.symptom,
         evidence=page_assets.evidence,
         component="frontend",
+        manner=page_assets.manner,
     )

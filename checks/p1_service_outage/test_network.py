@@ -31,6 +31,7 @@ def test_database_name_resolves_in_the_backend(name_resolution, finding):
         component="backend",
         layer="reachable",
         blames=name_resolution.blames,
+        manner=name_resolution.manner,
         proof="asked inside the backend's container",
     )
 
@@ -44,6 +45,7 @@ def test_database_port_answers_in_the_backend(port_from_inside, finding):
         component="backend",
         layer="reachable",
         blames=port_from_inside.blames,
+        manner=port_from_inside.manner,
         see="test_database_name_resolves_in_the_backend",
         proof="asked inside the backend's container" if port_from_inside.blames == "network" else "",
     )

@@ -19,6 +19,7 @@ def test_docker_engine_answers(docker_engine, finding):
         },
         component="docker",
         layer="answers" if docker_engine.outcome in ("hangs", "garbled") else "reachable",
+        manner={"hangs": "silent", "refused": "refused"}.get(docker_engine.outcome),
     )
 
 
@@ -59,6 +60,7 @@ def test_service_is_healthy(service, service_health, finding):
         evidence=service_health.evidence,
         component=service,
         layer=sick[0].layer,
+        manner=sick[0].manner,
         blames=service_health.blames,
         see=service_health.see,
     )

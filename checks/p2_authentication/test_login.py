@@ -15,6 +15,7 @@ def test_probe_account_logs_in(login, limits, finding):
         evidence=login.evidence,
         component="auth",
         layer=login.layer,
+        manner=login.manner,
         blames=login.blames,
     )
 
@@ -26,6 +27,7 @@ def test_unknown_account_is_refused(refused_login, finding):
         evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
         component="auth",
         layer=refused_login.exchange.layer,
+        manner=refused_login.exchange.manner,
         blames=refused_login.blames,
     )
 

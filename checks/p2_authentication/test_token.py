@@ -16,6 +16,7 @@ def test_issued_token_is_accepted(issued_token_use, finding):
         },
         component="auth",
         layer=issued_token_use.exchange.layer,
+        manner=issued_token_use.exchange.manner,
         blames=issued_token_use.blames,
     )
 
@@ -32,6 +33,7 @@ def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
             "status": forged_token_use.exchange.status,
         },
         component="auth",
+        manner=forged_token_use.exchange.manner,
     )
 
 

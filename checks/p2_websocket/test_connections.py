@@ -14,6 +14,7 @@ def test_connection_count_is_exported(connection_metric, finding):
         evidence=connection_metric.evidence,
         component="backend",
         layer=connection_metric.exchange.layer,
+        manner=connection_metric.exchange.manner,
     )
 
 

@@ -12,6 +12,7 @@ def test_handshake_succeeds(direct_handshake, finding):
         evidence=direct_handshake.evidence,
         component="websocket",
         layer=direct_handshake.layer,
+        manner=direct_handshake.manner,
         blames=direct_handshake.accuses,
     )
 
@@ -23,6 +24,7 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
         evidence=public_handshake.evidence,
         component="frontend",
         layer=public_handshake.layer,
+        manner=public_handshake.manner,
         see=public_handshake.see,
     )
 
@@ -40,6 +42,7 @@ def test_ping_is_answered_in_time(websocket_ping, limits, finding):
         },
         component="websocket",
         layer="fast" if websocket_ping.answered else "answers",
+        manner="late" if websocket_ping.answered else "silent",
     )
 
 

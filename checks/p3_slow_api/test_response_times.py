@@ -12,11 +12,13 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         evidence=response_times.evidence,
         component="backend",
         layer=response_times.layer,
+        manner=response_times.manner,
     )
     assert response_times.p95 <= limits.response_seconds, finding(
         f"{response_times.name} takes {response_times.p95:.1f} s at the 95th percentile, {response_times.mostly}",
         evidence=response_times.evidence,
         component="backend",
         layer="fast",
+        manner="late",
         see="test_backend_answers_its_health_check",
     )

@@ -11,5 +11,6 @@ def test_images_fonts_and_icons_are_served(page_decorations, finding):
         page_decorations.symptom,
         evidence=page_decorations.evidence,
         component="frontend",
+        manner=page_decorations.manner,
         see="test_scripts_and_styles_are_served",
     )

@@ -2,7 +2,7 @@
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
-from oncall.finding import Layer
+from oncall.finding import Layer, Manner
 
 LOGIN = "test_probe_account_logs_in"
 HEALTH = "test_backend_answers_its_health_check"
@@ -53,6 +53,11 @@ class Login(Fact, frozen=True, kw_only=True):
             415: "does not take JSON (415)",
             422: "does not understand the request (422)",
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
+
+    @property
+    def manner(self) -> Manner | None:
+        """Slow where nothing else is wrong."""
+        return self.exchange.manner if self.trouble else "late"
 
     @property
     def layer(self) -> Layer:

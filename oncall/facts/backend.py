@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
-from oncall.finding import CouldNotCheck, Layer
+from oncall.finding import CouldNotCheck, Layer, Manner
 
 # What makes a deeper look pointless, in the words of every check that needs an answer.
 NO_ANSWER = "the backend gave no health answer (see test_backend_answers_its_health_check)"
@@ -230,6 +230,11 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
     @property
     def layer(self) -> Layer:
         return self.failure.layer if self.failure else "fast"
+
+    @property
+    def manner(self) -> Manner | None:
+        """Slow where nothing else is wrong."""
+        return self.failure.manner if self.failure else "late"
 
     @property
     def mostly(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, Layer
+from oncall.finding import CouldNotCheck, Layer, Manner
 
 EngineOutcome = Literal[
     "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
@@ -270,6 +270,10 @@ class HealthResult(Struct, frozen=True, kw_only=True):
         if self.exit_code in (126, 127):
             return "setting"
         return "answers" if self.overdue or self.exit_code == -1 else "correct"
+
+    @property
+    def manner(self) -> Manner | None:
+        return "late" if self.overdue else "silent" if self.trouble and self.exit_code == -1 else None
 
 
 class ServiceHealth(Fact, frozen=True, kw_only=True):

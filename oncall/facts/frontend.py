@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
-from oncall.finding import CouldNotCheck, Layer
+from oncall.finding import TIMED, CouldNotCheck, Layer, Manner
 
 GATEWAY = {502: "502 Bad Gateway", 503: "503 Service Unavailable", 504: "504 Gateway Timeout"}
 
@@ -79,6 +79,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     length: int
     seconds: float
     trouble: str = ""
+    manner: Manner | None = None
 
 
 class Assets(Fact, frozen=True, kw_only=True):
@@ -116,6 +117,11 @@ class Assets(Fact, frozen=True, kw_only=True):
         first, more = self.broken[0], len(self.broken) - 1
         name = first.path if len(first.path) <= 32 else f"...{first.path[-29:]}"
         return f"{first.kind} {name} {first.trouble}" + (f", {more} more" if more else "")
+
+    @property
+    def manner(self) -> Manner | None:
+        """Of the worst one: whatever is not merely silent or late counts first."""
+        return next((one.manner for one in self.broken if one.manner not in TIMED), self.broken[0].manner)
 
     @property
     def evidence(self) -> dict[str, str]:

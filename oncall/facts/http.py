@@ -15,7 +15,7 @@ Outcomes, from near to far:
 
 from msgspec import Struct
 
-from oncall.finding import Layer
+from oncall.finding import Layer, Manner
 
 NEVER_ARRIVED = ("unresolved", "refused", "unreachable", "tls")
 Value = str | int | float
@@ -73,6 +73,15 @@ class Exchange(Struct, frozen=True, kw_only=True):
         if self.outcome in NEVER_ARRIVED or (self.outcome == "timeout" and self.waiting_for in ("name", "connection")):
             return "reachable"
         return "correct" if self.outcome in ("answered", "undecodable") else "answers"
+
+    @property
+    def manner(self) -> Manner | None:
+        """What the other side did, where it did not answer well; None: not one of those."""
+        if self.outcome == "timeout":
+            return "late" if self.waiting_for == "rest" else "silent"
+        if self.outcome == "refused":
+            return "refused"
+        return "error answer" if self.status >= 500 else None
 
     @property
     def blames(self) -> str | None:

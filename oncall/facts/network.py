@@ -3,7 +3,7 @@
 from typing import Literal
 
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, Manner
 
 Reached = Literal["", "open", "refused", "timeout", "unreachable", "unresolved", "closed"]
 SHARING = "test_services_share_a_network"
@@ -75,6 +75,10 @@ class NameResolution(Fact, frozen=True, kw_only=True):
         return "network" if self.database and not self.pinned else None
 
     @property
+    def manner(self) -> Manner | None:
+        return "silent" if self.timed_out else None
+
+    @property
     def trouble(self) -> str | None:
         """What is wrong, as words after the name."""
         if self.timed_out:
@@ -102,6 +106,10 @@ class PortFromInside(Fact, frozen=True, kw_only=True):
     def blames(self) -> str | None:
         """A refusal accuses the database: its machine answers, but nothing listens there. Silence accuses the way."""
         return "postgres" if self.outcome in ("refused", "closed") else "network"
+
+    @property
+    def manner(self) -> Manner | None:
+        return {"timeout": "silent", "refused": "refused"}.get(self.outcome)  # type: ignore[return-value]  # both are
 
     @property
     def trouble(self) -> str | None:

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from oncall.facts import Fact
-from oncall.finding import Layer
+from oncall.finding import Layer, Manner
 
 Outcome = Literal["", "accepted", "rejected", "refused", "timeout", "unresolved", "unreachable", "closed", "garbled"]
 
@@ -44,6 +44,10 @@ class DatabaseConnection(Fact, frozen=True, kw_only=True):
     @property
     def layer(self) -> Layer:
         return "reachable" if self.outcome in ("refused", "unresolved", "unreachable") else "answers"
+
+    @property
+    def manner(self) -> Manner | None:
+        return {"timeout": "silent", "refused": "refused"}.get(self.outcome)  # type: ignore[return-value]  # both are
 
     @property
     def sentence(self) -> str:

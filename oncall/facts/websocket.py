@@ -15,7 +15,7 @@ timeout, refused, unresolved, unreachable, tls      as in facts/http.py
 
 from oncall.facts import Fact
 from oncall.facts.http import Exchange
-from oncall.finding import CouldNotCheck, Layer
+from oncall.finding import CouldNotCheck, Layer, Manner
 
 DIRECT = "test_handshake_succeeds"
 
@@ -120,6 +120,12 @@ class Handshake(Fact, frozen=True, kw_only=True):
         if self.outcome in ("open", "status", "accept", "upgrade", "subprotocol", "negotiation"):
             return "correct"
         return Exchange(outcome=self.outcome, waiting_for=self.waiting_for).layer
+
+    @property
+    def manner(self) -> Manner | None:
+        if self.outcome == "open" and self.close_code is None and self.first_answer == "none":
+            return "silent"
+        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for).manner
 
     @property
     def accuses(self) -> str | None:

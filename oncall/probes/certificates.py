@@ -3,17 +3,16 @@
 One handshake an address, verified as a browser verifies. When it is refused, the reason is the finding.
 """
 
-import contextvars
 import logging
 import socket
 import ssl
-import threading
-import time
 from datetime import UTC, datetime
 
 from oncall.config import Stack
+from oncall.deadline import side_thread, wait_for
 from oncall.facts.frontend import Certificate, Certificates
 from oncall.finding import NotPart
+from oncall.lag import stack_time
 from oncall.probes.http import place, tls_words, trust
 from oncall.probes.network import Wire
 from oncall.probing import probe
@@ -35,15 +34,8 @@ def certificates(stack: Stack) -> Certificates:
     def look(address: str) -> None:
         found[address] = seen(address, addresses[address], context)
 
-    threads = [
-        threading.Thread(target=contextvars.copy_context().run, args=(look, one), name=f"tls {one}", daemon=True)
-        for one in addresses
-    ]
-    ends = time.perf_counter() + SECONDS + 0.3
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, ends - time.perf_counter()))
+    ends = stack_time() + SECONDS + 0.3
+    wait_for([side_thread(look, one, name=f"tls {one}") for one in addresses], ends)
     late = {
         one: (False, Certificate(address=one, component=addresses[one], trouble="did not answer in time"))
         for one in addresses

@@ -1,14 +1,13 @@
 """The frontend, asked like a browser does: the page, then what the page names."""
 
-import contextvars
 import hashlib
-import threading
-import time
 from urllib.parse import urlsplit
 
 from oncall.config import Limits, Stack
+from oncall.deadline import side_thread, wait_for
 from oncall.facts.frontend import Asset, Assets, Named, Page
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.lag import stack_time
 from oncall.probes.backend import GRACE
 from oncall.probes.http import Answer, Http
 from oncall.probes.page import looks_like, names_in_css, read_page
@@ -85,7 +84,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
 
     Daemon threads, since a pool of the standard library would keep the run from ending.
     """
-    ends = time.perf_counter() + SECONDS
+    ends = stack_time() + SECONDS
     waiting = list(reversed(named))
     answers: dict[str, tuple[Asset, list[Named]]] = {}
 
@@ -95,7 +94,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
                 one = waiting.pop()  # one step, so that no two threads get the same
             except IndexError:
                 return
-            left = ends - time.perf_counter()
+            left = ends - stack_time()
             if left < 0.2:
                 return
             try:
@@ -108,14 +107,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
             names = names_in_css(answer.text, one.url, page.exchange.address) if one.kind == "stylesheet" else []
             answers[one.url] = (judged(one, answer, page), names)
 
-    threads = [
-        threading.Thread(target=contextvars.copy_context().run, args=(work,), name="asset", daemon=True)
-        for _ in range(min(AT_ONCE, len(waiting)))
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, ends + 0.2 - time.perf_counter()))
+    wait_for([side_thread(work, name="asset") for _ in range(min(AT_ONCE, len(waiting)))], ends + 0.2)
     done = dict(answers)
     assets = tuple(done[one.url][0] for one in named if one.url in done)
     in_css = {name.url: name for _, names in done.values() for name in names}
@@ -146,6 +138,7 @@ def judged(one: Named, answer: Answer, page: Page) -> Asset:
         length=answer.length,
         seconds=answer.seconds,
         trouble=_trouble(one.kind, answer, page) or "",
+        manner=answer.manner,
     )
 
 

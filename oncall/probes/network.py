@@ -3,22 +3,29 @@
 The usual clients time each phase anew, so a server that drips one byte a second holds them for hours. Here the clock
 belongs to the whole request, and each part's seconds are kept as evidence. Errors stay Python's own (OSError and its
 kinds), so that whoever asked can tell a refusal from a reset.
+
+The deadline counts what the stack does: it moves by what this machine takes from us (`oncall.lag`). So no wait is as
+long as what is left: each is cut into pieces, and after each piece the clock is read anew.
 """
 
+import errno
+import os
+import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from oncall.deadline import PIECE, side_thread, wait_for, watch
+from oncall.lag import METER, stack_time
 
 
 class Wire:
     """The network under one request, in the shape that httpcore asks of a backend."""
 
     def __init__(self, seconds: float) -> None:
+        self.sock: socket.socket | None = None
         self.started = time.perf_counter()
         self.ends = self.started + seconds
         self.waiting_for = "name"
@@ -26,9 +33,20 @@ class Wire:
         self.asked_at = 0.0
         self.received = 0
 
+    @property
+    def ends(self) -> float:
+        """The deadline by `time.perf_counter`, had this machine all the time for us. Setting it begins a request."""
+        return self._ends
+
+    @ends.setter
+    def ends(self, moment: float) -> None:
+        self._ends, self._lost = moment, METER.lost()
+        if self.sock is not None:  # another probe's, by now
+            watch(self.sock)
+
     def remaining(self) -> float:
         """Seconds left; raises TimeoutError when there are none."""
-        left = self.ends - time.perf_counter()
+        left = self._ends + METER.lost() - self._lost - time.perf_counter()
         if left <= 0:
             raise TimeoutError(f"the time for {self.waiting_for} is over")
         return left
@@ -49,8 +67,7 @@ class Wire:
                 continue
             try:
                 # Each address gets its share, so that one black hole leaves time for the next.
-                sock.settimeout(self.remaining() / (len(addresses) - index))
-                sock.connect(address)
+                self._connect(sock, address, self.remaining() / (len(addresses) - index))
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError as error:
                 sock.close()
@@ -61,6 +78,22 @@ class Wire:
         self.connect = time.perf_counter() - began
         raise max(failures, key=_telling)
 
+    def _connect(self, sock: socket.socket, address: Any, seconds: float) -> None:
+        """Connect within these seconds of ours; raises OSError."""
+        sock.setblocking(False)
+        wrong = sock.connect_ex(address)
+        until = time.perf_counter() + seconds - METER.lost()
+        while wrong in (errno.EINPROGRESS, errno.EALREADY):
+            left = until + METER.lost() - time.perf_counter()
+            if left <= 0:
+                raise TimeoutError("the connection was not accepted in time")
+            waiting = select.poll()
+            waiting.register(sock, select.POLLOUT)
+            if waiting.poll(1000 * min(left, PIECE)):
+                wrong = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if wrong:
+            raise OSError(wrong, os.strerror(wrong))  # of the kind that belongs to the number
+
     def connect_unix_socket(self, *_: object, **__: object) -> "Stream":
         raise OSError("no address of a stack is a Unix socket")
 
@@ -69,6 +102,7 @@ class Wire:
 
     def opened(self, sock: socket.socket) -> "Stream":
         """The stream over a socket that is ready to be asked."""
+        self.sock = watch(sock)
         self.waiting_for = "first byte"
         self.asked_at = time.perf_counter()
         return Stream(sock, self)
@@ -85,11 +119,10 @@ class Wire:
             except (OSError, UnicodeError) as error:
                 failure.append(error)
 
-        thread = threading.Thread(target=look_up, name=f"resolve {host}", daemon=True)
-        thread.start()
-        thread.join(self.remaining())
+        thread = side_thread(look_up, name=f"resolve {host}")
+        in_time = wait_for([thread], stack_time() + self.remaining())
         self.dns = time.perf_counter() - began
-        if thread.is_alive():
+        if not in_time:
             raise TimeoutError("the name did not resolve in time")
         if failure:
             raise failure[0]
@@ -104,8 +137,13 @@ class Stream:
         self.wire = wire
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        self.sock.settimeout(self.wire.remaining())
-        data = self.sock.recv(max_bytes)
+        while True:
+            self.sock.settimeout(min(self.wire.remaining(), PIECE))
+            try:
+                data = self.sock.recv(max_bytes)
+                break
+            except TimeoutError:
+                continue  # unless nothing remains
         if data and not self.wire.received:
             self.wire.first_byte = time.perf_counter() - self.wire.asked_at
             self.wire.waiting_for = "rest"

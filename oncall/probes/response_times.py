@@ -1,6 +1,5 @@
 """How fast an endpoint answers: a few requests one after another, no more than the verdict needs."""
 
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -8,6 +7,7 @@ from oncall.config import Endpoint, Limits, Stack
 from oncall.facts.backend import NO_ANSWER, HealthAnswer, ResponseTimes
 from oncall.facts.http import NEVER_ARRIVED, Exchange
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.lag import stack_time
 from oncall.probes.backend import GRACE, expanded
 from oncall.probes.http import Answer, Http
 from oncall.probing import probe
@@ -70,10 +70,10 @@ def sampled(ask: Callable[[float], Answer], limit: float) -> tuple[tuple[Exchang
 
     A request that is cut off has lasted longer than the limit, so it is a sample like the others.
     """
-    ends = time.perf_counter() + max(SECONDS, limit + GRACE)
+    ends = stack_time() + max(SECONDS, limit + GRACE)
     samples: list[Exchange] = []
     while len(samples) < MANY:
-        left = ends - time.perf_counter()
+        left = ends - stack_time()
         if left < 0.05:
             break
         exchange = ask(min(left, limit + GRACE)).exchange

@@ -11,8 +11,6 @@ longer than the seconds it is given.
     exec                                            docker_client.run(container, "getent", "hosts", "db") -> Answered
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +18,10 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from oncall.deadline import side_thread, wait_for
 from oncall.facts.containers import HealthStatus, Status
 from oncall.finding import CouldNotCheck
+from oncall.lag import stack_time
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -250,11 +250,7 @@ def at_once(function: Callable[[Item], Result], items: Sequence[Item], seconds: 
         except CouldNotCheck as error:
             results[index] = error
 
-    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(items)]
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    late = CouldNotCheck(f"the container runtime did not answer within {seconds:g} s")
+    deadline = stack_time() + seconds
+    wait_for([side_thread(work, *pair, name=f"at once {pair[0]}") for pair in enumerate(items)], deadline)
+    late = CouldNotCheck(f"the container runtime did not answer within {seconds:g} s", manner="late")
     return [results.get(index, late) for index in range(len(items))]
