@@ -10,11 +10,12 @@ from msgspec import Struct, field
 
 from oncall.facts.logs import ErrorKind, LogSign
 from oncall.probes.log_lines import Line
-from oncall.probes.log_signatures import DAILY, NOT_SOCKET, SIGNATURES, TARGET, Counted, Signature
+from oncall.probes.log_signatures import ANY_SIGNATURE, DAILY, NOT_SOCKET, SIGNATURES, TARGET, Counted, Signature
 from oncall.probes.sql_text import masked
 
 STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
 UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
+LONGEST_NAME = 260  # a host's 253 signs and a port
 TOGETHER = timedelta(seconds=2)  # lines nearer than this belong to one moment
 UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
 
@@ -105,11 +106,14 @@ def signs(
 
 def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
     """The first signature that the line holds, and the target that it names."""
-    for signature in SIGNATURES:
+    for number in ANY_SIGNATURE.which(line.words):
+        signature = SIGNATURES[number]
         if signature.read_in(component) and (found := signature.pattern.search(line.words)):
             named = found.groupdict()
-            target = next((value for name, value in named.items() if value and name.startswith("to")), "")
-            port = next((value for name, value in named.items() if value and name.startswith("port")), "")
+            target, port = (
+                next((value for name, value in named.items() if value and name.startswith(kind)), "")[:LONGEST_NAME]
+                for kind in ("to", "port")
+            )
             return signature, f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
     return None
 
