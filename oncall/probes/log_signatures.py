@@ -154,12 +154,11 @@ ANY_SIGNATURE = AnyOf(one.pattern for one in SIGNATURES)
 
 
 class Counted(Struct, frozen=True, dict=True):
-    """Lines that mean something only when there are many. `own`: how many of them one run of ours may cause."""
+    """Lines that mean something only when there are many."""
 
     name: str
     text: str
     words: str
-    own: int = 0
 
     def __post_init__(self) -> None:
         self.pattern  # noqa: B018  as above
@@ -176,16 +175,16 @@ DAILY = Pattern(
 )
 AUTHENTICATION: tuple[Counted, ...] = (
     Counted("signature", r"invalid signature|signature verification failed|JWSSignatureVerificationFailed",
-          "tokens with an invalid signature", 4),
+          "tokens with an invalid signature"),
     Counted("algorithm", r"invalid algorithm|algorithm .*not allowed|jwt signature is required",
-          "tokens with a forbidden algorithm", 2),
+          "tokens with a forbidden algorithm"),
     Counted("malformed", r"jwt malformed|not enough segments|invalid compact jw|malformed (?:jwt|token)",
-          "malformed tokens", 3),
+          "malformed tokens"),
     Counted("login", r"log-?in (?:was )?(?:refused|failed|denied|failure)|failed (?:to )?log-?in|bad credentials|"
           r"(?:invalid|incorrect|wrong) (?:credential|user ?name|password|login)|authentication (?:failed|failure)|"
-          r"unknown (?:user|account)", "refused logins", 3),
+          r"unknown (?:user|account)", "refused logins"),
     Counted("refused", r"\bunauthorized|token (?:was )?(?:refused|rejected|invalid)|invalid token|"
-          r"access denied for token", "refused tokens", 8),
+          r"access denied for token", "refused tokens"),
 )  # fmt: skip
 SOCKET: tuple[Counted, ...] = (
     Counted("too-many", r"too many (?:web ?)?(?:socket|connection)s?\b|(?:socket|connection) limit (?:was )?reached",
@@ -193,8 +192,11 @@ SOCKET: tuple[Counted, ...] = (
     Counted("broken", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:ECONNRESET|EPIPE|\b1006\b|abnormal|hang up|"
           r"hung up|reset by peer|broken pipe|timed? ?out)|socket hang up", "broken sockets"),
     Counted("refused", r"(?:web ?socket|\bsocket\b|\bws\b|realtime|handshake|upgrade)\b.*(?:refus|reject|denied|"
-          r"unauthorized|forbidden|invalid)", "refused sockets", 2),
+          r"unauthorized|forbidden|invalid)", "refused sockets"),
     Counted("error", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:error|fail|exception)|"
           r"WebSocket is not open", "socket errors"),
 )  # fmt: skip
 NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on")
+# How the database refuses the application is told by signatures: nobody who logs in has had a part in it.
+NOT_LOGIN = Pattern(r"(?i)password authentication failed for user|\bP1000\b|\bpg_hba\b|\bSASL\b")
+NOT_COUNTED = (DAILY, NOT_SOCKET, NOT_LOGIN)

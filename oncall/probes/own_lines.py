@@ -1,0 +1,205 @@
+"""Which lines of a log our own requests have caused, by count and time.
+
+Pure. A request explains lines that stand between the moment when it was sent and a little after its answer, of the
+kinds that such a request can cause, and only as many as our other rounds of checks have left. So it does not matter
+what a line looks like, and strangers who fail beside us are still counted.
+
+Requests of a round are taken together: they overlap, and no line says which of them it belongs to.
+"""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from oncall.ledger import NEVER_ARRIVED, NO_ANSWER, Kind, Request
+
+PROMPT, LATE = 0.3, 2.5  # seconds after an answer within which its line is written; late: by a logger with a buffer
+OPEN = 30.0  # seconds in which a request that we gave up on may still be answered, and logged
+MOST = 3  # lines that one refusal leaves: the strategy's, the guard's, the framework's
+KNOWN = 4  # rounds alike that together tell how many lines such a round leaves
+NEAR = 3.0  # seconds around the refused login of somebody else's run in which its other requests are
+TOGETHER = 2.0  # seconds between two of its refusals, at most
+NAMELESS_RUNS = 6  # runs of others that may hide in a log that names no accounts
+A_RUN: Mapping[Kind, int] = {"login": 2, "token": 6, "socket": 3}  # what one whole run sends, as far as it is refused
+TOKENS = frozenset({"signature", "algorithm", "malformed", "refused"})
+EXPLAINS: Mapping[Kind, frozenset[str] | None] = {  # names of Counted; None: all
+    "login": frozenset({"login", "refused", "failing"}),
+    "token": TOKENS,
+    "socket": TOKENS | {"too-many", "broken", "error"},
+    "request": None,
+}
+
+
+class Clock(Struct, frozen=True):
+    """The clock of the log's times against ours: how far it is ahead, give or take; in seconds."""
+
+    ahead: float = 0.0
+    uncertain: float = 0.0
+
+
+UNKNOWN = Clock(0.0, 5.0)
+
+
+class Entry(Struct, frozen=True):
+    """A line that counts. at: seconds since 1970 by the log's clock; kind: the Counted it belongs to, or "failing".
+
+    account: the account of ours that it names, if it names one.
+    """
+
+    at: float
+    kind: str
+    account: str = ""
+
+
+Group = tuple[Kind, bool]  # and whether the requests failed, in place of having been refused
+Unit = tuple[str, Group]  # all requests of a group in one round
+
+
+class _Window(Struct, frozen=True):
+    unit: Unit
+    first: float
+    last: float
+    late: float
+
+
+def own_lines(entries: Sequence[Entry], requests: Iterable[Request], clock: Clock, *, first: float = 0.0) -> list[bool]:
+    """For each entry whether our own requests have caused it. The entries are in the order of time.
+
+    first: when the log begins, by its clock: what was asked before has left no line in it.
+    """
+    windows = [window for each in requests if _can_fail(each) and (window := _window(each, clock)).late >= first]
+    sizes = Counter(window.unit for window in windows)
+    prompt, late = (_assigned(entries, windows, dict(sizes), late=late) for late in (False, True))
+    is_late = 2 * _count(prompt) < _count(late)
+    most, usual = _expected(sizes, _assigned(entries, windows, _ample(sizes), late=is_late), is_late=is_late)
+    found = _assigned(entries, windows, dict(most), late=is_late)
+    used = Counter(unit for unit in found if unit)
+    found = _assigned(entries, windows, {unit: max(0, usual[unit] - used[unit]) for unit in sizes}, late=True, to=found)
+    if not any(entry.account for entry in entries):
+        theirs = _nameless(entries, found)
+        return [unit is not None or foreign for unit, foreign in zip(found, theirs, strict=True)]
+    foreign = _foreign(entries, found)
+    room = {window.unit: MOST * A_RUN[window.unit[1][0]] for window in foreign}
+    found = _assigned(entries, foreign, room, late=True, to=found)
+    return [unit is not None or bool(entry.account) for entry, unit in zip(entries, found, strict=True)]
+
+
+def _can_fail(request: Request) -> bool:
+    if request.status == NEVER_ARRIVED:
+        return False
+    return request.kind == "socket" or request.status == NO_ANSWER or request.status >= 400
+
+
+def _window(request: Request, clock: Clock) -> _Window:
+    answered = request.ended is not None and request.status != NO_ANSWER
+    end = request.ended if request.ended is not None else request.began
+    last = end if answered else end + OPEN
+    failed = request.status == NO_ANSWER or request.status >= 500
+    return _Window(
+        (request.round, (request.kind, failed)),
+        request.began + clock.ahead - clock.uncertain,
+        last + clock.ahead + clock.uncertain + PROMPT,
+        last + clock.ahead + clock.uncertain + LATE,
+    )
+
+
+def _explains(group: Group, kind: str) -> bool:
+    what, failed = group
+    kinds = EXPLAINS[what]
+    return (kinds is None or kind in kinds) and (failed or kind != "failing")
+
+
+def _assigned(
+    entries: Sequence[Entry],
+    windows: Sequence[_Window],
+    room: dict[Unit, int],
+    *,
+    late: bool,
+    to: Sequence[Unit | None] = (),
+) -> list[Unit | None]:
+    """The unit that explains each entry. room: how many each may explain, used up here; to: what is explained already.
+
+    Of several windows the one that ends first is used up first, so that as many entries as possible are explained.
+    """
+    coming = sorted(windows, key=lambda each: each.first, reverse=True)
+    open_: dict[Group, list[tuple[float, Unit]]] = defaultdict(list)
+    found = list(to) or list[Unit | None]([None] * len(entries))
+    for number, entry in enumerate(entries):
+        while coming and coming[-1].first <= entry.at:
+            window = coming.pop()
+            heapq.heappush(open_[window.unit[1]], (window.late if late else window.last, window.unit))
+        if found[number] is not None:
+            continue
+        best: tuple[float, Unit] | None = None
+        for group, heap in open_.items():
+            while heap and (heap[0][0] < entry.at or not room[heap[0][1]]):
+                heapq.heappop(heap)
+            if heap and _explains(group, entry.kind) and (best is None or heap[0] < best):
+                best = heap[0]
+        if best:
+            found[number] = best[1]
+            room[best[1]] -= 1
+    return found
+
+
+def _count(found: Iterable[Unit | None]) -> int:
+    return sum(unit is not None for unit in found)
+
+
+def _ample(sizes: Mapping[Unit, int]) -> dict[Unit, int]:
+    return {unit: MOST * size for unit, size in sizes.items()}
+
+
+def _expected(
+    sizes: Mapping[Unit, int], found: Iterable[Unit | None], *, is_late: bool
+) -> tuple[dict[Unit, int], dict[Unit, int]]:
+    """How many lines each unit leaves at most, and usually: as those of its size do, where there are enough of them.
+
+    Of the largest count only the next is believed: strangers may have failed right beside one of our rounds.
+    """
+    counts = Counter(found)
+    alike: dict[tuple[Group, int], list[int]] = defaultdict(list)
+    for unit, size in sizes.items():
+        alike[unit[1], size].append(counts[unit])
+    most = _ample(sizes)
+    usual = dict(most) if is_late else dict(sizes)
+    for unit, size in sizes.items():
+        same = sorted(alike[unit[1], size])
+        if len(same) >= KNOWN:
+            most[unit], usual[unit] = same[-2], same[len(same) // 2]
+    return most, usual
+
+
+def _foreign(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[_Window]:
+    """Windows for the runs of other users and machines, by the account that each of them makes up."""
+    first: dict[str, float] = {}
+    for entry, unit in zip(entries, found, strict=True):
+        if entry.account and unit is None:
+            first.setdefault(entry.account, entry.at)
+    return [
+        _Window((account, (kind, False)), at - NEAR, at + NEAR, at + NEAR)
+        for account, at in first.items()
+        for kind in A_RUN
+    ]
+
+
+def _nameless(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[bool]:
+    """As above, where the log names no account: moments of a few refusals of several kinds, or of one that is general.
+
+    Only the newest few of them: that many strangers in a row are a burst.
+    """
+    moments: list[list[int]] = []
+    for number, unit in enumerate(found):
+        if unit is None:
+            near = moments and entries[number].at - entries[moments[-1][-1]].at <= TOGETHER
+            moments[-1].append(number) if near else moments.append([number])
+    runs = [each for each in moments if 3 <= len(each) <= sum(A_RUN.values()) and _of_a_run(entries, each)]
+    theirs = {number for each in runs[-NAMELESS_RUNS:] for number in each}
+    return [number in theirs for number in range(len(entries))]
+
+
+def _of_a_run(entries: Sequence[Entry], moment: Sequence[int]) -> bool:
+    kinds = {entries[number].kind for number in moment}
+    return len(kinds) > 1 or kinds == {"refused"}
