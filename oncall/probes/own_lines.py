@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from oncall.ledger import NEVER_ARRIVED, NO_ANSWER, Kind, Request
+from oncall.ledger import NEVER_ARRIVED, NO_ANSWER, Request
 
 PROMPT, LATE = 0.3, 2.5  # seconds after an answer within which its line is written; late: by a logger with a buffer
 OPEN = 30.0  # seconds in which a request that we gave up on may still be answered, and logged
@@ -21,13 +21,15 @@ MOST = 3  # lines that one refusal leaves: the strategy's, the guard's, the fram
 KNOWN = 4  # rounds alike that together tell how many lines such a round leaves
 NEAR = 3.0  # seconds around the refused login of somebody else's run in which its other requests are
 TOGETHER = 2.0  # seconds between two of its refusals, at most
-NAMELESS_RUNS = 6  # runs of others that may hide in a log that names no accounts
-A_RUN: Mapping[Kind, int] = {"login": 2, "token": 6, "socket": 3}  # what one whole run sends, as far as it is refused
+NAMELESS_RUNS, NAMELESS_LINES = 6, 8  # runs of others that may hide in a log that names no accounts; lines of one
+SWITCHING = 101
+A_RUN: Mapping[str, int] = {"login": 2, "token": 6, "socket": 3}  # what one whole run sends, as far as it is refused
 TOKENS = frozenset({"signature", "algorithm", "malformed", "refused"})
-EXPLAINS: Mapping[Kind, frozenset[str] | None] = {  # names of Counted; None: all
+EXPLAINS: Mapping[str, frozenset[str] | None] = {  # names of Counted; None: all
     "login": frozenset({"login", "refused", "failing"}),
     "token": TOKENS,
     "socket": TOKENS | {"too-many", "broken", "error"},
+    "opened": frozenset({"broken", "error"}),  # a socket that was not refused
     "request": None,
 }
 
@@ -53,7 +55,7 @@ class Entry(Struct, frozen=True):
     account: str = ""
 
 
-Group = tuple[Kind, bool]  # and whether the requests failed, in place of having been refused
+Group = tuple[str, bool]  # of EXPLAINS, and whether the requests failed, in place of having been refused
 Unit = tuple[str, Group]  # all requests of a group in one round
 
 
@@ -70,13 +72,7 @@ def own_lines(entries: Sequence[Entry], requests: Iterable[Request], clock: Cloc
     first: when the log begins, by its clock: what was asked before has left no line in it.
     """
     windows = [window for each in requests if _can_fail(each) and (window := _window(each, clock)).late >= first]
-    sizes = Counter(window.unit for window in windows)
-    prompt, late = (_assigned(entries, windows, dict(sizes), late=late) for late in (False, True))
-    is_late = 2 * _count(prompt) < _count(late)
-    most, usual = _expected(sizes, _assigned(entries, windows, _ample(sizes), late=is_late), is_late=is_late)
-    found = _assigned(entries, windows, dict(most), late=is_late)
-    used = Counter(unit for unit in found if unit)
-    found = _assigned(entries, windows, {unit: max(0, usual[unit] - used[unit]) for unit in sizes}, late=True, to=found)
+    found = _explained(entries, windows)
     if not any(entry.account for entry in entries):
         theirs = _nameless(entries, found)
         return [unit is not None or foreign for unit, foreign in zip(found, theirs, strict=True)]
@@ -97,8 +93,9 @@ def _window(request: Request, clock: Clock) -> _Window:
     end = request.ended if request.ended is not None else request.began
     last = end if answered else end + OPEN
     failed = request.status == NO_ANSWER or request.status >= 500
+    kind = "opened" if request.kind == "socket" and request.status == SWITCHING else request.kind
     return _Window(
-        (request.round, (request.kind, failed)),
+        (request.round, (kind, failed)),
         request.began + clock.ahead - clock.uncertain,
         last + clock.ahead + clock.uncertain + PROMPT,
         last + clock.ahead + clock.uncertain + LATE,
@@ -144,32 +141,35 @@ def _assigned(
     return found
 
 
+def _explained(entries: Sequence[Entry], windows: Sequence[_Window]) -> list[Unit | None]:
+    """The unit that explains each entry: prompt lines before late ones, unless that leaves more of them unexplained."""
+    sizes = Counter(window.unit for window in windows)
+    ample = {unit: MOST * size for unit, size in sizes.items()}
+    known = _known(sizes, Counter(_assigned(entries, windows, dict(ample), late=True)))
+    prompt, late = (_count(_assigned(entries, windows, dict(sizes), late=late)) for late in (False, True))
+    found = _assigned(entries, windows, ample | known, late=False)
+    used = Counter(unit for unit in found if unit)
+    rest = {unit: max(0, known.get(unit, size) - used[unit]) for unit, size in sizes.items()}
+    found = _assigned(entries, windows, rest, late=True, to=found)
+    other = _assigned(entries, windows, (ample if 3 * prompt < 2 * late else dict(sizes)) | known, late=True)
+    return max(found, other, key=_count)
+
+
+def _known(sizes: Mapping[Unit, int], counts: Mapping[Unit | None, int]) -> dict[Unit, int]:
+    """How many lines a unit leaves, where there are enough of its size to tell: as many as most of them do."""
+    alike: dict[tuple[Group, int], list[Unit]] = defaultdict(list)
+    for unit, size in sizes.items():
+        alike[unit[1], size].append(unit)
+    known: dict[Unit, int] = {}
+    for units in alike.values():
+        if len(units) >= KNOWN:
+            middle = (len(units) - 1) * (3 if len(units) >= 2 * KNOWN else 2) // 4
+            known |= dict.fromkeys(units, sorted(counts[each] for each in units)[middle])
+    return known
+
+
 def _count(found: Iterable[Unit | None]) -> int:
     return sum(unit is not None for unit in found)
-
-
-def _ample(sizes: Mapping[Unit, int]) -> dict[Unit, int]:
-    return {unit: MOST * size for unit, size in sizes.items()}
-
-
-def _expected(
-    sizes: Mapping[Unit, int], found: Iterable[Unit | None], *, is_late: bool
-) -> tuple[dict[Unit, int], dict[Unit, int]]:
-    """How many lines each unit leaves at most, and usually: as those of its size do, where there are enough of them.
-
-    Of the largest count only the next is believed: strangers may have failed right beside one of our rounds.
-    """
-    counts = Counter(found)
-    alike: dict[tuple[Group, int], list[int]] = defaultdict(list)
-    for unit, size in sizes.items():
-        alike[unit[1], size].append(counts[unit])
-    most = _ample(sizes)
-    usual = dict(most) if is_late else dict(sizes)
-    for unit, size in sizes.items():
-        same = sorted(alike[unit[1], size])
-        if len(same) >= KNOWN:
-            most[unit], usual[unit] = same[-2], same[len(same) // 2]
-    return most, usual
 
 
 def _foreign(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[_Window]:
@@ -188,14 +188,19 @@ def _foreign(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[_Wi
 def _nameless(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[bool]:
     """As above, where the log names no account: moments of a few refusals of several kinds, or of one that is general.
 
-    Only the newest few of them: that many strangers in a row are a burst.
+    Only the newest few of them: that many strangers in a row are a burst. What fails beside us is no run.
     """
     moments: list[list[int]] = []
-    for number, unit in enumerate(found):
-        if unit is None:
-            near = moments and entries[number].at - entries[moments[-1][-1]].at <= TOGETHER
-            moments[-1].append(number) if near else moments.append([number])
-    runs = [each for each in moments if 3 <= len(each) <= sum(A_RUN.values()) and _of_a_run(entries, each)]
+    for number, entry in enumerate(entries):
+        if moments and entry.at - entries[moments[-1][-1]].at <= TOGETHER:
+            moments[-1].append(number)
+        else:
+            moments.append([number])
+    runs = [
+        each
+        for each in moments
+        if 3 <= len(each) <= NAMELESS_LINES and not any(found[one] for one in each) and _of_a_run(entries, each)
+    ]
     theirs = {number for each in runs[-NAMELESS_RUNS:] for number in each}
     return [number in theirs for number in range(len(entries))]
 
