@@ -145,14 +145,16 @@ def _explained(entries: Sequence[Entry], windows: Sequence[_Window]) -> list[Uni
     """The unit that explains each entry: prompt lines before late ones, unless that leaves more of them unexplained."""
     sizes = Counter(window.unit for window in windows)
     ample = {unit: MOST * size for unit, size in sizes.items()}
-    known = _known(sizes, Counter(_assigned(entries, windows, dict(ample), late=True)))
-    prompt, late = (_count(_assigned(entries, windows, dict(sizes), late=late)) for late in (False, True))
-    found = _assigned(entries, windows, ample | known, late=False)
+    prompt, late = (
+        _known(sizes, Counter(_assigned(entries, windows, dict(ample), late=late))) for late in (False, True)
+    )
+    found = _assigned(entries, windows, ample | prompt, late=False)
     used = Counter(unit for unit in found if unit)
-    rest = {unit: max(0, known.get(unit, size) - used[unit]) for unit, size in sizes.items()}
+    rest = {unit: max(0, prompt.get(unit, size) - used[unit]) for unit, size in sizes.items()}
     found = _assigned(entries, windows, rest, late=True, to=found)
-    other = _assigned(entries, windows, (ample if 3 * prompt < 2 * late else dict(sizes)) | known, late=True)
-    return max(found, other, key=_count)
+    soon, later = (_count(_assigned(entries, windows, dict(sizes), late=late)) for late in (False, True))
+    room = (ample if 3 * soon < 2 * later else dict(sizes)) | late
+    return max(found, _assigned(entries, windows, room, late=True), key=_count)
 
 
 def _known(sizes: Mapping[Unit, int], counts: Mapping[Unit | None, int]) -> dict[Unit, int]:

@@ -116,6 +116,19 @@ def test_a_request_explains_only_what_it_can_cause(kind, status, line, ours):
     )
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 30])
+def test_rounds_whose_refusals_lie_apart_are_understood(count):
+    """Where nobody can log in in time, the sockets are refused seconds after the request without a token."""
+    requests, entries = [], []
+    for number in range(count):
+        begin, name = 1000 + 3.8 * number, f"round-{number}"
+        requests += [request(begin, 0.04, in_round=name), request(begin + 0.01, 2.5, kind="login", status=NO_ANSWER)]
+        requests += [request(begin + at, 0.01, kind="socket", in_round=name) for at in (2.6, 2.61)]
+        entries += [Entry(begin + at, "malformed") for at in (0.03, 2.605, 2.615)]
+
+    assert left(requests, entries) == []
+
+
 @pytest.mark.parametrize("ahead", [-40.0, 7.0])
 def test_the_clock_of_the_logs_machine_is_reckoned_with(ahead):
     """Where it is known; where it is not, some seconds are forgiven."""
