@@ -47,11 +47,11 @@ def measure(count=30):
     return 1 if found else 0
 
 
-def runs(stack, state, *options, seconds=60.0, target=None):
+def runs(stack, state, *options, seconds=60.0, target=None, name="own"):
     """What one run says of bursts in the backend's log."""
-    snapshot = stack.home.path / "own.snap.json"
+    snapshot = stack.home.path / f"{name}.snap.json"
     snapshot.unlink(missing_ok=True)
-    result = snapshot.with_name("own.json")
+    result = snapshot.with_name(f"{name}.json")
     files = (f"--html={snapshot.with_suffix('.html')}", f"--result={result}", f"--save={snapshot}")
     done = pytest((f"--target={target or stack.home.target}", *files, *options), most=seconds, XDG_STATE_HOME=state)
     if not result.exists():
