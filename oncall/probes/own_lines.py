@@ -22,7 +22,7 @@ KNOWN = 4  # rounds alike that together tell how many lines such a round leaves
 NEAR = 3.0  # seconds around the refused login of somebody else's run in which its other requests are
 TOGETHER = 2.0  # seconds between two of its refusals, at most
 NAMELESS_RUNS, NAMELESS_LINES = 6, 8  # runs of others that may hide in a log that names no accounts; lines of one
-SWITCHING = 101
+SWITCHING, OPENED = 101, ("opened", False)
 A_RUN: Mapping[str, int] = {"login": 2, "token": 6, "socket": 3}  # what one whole run sends, as far as it is refused
 TOKENS = frozenset({"signature", "algorithm", "malformed", "refused"})
 EXPLAINS: Mapping[str, frozenset[str] | None] = {  # names of Counted; None: all
@@ -56,11 +56,13 @@ class Entry(Struct, frozen=True):
 
 
 Group = tuple[str, bool]  # of EXPLAINS, and whether the requests failed, in place of having been refused
-Unit = tuple[str, Group]  # all requests of a group in one round
 
 
 class _Window(Struct, frozen=True):
-    unit: Unit
+    """When a request explains lines. round: of checks, whose requests share what they explain."""
+
+    round: str
+    group: Group
     first: float
     last: float
     late: float
@@ -75,11 +77,11 @@ def own_lines(entries: Sequence[Entry], requests: Iterable[Request], clock: Cloc
     found = _explained(entries, windows)
     if not any(entry.account for entry in entries):
         theirs = _nameless(entries, found)
-        return [unit is not None or foreign for unit, foreign in zip(found, theirs, strict=True)]
+        return [own is not None or foreign for own, foreign in zip(found, theirs, strict=True)]
     foreign = _foreign(entries, found)
-    room = {window.unit: MOST * A_RUN[window.unit[1][0]] for window in foreign}
+    room = {window.round: MOST * A_RUN[window.group[0]] for window in foreign}
     found = _assigned(entries, foreign, room, late=True, to=found)
-    return [unit is not None or bool(entry.account) for entry, unit in zip(entries, found, strict=True)]
+    return [own is not None or bool(entry.account) for entry, own in zip(entries, found, strict=True)]
 
 
 def _can_fail(request: Request) -> bool:
@@ -95,7 +97,8 @@ def _window(request: Request, clock: Clock) -> _Window:
     failed = request.status == NO_ANSWER or request.status >= 500
     kind = "opened" if request.kind == "socket" and request.status == SWITCHING else request.kind
     return _Window(
-        (request.round, (kind, failed)),
+        request.round,
+        (kind, failed),
         request.began + clock.ahead - clock.uncertain,
         last + clock.ahead + clock.uncertain + PROMPT,
         last + clock.ahead + clock.uncertain + LATE,
@@ -111,25 +114,25 @@ def _explains(group: Group, kind: str) -> bool:
 def _assigned(
     entries: Sequence[Entry],
     windows: Sequence[_Window],
-    room: dict[Unit, int],
+    room: dict[str, int],
     *,
     late: bool,
-    to: Sequence[Unit | None] = (),
-) -> list[Unit | None]:
-    """The unit that explains each entry. room: how many each may explain, used up here; to: what is explained already.
+    to: Sequence[str | None] = (),
+) -> list[str | None]:
+    """The round that explains each entry. room: how many each may explain, used up here; to: what is explained already.
 
     Of several windows the one that ends first is used up first, so that as many entries as possible are explained.
     """
     coming = sorted(windows, key=lambda each: each.first, reverse=True)
-    open_: dict[Group, list[tuple[float, Unit]]] = defaultdict(list)
-    found = list(to) or list[Unit | None]([None] * len(entries))
+    open_: dict[Group, list[tuple[float, str]]] = defaultdict(list)
+    found = list(to) or list[str | None]([None] * len(entries))
     for number, entry in enumerate(entries):
         while coming and coming[-1].first <= entry.at:
             window = coming.pop()
-            heapq.heappush(open_[window.unit[1]], (window.late if late else window.last, window.unit))
+            heapq.heappush(open_[window.group], (window.late if late else window.last, window.round))
         if found[number] is not None:
             continue
-        best: tuple[float, Unit] | None = None
+        best: tuple[float, str] | None = None
         for group, heap in open_.items():
             while heap and (heap[0][0] < entry.at or not room[heap[0][1]]):
                 heapq.heappop(heap)
@@ -141,53 +144,56 @@ def _assigned(
     return found
 
 
-def _explained(entries: Sequence[Entry], windows: Sequence[_Window]) -> list[Unit | None]:
-    """The unit that explains each entry: prompt lines before late ones, unless that leaves more of them unexplained."""
-    sizes = Counter(window.unit for window in windows)
-    ample = {unit: MOST * size for unit, size in sizes.items()}
+def _explained(entries: Sequence[Entry], windows: Sequence[_Window]) -> list[str | None]:
+    """The round that explains each entry: prompt lines before late ones, unless that explains fewer."""
+    requests: dict[str, Counter[Group]] = defaultdict(Counter)
+    for window in windows:
+        requests[window.round][window.group] += 1
+    one_each = {name: sum(groups.values()) - groups[OPENED] for name, groups in requests.items()}
+    ample = {name: MOST * sum(groups.values()) for name, groups in requests.items()}
     prompt, late = (
-        _known(sizes, Counter(_assigned(entries, windows, dict(ample), late=late))) for late in (False, True)
+        _known(requests, Counter(_assigned(entries, windows, dict(ample), late=late))) for late in (False, True)
     )
     found = _assigned(entries, windows, ample | prompt, late=False)
-    used = Counter(unit for unit in found if unit)
-    rest = {unit: max(0, prompt.get(unit, size) - used[unit]) for unit, size in sizes.items()}
+    used = Counter(name for name in found if name)
+    rest = {name: max(0, prompt.get(name, size) - used[name]) for name, size in one_each.items()}
     found = _assigned(entries, windows, rest, late=True, to=found)
-    soon, later = (_count(_assigned(entries, windows, dict(sizes), late=late)) for late in (False, True))
-    room = (ample if 3 * soon < 2 * later else dict(sizes)) | late
+    soon, later = (_count(_assigned(entries, windows, dict(one_each), late=late)) for late in (False, True))
+    room = (ample if 3 * soon < 2 * later else one_each) | late
     return max(found, _assigned(entries, windows, room, late=True), key=_count)
 
 
-def _known(sizes: Mapping[Unit, int], counts: Mapping[Unit | None, int]) -> dict[Unit, int]:
-    """How many lines a unit leaves, where there are enough of its size to tell: as many as most of them do."""
-    alike: dict[tuple[Group, int], list[Unit]] = defaultdict(list)
-    for unit, size in sizes.items():
-        alike[unit[1], size].append(unit)
-    known: dict[Unit, int] = {}
-    for units in alike.values():
-        if len(units) >= KNOWN:
-            middle = (len(units) - 1) * (3 if len(units) >= 2 * KNOWN else 2) // 4
-            known |= dict.fromkeys(units, sorted(counts[each] for each in units)[middle])
+def _known(requests: Mapping[str, Counter[Group]], counts: Mapping[str | None, int]) -> dict[str, int]:
+    """How many lines a round leaves, where enough of them have sent the same: as many as most of them have left."""
+    alike: dict[frozenset[tuple[Group, int]], list[str]] = defaultdict(list)
+    for name, groups in requests.items():
+        alike[frozenset(groups.items())].append(name)
+    known: dict[str, int] = {}
+    for names in alike.values():
+        if len(names) >= KNOWN:
+            middle = (len(names) - 1) * (3 if len(names) >= 2 * KNOWN else 2) // 4
+            known |= dict.fromkeys(names, sorted(counts[each] for each in names)[middle])
     return known
 
 
-def _count(found: Iterable[Unit | None]) -> int:
-    return sum(unit is not None for unit in found)
+def _count(found: Iterable[str | None]) -> int:
+    return sum(name is not None for name in found)
 
 
-def _foreign(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[_Window]:
+def _foreign(entries: Sequence[Entry], found: Sequence[str | None]) -> list[_Window]:
     """Windows for the runs of other users and machines, by the account that each of them makes up."""
     first: dict[str, float] = {}
-    for entry, unit in zip(entries, found, strict=True):
-        if entry.account and unit is None:
+    for entry, own in zip(entries, found, strict=True):
+        if entry.account and own is None:
             first.setdefault(entry.account, entry.at)
     return [
-        _Window((account, (kind, False)), at - NEAR, at + NEAR, at + NEAR)
+        _Window(f"{account} {kind}", (kind, False), at - NEAR, at + NEAR, at + NEAR)
         for account, at in first.items()
         for kind in A_RUN
     ]
 
 
-def _nameless(entries: Sequence[Entry], found: Sequence[Unit | None]) -> list[bool]:
+def _nameless(entries: Sequence[Entry], found: Sequence[str | None]) -> list[bool]:
     """As above, where the log names no account: moments of a few refusals of several kinds, or of one that is general.
 
     Only the newest few of them: that many strangers in a row are a burst. What fails beside us is no run.

@@ -129,6 +129,26 @@ def test_rounds_whose_refusals_lie_apart_are_understood(count):
     assert left(requests, entries) == []
 
 
+@pytest.mark.parametrize("count", [2, 4, 12, 30])
+def test_rounds_on_a_broken_stack_are_understood(count):
+    """Requests of all kinds fail at once, and a line may be of any of them: only their sum is the same each time."""
+    chance, requests, entries = random.Random(count), [], []
+    for number in range(count):
+        begin, name = 1000 + 1.2 * number, f"round-{number}"
+
+        def near(at, begin=begin):
+            return begin + at + chance.uniform(0, 0.2)
+
+        requests += [request(near(0.1), kind="request", status=503, in_round=name) for _ in range(4)]
+        requests += [request(near(0.1), kind="login", status=503, in_round=name) for _ in range(2)]
+        requests += [request(near(0.1), in_round=name)]
+        sockets = [request(near(0.2), kind="socket", in_round=name) for _ in range(2)]
+        requests += sockets
+        entries += [Entry(each.began + 0.01, "refused") for each in sockets]
+
+    assert left(requests, entries) == []
+
+
 @pytest.mark.parametrize("ahead", [-40.0, 7.0])
 def test_the_clock_of_the_logs_machine_is_reckoned_with(ahead):
     """Where it is known; where it is not, some seconds are forgiven."""
