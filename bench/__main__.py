@@ -4,13 +4,15 @@ runs idle and 20 busy; --docker), `busy` (what is said of a healthy stack beside
 herrings, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
 other projects, an engine that never answers, and endless logs cost), `recovery` (whether the playbook's steps heal the
 stack under Compose, after every fault or those that are named), `next` (whether the commands that are printed first are
-the same everywhere and end as their step says, after every such fault or those that are named)."""
+the same everywhere and end as their step says, after every such fault or those that are named), `own-traffic` (whether
+our own requests become a finding: 30 runs in a row in each form of log, with slow logins, and three --wait on a broken
+database)."""
 
 import argparse
 import signal
 import sys
 
-from bench import accuracy, busy, containers, cost, next_commands, recovery, speed, steadiness
+from bench import accuracy, busy, containers, cost, next_commands, own_traffic, recovery, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
@@ -18,6 +20,7 @@ VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "busy": busy.mea
 VERBS |= {
     "recovery": recovery.measure,
     "next": next_commands.measure,
+    "own-traffic": own_traffic.measure,
     "cost": cost.measure,
     "accuracy": accuracy.measure,
 }
@@ -26,9 +29,7 @@ VERBS |= {
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.replace("`", ""))
     parser.add_argument("verb", nargs="?", choices=VERBS, default="speed")
-    parser.add_argument(
-        "--rounds", type=int, help="how often everything is run (4; 12 for docker, 20 for healthy and busy)"
-    )
+    parser.add_argument("--rounds", type=int, help="how often (4; docker 12, healthy and busy 20, own-traffic 30)")
     parser.add_argument(
         "--docker", action="store_true", help="speed, healthy, busy, cost, accuracy: the stack under Compose"
     )

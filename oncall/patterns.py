@@ -12,7 +12,7 @@ Python's own `re` may only be used on text of ours; tests/test_house_rules.py sa
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 Text = TypeVar("Text", str, bytes)
@@ -83,6 +83,39 @@ class Pattern(Generic[Text]):
     def split(self, text: Text, maxsplit: int = 0) -> list[Text]:
         """The pieces between the places that fit, with the groups of each between them."""
         return cast(list[Text], self._compiled.split(whole(text), maxsplit))
+
+
+class AnyOf(Generic[Text]):
+    """Many patterns searched in one pass: which of them a text holds, without where.
+
+    One pass costs as much as one pattern, so it goes before a table whose patterns rarely fit.
+    """
+
+    MEMORY = 32 << 20  # bytes, for the states that it has met: forgotten and built anew when that is too little
+
+    def __init__(self, patterns: Iterable[Pattern[Text]]) -> None:
+        self.patterns: tuple[Pattern[Text], ...] = tuple(patterns)
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        import re2
+
+        options = re2.Options()
+        options.log_errors, options.never_capture, options.max_mem = False, True, self.MEMORY
+        if any(isinstance(pattern.text, bytes) for pattern in self.patterns):
+            options.encoding = re2.Options.Encoding.LATIN1
+        found = re2.Set.SearchSet(options)
+        try:
+            for pattern in self.patterns:
+                found.Add(pattern.text)
+            found.Compile()
+        except re2.error as error:
+            raise ValueError(f"{self!r}: {error}") from None
+        return found
+
+    def which(self, text: Text) -> list[int]:
+        """The numbers of the patterns that fit somewhere, ascending."""
+        return sorted(self._compiled.Match(whole(text)) or ()) if self.patterns else []
 
 
 def whole(text: Text) -> Text:

@@ -1,5 +1,7 @@
 """What several tests share: pytest's own tool for running a suite in a folder of its own."""
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,14 @@ class Slots(Fact, frozen=True, kw_only=True):
     def blind(self):
         return None if self.limit else "no slot was seen"
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_of_its_own():
+    """The salt and the ledger of these runs are nobody else's: a port may have been another stack's before."""
+    with tempfile.TemporaryDirectory(prefix="oncall-state-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "XDG_STATE_HOME", folder)
+        yield
 
 
 @pytest.fixture

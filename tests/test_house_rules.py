@@ -16,7 +16,18 @@ CHECKS = [
 ]
 MAY_IMPORT = {
     "facts": {"facts", "finding", "config"},
-    "probes": {"config", "probing", "facts", "finding", "probes", "secrets", "deadline", "lag"},
+    "probes": {
+        "config",
+        "probing",
+        "facts",
+        "finding",
+        "probes",
+        "secrets",
+        "deadline",
+        "lag",
+        "patterns",
+        "ledger",
+    },
     "moments": {"facts", "config", "moments"},
     "reporting": {
         "run",

@@ -77,6 +77,7 @@ def log_in(stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: 
         headers=expanded(auth.login_headers, secrets),
         json=body,
         seconds=limits.login_seconds + GRACE,
+        refusable="login",
     )
 
 
@@ -227,7 +228,8 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
 
 def ask_protected(stack: Stack, http: Http, headers: Mapping[str, str]) -> Answer:
     """Ask the protected route once."""
-    return http.ask("GET", stack.backend.url.rstrip("/") + stack.auth.protected_path, headers=headers, seconds=2.5)
+    url = stack.backend.url.rstrip("/") + stack.auth.protected_path
+    return http.ask("GET", url, headers=headers, seconds=2.5, refusable="token")
 
 
 def learn_token(secrets: Secrets, token: str) -> None:

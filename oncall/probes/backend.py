@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from oncall.config import Limits, Stack
 from oncall.facts.backend import NO_ANSWER, HealthAnswer, HealthChecks, HealthMemory
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.ledger import Ledger, ledger_in, state_folder
 from oncall.probes.health_body import read_body
 from oncall.probes.http import Answer, Http
 from oncall.probing import client, probe
@@ -18,13 +19,21 @@ GRACE = 0.5
 
 
 @client()
-def http(stack: Stack, secrets: Secrets) -> Http:
+def ledger() -> Ledger:
+    """Where our own requests are noted, so that no line that they leave in a log counts against the stack."""
+    kept = ledger_in(state_folder())
+    kept.new_round()
+    return kept
+
+
+@client()
+def http(stack: Stack, secrets: Secrets, ledger: Ledger) -> Http:
     """The HTTP client that every look shares."""
     for url in (stack.backend.url, stack.frontend.url):
         if password := urlsplit(url).password:
             secrets.learn(password)
             secrets.learn(unquote(password))
-    return Http(stack.frontend.ca_file)
+    return Http(stack.frontend.ca_file, ledger)
 
 
 def expanded(headers: Mapping[str, str], secrets: Secrets) -> dict[str, str]:

@@ -13,17 +13,25 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from oncall.config import Limits, Stack, services
+from oncall.facts.backend import HealthAnswer
+from oncall.facts.containers import DockerEngine
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, SocketLog
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.ledger import Ledger
+from oncall.probes import http
+from oncall.probes.clocks import backend_clock
 from oncall.probes.container_secrets import learn_environments
 from oncall.probes.log_judging import Blame, Written, bursts, signs
 from oncall.probes.log_lines import Line, Newest, parsed, stamp
 from oncall.probes.log_signatures import AUTHENTICATION, SOCKET, Counted
+from oncall.probes.own_lines import UNKNOWN, Clock
 from oncall.probes.runtime import Container, Project, Runtime, at_once
 from oncall.probing import client, probe
 from oncall.secrets import Secrets
 
 log = logging.getLogger(__name__)
+Missing = CouldNotCheck | NotPart
+OPEN_BEFORE = timedelta(minutes=2)  # a socket that is held open was opened before; a late line is of an older request
 
 KEPT = 256 * 1024  # of each container's log, the newest
 MOST = 8 * 1024 * 1024  # goes by before fewer lines are asked for
@@ -237,38 +245,61 @@ def blamer(stack: Stack, project: Project) -> Blame:
     return blame
 
 
+@client(optional=("docker_engine", "backend_health"))
+def log_clock(docker_engine: DockerEngine | Missing, backend_health: HealthAnswer | Missing) -> Clock:
+    """The clock of the times in the containers' logs against ours."""
+    if isinstance(docker_engine, DockerEngine) and docker_engine.ahead_seconds is not None:
+        return Clock(docker_engine.ahead_seconds, docker_engine.uncertain_seconds)
+    told = backend_clock(backend_health) if isinstance(backend_health, HealthAnswer) else None
+    return Clock(told.ahead_seconds, told.uncertain_seconds) if told else UNKNOWN
+
+
 @probe()
-def authentication_log(stack: Stack, limits: Limits, log_reader: LogReader) -> AuthenticationLog:
+def authentication_log(
+    stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock
+) -> AuthenticationLog:
     """Errors around logins and tokens in the backend's log, counted by kind."""
     if stack.auth.absent:
         raise NotPart("oncall.toml says that this stack has no login")
-    containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, stack.auth.login_path.partition("?")[0])
+    path = stack.auth.login_path.partition("?")[0]
+    containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, ledger, log_clock, path)
     return AuthenticationLog(
         service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
     )
 
 
 @probe()
-def socket_log(stack: Stack, limits: Limits, log_reader: LogReader) -> SocketLog:
+def socket_log(stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> SocketLog:
     """Errors around WebSockets in the backend's log, counted by kind."""
     if stack.websocket.absent:
         raise NotPart("oncall.toml says that this stack has no WebSocket")
-    containers, lines, kinds = _counted(log_reader, limits, SOCKET)
+    containers, lines, kinds = _counted(log_reader, limits, SOCKET, ledger, log_clock)
     return SocketLog(
         service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
     )
 
 
 def _counted(
-    reader: LogReader, limits: Limits, kinds: tuple[Counted, ...], failing_path: str = ""
+    reader: LogReader,
+    limits: Limits,
+    kinds: tuple[Counted, ...],
+    ledger: Ledger,
+    clock: Clock,
+    failing_path: str = "",
 ) -> tuple[int, int, tuple[ErrorKind, ...]]:
     written = reader.of("backend")
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
     fresh = [_since(one, recent) for one in written]
-    if not any(line.ours for one in fresh for line in one.lines):  # of many lines nobody could tell which are ours
-        fresh = [Written(lines=one.lines[-limits.log_lines :], started_at=one.started_at) for one in fresh]
-    found = bursts(fresh, kinds, since=recent, failing_path=failing_path)
+    # Asked for only now: the lines that were read are of requests that had been noted by then.
+    requests = ledger.since(recent - OPEN_BEFORE, _addresses(reader.stack))
+    found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
     return len(written), sum(len(one.lines) for one in written), found
+
+
+def _addresses(stack: Stack) -> list[str]:
+    """Where we ask the backend, straight or through the proxy: each as host:port."""
+    urls = (stack.backend.url, stack.frontend.url, stack.websocket.url, stack.websocket.public_url)
+    return [http.place(url)[1] for url in urls if url]
 
 
 def _since(one: Written, recent: datetime) -> Written:

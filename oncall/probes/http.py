@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from oncall.facts.http import Exchange, Phases
+from oncall.facts.http import NEVER_ARRIVED, Exchange, Phases
 from oncall.finding import CouldNotCheck
+from oncall.ledger import NEVER_ARRIVED as NOBODY_READ_IT
+from oncall.ledger import NO_ANSWER, Kind, Ledger
 from oncall.probes.libraries import IMPORTING
 from oncall.probes.network import Wire
 
@@ -59,12 +61,13 @@ class Answer(Exchange, frozen=True, kw_only=True):
 class Http:
     """The one HTTP client of a run; safe to be used by many probes at once."""
 
-    def __init__(self, ca_file: str = "") -> None:
+    def __init__(self, ca_file: str = "", ledger: Ledger | None = None) -> None:
         with IMPORTING:
             import httpcore
             import httpx
 
         self._ca_file = ca_file
+        self._ledger = ledger or Ledger(None)
         self._tls: ssl.SSLContext | None = None
         self._tls_lock = threading.Lock()
         self._httpx = httpx
@@ -86,11 +89,28 @@ class Http:
         json: Any = None,
         seconds: float = 2.5,
         body_limit: int = MEBIBYTE,
+        refusable: Kind = "request",
     ) -> Answer:
         """Send one request and tell how it ended, after `seconds` at the latest.
 
+        refusable: what of it a server may refuse, and then write into its log; noted in the ledger.
         Raises CouldNotCheck when there is nothing that could be sent: an address or a header that HTTP does not allow.
         """
+        with self._ledger.sending(refusable, place(url)[1]) as noted:
+            answer = self._ask(method, url, headers=headers, json=json, seconds=seconds, body_limit=body_limit)
+            noted.status = NOBODY_READ_IT if answer.outcome in NEVER_ARRIVED else answer.status or NO_ANSWER
+        return answer
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        json: Any,
+        seconds: float,
+        body_limit: int,
+    ) -> Answer:
         tls = self._tls_context() if url[:6].lower() == "https:" else None
         wire = Wire(seconds)
         address, at = place(url)

@@ -3,20 +3,23 @@
 Pure functions of lines and times.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
 from oncall.facts.logs import ErrorKind, LogSign
+from oncall.ledger import Request
+from oncall.patterns import AnyOf
 from oncall.probes.log_lines import Line
-from oncall.probes.log_signatures import DAILY, NOT_SOCKET, SIGNATURES, TARGET, Counted, Signature
+from oncall.probes.log_signatures import ANY_SIGNATURE, NOT_COUNTED, SIGNATURES, TARGET, Counted, Signature
+from oncall.probes.own_lines import Clock, Entry, own_lines
 from oncall.probes.sql_text import masked
 
 STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
 UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
-TOGETHER = timedelta(seconds=2)  # lines nearer than this belong to one moment
-UNMARKED_RUNS = 6  # runs of ours that may hide in a log that names no accounts
+LONGEST_NAME = 260  # a host's 253 signs and a port
 
 Blame = Callable[[str, str], tuple[str, str]]
 
@@ -105,11 +108,14 @@ def signs(
 
 def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
     """The first signature that the line holds, and the target that it names."""
-    for signature in SIGNATURES:
+    for number in ANY_SIGNATURE.which(line.words):
+        signature = SIGNATURES[number]
         if signature.read_in(component) and (found := signature.pattern.search(line.words)):
             named = found.groupdict()
-            target = next((value for name, value in named.items() if value and name.startswith("to")), "")
-            port = next((value for name, value in named.items() if value and name.startswith("port")), "")
+            target, port = (
+                next((value for name, value in named.items() if value and name.startswith(kind)), "")[:LONGEST_NAME]
+                for kind in ("to", "port")
+            )
             return signature, f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
     return None
 
@@ -138,71 +144,67 @@ def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[Log
 
 
 def bursts(
-    logs: Iterable[Written], kinds: Sequence[Counted], *, since: datetime, failing_path: str = ""
+    logs: Iterable[Written],
+    kinds: Sequence[Counted],
+    *,
+    since: datetime,
+    failing_path: str = "",
+    requests: Iterable[Request] = (),
+    clock: Clock = Clock(),  # noqa: B008  frozen
 ) -> tuple[ErrorKind, ...]:
-    """Errors of each kind since then, most first; without those that runs of this suite cause.
+    """Errors of each kind since then, most first; without those that runs of this suite have caused.
 
-    failing_path: a 5xx on this path counts as well.
+    failing_path: a 5xx on this path counts as well. requests: ours. clock: of the lines' times against ours.
     """
-    found: dict[str, list[Line]] = {}
-    marks: dict[str, datetime] = {}
-    words = {kind.name: kind.words for kind in kinds}
-    own = {kind.name: kind.own for kind in kinds}
-    for log in logs:
-        for line in log.lines:
-            if line.at is None or line.at < since:
-                continue
-            if line.ours:
-                marks.setdefault(line.ours, line.at)
-            elif failing_path and line.path == failing_path and line.status >= 500:
-                found.setdefault("failing", []).append(line)
-            elif line.level != "quiet" and (kind := _kind(line, kinds)):
-                found.setdefault(kind.name, []).append(line)
-    words["failing"] = f"answers of 5xx by {failing_path}"
-    ours = _our_moments([line.at for lines in found.values() for line in lines if line.at], [*marks.values()])
-    told = [_counted(name, words[name], own.get(name, 0), lines, ours) for name, lines in found.items()]
-    return tuple(sorted(told, key=lambda kind: -kind.count))
+    words = {kind.name: kind.words for kind in kinds} | {"failing": f"answers of 5xx by {failing_path}"}
+    any_of = _any_of(tuple(kinds))
+    entries, lines = [], []
+    timed = [(line.at, line) for log in logs for line in log.lines if line.at]
+    first = min((at.timestamp() for at, _ in timed), default=0.0)
+    for at, line in sorted(timed, key=lambda each: each[0]):
+        if at < since:
+            continue
+        if kind := _kind(line, kinds, any_of, failing_path):
+            entries.append(Entry(at.timestamp(), kind, line.ours))
+            lines.append(line)
+    ours = own_lines(entries, requests, clock, first=first)
+    counting: dict[str, list[Line]] = {}
+    own: dict[str, int] = {}
+    for entry, line, is_own in zip(entries, lines, ours, strict=True):
+        if entry.kind in words:
+            counting.setdefault(entry.kind, [])
+            own[entry.kind] = own.get(entry.kind, 0) + is_own
+            if not is_own:
+                counting[entry.kind].append(line)
+    found = [_told(name, words[name], each, own[name]) for name, each in counting.items()]
+    return tuple(sorted(found, key=lambda kind: -kind.count))
 
 
-def _kind(line: Line, kinds: Sequence[Counted]) -> Counted | None:
-    if DAILY.search(line.words) or NOT_SOCKET.search(line.words):
-        return None
-    return next((kind for kind in kinds if kind.pattern.search(line.words)), None)
+def _kind(line: Line, kinds: Sequence[Counted], any_of: AnyOf[str], failing_path: str) -> str:
+    """What the line counts as, or nothing; a line that names an account of ours tells of a run, whatever it says."""
+    if failing_path and line.path == failing_path and line.status >= 500:
+        return "failing"
+    if line.level == "quiet" and not line.ours:
+        return ""
+    none, fitting = "login" if line.ours else "", any_of.which(line.words)
+    if not fitting or fitting[0] < len(NOT_COUNTED):
+        return none
+    return kinds[fitting[0] - len(NOT_COUNTED)].name
 
 
-Moment = tuple[datetime, datetime, int]
+@functools.cache
+def _any_of(kinds: tuple[Counted, ...]) -> AnyOf[str]:
+    return AnyOf((*NOT_COUNTED, *(kind.pattern for kind in kinds)))
 
 
-def _our_moments(times: list[datetime], marks: list[datetime]) -> list[Moment]:
-    """Moments that look like runs of ours: first, last, and how many runs they may hold.
-
-    A run is refused once as an account that it made up, and a few times with forged tokens, all within seconds. Where
-    the log names accounts, the runs are counted; where it does not, a few moments of several refusals pass for runs.
-    """
-    moments: list[list[datetime]] = []
-    for at in sorted(times + marks):
-        if moments and at - moments[-1][-1] <= TOGETHER:
-            moments[-1].append(at)
-        else:
-            moments.append([at])
-    if marks:
-        told = ((one[0], one[-1], sum(one[0] <= mark <= one[-1] for mark in marks)) for one in moments)
-        return [moment for moment in told if moment[2]]
-    return [(one[0], one[-1], 1) for one in moments if len(one) >= 3][-UNMARKED_RUNS:]
-
-
-def _counted(name: str, words: str, own: int, lines: list[Line], ours: list[Moment]) -> ErrorKind:
-    forgiven = 0
-    for first, last, runs in ours:
-        here = sum(first <= line.at <= last for line in lines if line.at)
-        forgiven += min(here, own * runs)
+def _told(name: str, words: str, lines: Sequence[Line], own: int) -> ErrorKind:
     times = [line.at for line in lines if line.at]
     return ErrorKind(
         name=name,
         words=words,
-        count=len(lines) - forgiven,
-        own=forgiven,
+        count=len(lines),
+        own=own,
         first=min(times, default=None),
         last=max(times, default=None),
-        line=lines[-1].shown,
+        line=lines[-1].shown if lines else "",
     )

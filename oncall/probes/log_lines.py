@@ -4,7 +4,6 @@ Pure: nothing here looks at anything. However long a line is, it is judged by it
 """
 
 import json
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -12,23 +11,27 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from oncall.patterns import AnyOf, Pattern
+
 HEAD, END = 8 * 1024, 4 * 1024  # what is kept of a longer line; engines put times into a line at every 16 KiB
 SHOWN = 200
+COLOUR, COLOUR_NUMBERS = "\x1b[", "0123456789;?"
+LONGEST_STAMP = 36  # 2026-11-23T12:00:00.123456789+01:00 and a blank
 SKIPPED = " … ".encode()
-STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?")
-PIECE_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) ")
-COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]+")
-LOUD = re.compile(r"\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|WARN|WARNING|error|crit|emerg|warn)\b")
-QUIET = re.compile(r"\b(?:INFO|DEBUG|TRACE|VERBOSE|info|debug|trace|notice)\b|\"level\": ?[123]0\b")
-REQUEST = re.compile(r"\"[A-Z]{3,7} (\S+) HTTP/[\d.]+\" (\d{3})\b")  # a line of an access log
-ROUTINE = re.compile(rb"\"[A-Z]{3,7} \S+ HTTP/[\d.]+\" [1-4]\d\d\b")
-ROUTINE_JSON = re.compile(  # a level of the whole line, not one further in
-    rb"[0-9TZ:.+-]* ?\{[^{}]*?\"level\": ?(?:\"(?i:info|debug|trace|verbose|http|silly|notice)\"|[123]0\b)"
+PIECE_STAMP = Pattern(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) ")
+LOUD = Pattern(r"\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|WARN|WARNING|error|crit|emerg|warn)\b")
+QUIET = Pattern(r"\b(?:INFO|DEBUG|TRACE|VERBOSE|info|debug|trace|notice)\b|\"level\": ?[123]0\b")
+A_LEVEL = AnyOf((LOUD, QUIET))
+REQUEST = Pattern(r"\"[A-Z]{3,7} (\S+) HTTP/[\d.]+\" (\d{3})\b")  # a line of an access log
+ROUTINE = Pattern(rb"\"[A-Z]{3,7} \S+ HTTP/[\d.]+\" [1-4]\d\d\b")
+ROUTINE_JSON = Pattern(  # a level of the whole line, not one further in
+    rb"^[0-9TZ:.+-]* ?\{[^{}]*?\"level\": ?(?:\"(?i:info|debug|trace|verbose|http|silly|notice)\"|[123]0\b)"
 )
-OUR_ACCOUNT = re.compile(rb"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be: another one in each run
-NOT_ROUTINE = re.compile(rb"\"status(?:_?[Cc]ode)?\": ?[5-9]\d\d\b|" + OUR_ACCOUNT.pattern)
-QUOTED_SQL = re.compile(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
+OUR_ACCOUNT = Pattern(rb"\boncall-[0-9a-f]{12}\b")  # who refused_login claims to be: another one in each run
+NOT_ROUTINE = Pattern(rb"\"status(?:_?[Cc]ode)?\": ?[5-9]\d\d\b|" + OUR_ACCOUNT.text)
+A_ROUTINE = AnyOf((ROUTINE, ROUTINE_JSON, NOT_ROUTINE))
+QUOTED_SQL = Pattern(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
+NO_TEXT = dict.fromkeys((*range(9), *range(10, 32), 127, 0xFFFE, 0xFFFF), " ")
 MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
 LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
@@ -107,9 +110,8 @@ class Newest:
 
 def routine(raw: bytes) -> bool:
     """Whether a line tells of ordinary work, and so is quiet and of no use: told by a glance, for there are many."""
-    if b" HTTP/" in raw and ROUTINE.search(raw):
-        return not NOT_ROUTINE.search(raw)
-    return bool(ROUTINE_JSON.match(raw)) and raw.endswith(b"}") and not NOT_ROUTINE.search(raw)
+    request, structured, not_routine = (number in A_ROUTINE.which(raw) for number in range(3))
+    return (request or (structured and raw.endswith(b"}"))) and not not_routine
 
 
 def parsed(raw: Iterable[bytes]) -> Iterator[Line]:
@@ -123,20 +125,19 @@ def parsed(raw: Iterable[bytes]) -> Iterator[Line]:
 
 def stamp(line: bytes) -> tuple[datetime | None, bytes]:
     """The time that the engine has put before a line, and the line without it."""
-    found = STAMP.match(line)
-    if not found:
+    first, _, rest = line[:LONGEST_STAMP].partition(b" ")
+    if first[4:5] != b"-" or first[10:11] != b"T":
         return None, line
-    day, fraction, zone = (part.decode() if part else "" for part in found.groups())
     try:
-        at = datetime.fromisoformat(f"{day}.{fraction[:6]:0<6}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+        at = datetime.fromisoformat(first.decode("ascii"))
+        return (at.astimezone(UTC), rest + line[LONGEST_STAMP:]) if at.tzinfo else (None, line)
     except (ValueError, OverflowError):
         return None, line
-    return at, line[found.end() :]
 
 
 def read(raw: bytes, at: datetime | None) -> Line:
     """One line: JSON of the usual loggers, or plain text."""
-    named = OUR_ACCOUNT.search(raw)
+    named = OUR_ACCOUNT.search(raw) if b"oncall-" in raw else None
     ours = named[0].decode() if named else ""
     stripped = raw.strip()
     if stripped[:1] == b"{" and stripped[-1:] == b"}":
@@ -147,20 +148,23 @@ def read(raw: bytes, at: datetime | None) -> Line:
         if isinstance(plain, dict):
             return _structured(plain, at, ours)
     text = clean(raw.decode("utf-8", "replace")).strip("\ufffd")  # engines cut a long line anywhere
-    head = text[:120]
-    request = REQUEST.search(text)
-    if request or QUOTED_SQL.search(text[:400]):
-        level: Level = "quiet"
-    elif LOUD.search(head):
-        level = "loud"
-    else:
-        level = "quiet" if QUIET.search(text[:80]) else "unsaid"
+    request = REQUEST.search(text) if " HTTP/" in text else None
+    quoting = "  " in (head := text[:400]) and QUOTED_SQL.search(head)
+    level: Level = "quiet" if request or quoting else _said(text)
     path, status = (request[1], int(request[2])) if request else ("", 0)
     return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours)
 
 
+def _said(text: str) -> Level:
+    """The level that plain text begins with."""
+    loud, quiet = (number in A_LEVEL.which(text[:120]) for number in range(2))
+    if loud:
+        return "loud"
+    return "quiet" if quiet and QUIET.search(text[:80]) else "unsaid"
+
+
 def _structured(plain: dict[str, Any], at: datetime | None, ours: str) -> Line:
-    message = next((str(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
+    message = next((_words(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
     reasons = [words for key in REASON_KEYS if (words := _words(plain.get(key)))]
     words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
     first = next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
@@ -216,4 +220,13 @@ def _middle(text: str) -> str:
 
 def clean(text: str) -> str:
     """Without colours and control characters; blanks of any kind become one line."""
-    return NO_TEXT.sub(" ", COLOUR.sub("", text)).replace("\n", " ").replace("\r", " ").rstrip()
+    if text.isprintable():
+        return text.rstrip()
+    first, *others = text.split(COLOUR)
+    return (first + "".join(map(_uncoloured, others))).translate(NO_TEXT).rstrip()
+
+
+def _uncoloured(rest: str) -> str:
+    """What stands behind the beginning of a colour: its numbers and a letter are no text."""
+    after = rest.lstrip(COLOUR_NUMBERS)
+    return after[1:] if after[:1].isascii() and after[:1].isalpha() else COLOUR + rest

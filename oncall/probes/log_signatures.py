@@ -4,14 +4,15 @@ A line belongs to the first signature whose pattern it holds, so what says more 
 `to()` in a pattern is the name or address of another part; TARGET as blame is the component behind it.
 """
 
-import re
 from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
 
+from oncall.patterns import AnyOf, Pattern
+
 TARGET = "whom the line names"
-HOST = r"(?:[A-Za-z0-9_](?:[\w.-]{0,252}\w)?|\[[0-9a-fA-F:.]+\]|::1)(?::\d{1,5})?"
+HOST = r"(?:\w(?:[\w.-]*\w)?|\[[0-9a-fA-F:.]+\]|::1)(?::\d{1,5})?"
 
 
 def to(number: int = 1) -> str:
@@ -40,10 +41,12 @@ class Signature(Struct, frozen=True, dict=True):
     of: tuple[str, ...] = ()
     not_of: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        self.pattern  # noqa: B018  made now: a test measures every pattern that there is
+
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Compiled when first searched for: most runs read few logs."""
-        return re.compile(self.text)
+    def pattern(self) -> Pattern[str]:
+        return Pattern(self.text)
 
     @property
     def unnamed(self) -> bool:
@@ -110,7 +113,7 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("configuration", r"\[emerg\]", "nginx cannot use its configuration"),
     Signature("name", r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) " + to(1) + r"|could not translate host name \"" + to(2)
       + r"|failed to resolve host '" + to(3) + r"|\blookup " + to(4) + r"\b.*no such host|host not found in upstream \""
-      + to(5) + r"|(?<![\w.-])" + to(6) + " could not be resolved",
+      + to(5) + r"|(?:^|[^\w.-])" + to(6) + " could not be resolved",
       "the name of {target} does not resolve", "passing", blames=TARGET),
     Signature("name-unsaid",
       r"\bENOTFOUND\b|\bEAI_AGAIN\b|Temporary failure in name resolution|Name or service not known|"
@@ -145,40 +148,43 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("go-panic", r"^panic: |^fatal error: ", "it panicked", not_of=PG),
     Signature("unhandled", r"UnhandledPromiseRejection|[Uu]nhandled (?:[Pp]romise )?[Rr]ejection|uncaughtException|"
       r"Uncaught Exception|triggerUncaughtException", "an exception was not handled"),
-    Signature("traceback", r"^Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?$", "a stack trace", "evidence"),
+    Signature("traceback", r"^Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?\z", "a stack trace", "evidence"),
 )  # fmt: skip
+ANY_SIGNATURE = AnyOf(one.pattern for one in SIGNATURES)
 
 
 class Counted(Struct, frozen=True, dict=True):
-    """Lines that mean something only when there are many. `own`: how many of them one run of ours may cause."""
+    """Lines that mean something only when there are many."""
 
     name: str
     text: str
     words: str
-    own: int = 0
+
+    def __post_init__(self) -> None:
+        self.pattern  # noqa: B018  as above
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        return re.compile(self.text, re.IGNORECASE)
+    def pattern(self) -> Pattern[str]:
+        return Pattern(f"(?i){self.text}")
 
 
 # Expired tokens and requests without one are a browser's daily life; the clock and the token have checks of their own.
-DAILY = re.compile(
+DAILY = Pattern(
     r"(?i)jwt expired|token (?:has |is )?expired|signature has expired|TokenExpired|no auth token|"
     r"jwt must be provided|missing (?:bearer |auth\w* )?token|missing authorization"
 )
 AUTHENTICATION: tuple[Counted, ...] = (
     Counted("signature", r"invalid signature|signature verification failed|JWSSignatureVerificationFailed",
-          "tokens with an invalid signature", 4),
+          "tokens with an invalid signature"),
     Counted("algorithm", r"invalid algorithm|algorithm .*not allowed|jwt signature is required",
-          "tokens with a forbidden algorithm", 2),
+          "tokens with a forbidden algorithm"),
     Counted("malformed", r"jwt malformed|not enough segments|invalid compact jw|malformed (?:jwt|token)",
-          "malformed tokens", 3),
+          "malformed tokens"),
     Counted("login", r"log-?in (?:was )?(?:refused|failed|denied|failure)|failed (?:to )?log-?in|bad credentials|"
           r"(?:invalid|incorrect|wrong) (?:credential|user ?name|password|login)|authentication (?:failed|failure)|"
-          r"unknown (?:user|account)", "refused logins", 3),
+          r"unknown (?:user|account)", "refused logins"),
     Counted("refused", r"\bunauthorized|token (?:was )?(?:refused|rejected|invalid)|invalid token|"
-          r"access denied for token", "refused tokens", 8),
+          r"access denied for token", "refused tokens"),
 )  # fmt: skip
 SOCKET: tuple[Counted, ...] = (
     Counted("too-many", r"too many (?:web ?)?(?:socket|connection)s?\b|(?:socket|connection) limit (?:was )?reached",
@@ -186,8 +192,11 @@ SOCKET: tuple[Counted, ...] = (
     Counted("broken", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:ECONNRESET|EPIPE|\b1006\b|abnormal|hang up|"
           r"hung up|reset by peer|broken pipe|timed? ?out)|socket hang up", "broken sockets"),
     Counted("refused", r"(?:web ?socket|\bsocket\b|\bws\b|realtime|handshake|upgrade)\b.*(?:refus|reject|denied|"
-          r"unauthorized|forbidden|invalid)", "refused sockets", 2),
+          r"unauthorized|forbidden|invalid)", "refused sockets"),
     Counted("error", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:error|fail|exception)|"
           r"WebSocket is not open", "socket errors"),
 )  # fmt: skip
-NOT_SOCKET = re.compile(r"\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on", re.IGNORECASE)
+NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on")
+# How the database refuses the application is told by signatures: nobody who logs in has had a part in it.
+NOT_LOGIN = Pattern(r"(?i)password authentication failed for user|\bP1000\b|\bpg_hba\b|\bSASL\b")
+NOT_COUNTED = (DAILY, NOT_SOCKET, NOT_LOGIN)

@@ -16,8 +16,11 @@ from oncall.config import Limits, Stack, Websocket
 from oncall.facts.auth import HEALTH
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.frontend import Page
+from oncall.facts.http import NEVER_ARRIVED
 from oncall.facts.websocket import DIRECT, Handshake, WebSocketHold, WebSocketPing
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.ledger import NEVER_ARRIVED as NOBODY_READ_IT
+from oncall.ledger import NO_ANSWER, Ledger
 from oncall.probes.auth import AccessToken
 from oncall.probes.http import place, tls_words, trust
 from oncall.probes.libraries import IMPORTING
@@ -94,20 +97,27 @@ def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> Offer:
     return Offer(url, socket.origin, headers, subprotocols)
 
 
-def opened(stack: Stack, library: Library, offered: Offer, with_token: bool) -> tuple[Handshake, Session | None]:
+def opened(
+    stack: Stack, library: Library, ledger: Ledger, offered: Offer, with_token: bool
+) -> tuple[Handshake, Session | None]:
     """Try one handshake; the session is there only when the socket is open."""
     address, at = place(offered.uri.partition("?")[0])
     wire = Wire(OPEN_SECONDS)
     session, detail = None, ""
+    noted = ledger.sending("socket", at)
+    noted.begin()
     try:
         tls = trust(stack.frontend.ca_file) if offered.uri.lower().startswith("wss:") else None
-        session = Session(library, offered, wire, tls)
+        session = Session(library, offered, wire, tls, noted.end)
         reply = session.handshake()
     except TimeoutError:
         reply = Reply("timeout")
     except Exception as error:  # noqa: BLE001  sorted out in _failed, which raises what it does not know
         reply, detail = _failed(error, wire)
-    if session is not None and reply.outcome != "open":
+    noted.status = NOBODY_READ_IT if reply.outcome in NEVER_ARRIVED else reply.status or NO_ANSWER
+    if session is None:
+        noted.end()
+    elif reply.outcome != "open":
         session.close(0.1)
     seconds = time.perf_counter() - wire.started
     log.info("websocket %s: %s %s in %.3f s", address, reply.outcome, reply.status or "", seconds)
@@ -142,11 +152,11 @@ def _failed(error: Exception, wire: Wire) -> tuple[Reply, str]:
     raise error
 
 
-def talk(stack: Stack, limits: Limits, secrets: Secrets, library: Library, token: str) -> Talk:
+def talk(stack: Stack, limits: Limits, secrets: Secrets, library: Library, ledger: Ledger, token: str) -> Talk:
     """Open the direct socket, say the first message, ping, and say goodbye."""
     socket = stack.websocket
     first = secrets.expand(socket.first_message, **({"TOKEN": token} if token else {}))
-    handshake, session = opened(stack, library, offer(stack, secrets, socket.url, token), bool(token))
+    handshake, session = opened(stack, library, ledger, offer(stack, secrets, socket.url, token), bool(token))
     if session is None:
         return Talk(handshake)
     try:
@@ -204,10 +214,10 @@ def _talk_seconds(limits: Limits) -> float:
 
 @client(deadline=_talk_seconds)
 def direct_socket(
-    stack: Stack, limits: Limits, secrets: Secrets, websocket_library: Library, socket_token: str
+    stack: Stack, limits: Limits, secrets: Secrets, websocket_library: Library, ledger: Ledger, socket_token: str
 ) -> Talk:
     """The one socket straight to the backend, opened, pinged and closed."""
-    return talk(stack, limits, secrets, websocket_library, socket_token)
+    return talk(stack, limits, secrets, websocket_library, ledger, socket_token)
 
 
 @probe(optional=("backend_health",))
@@ -260,6 +270,7 @@ def public_handshake(
     stack: Stack,
     secrets: Secrets,
     websocket_library: Library,
+    ledger: Ledger,
     socket_token: str | Missing,
     direct_handshake: Handshake | Missing,
     backend_health: HealthAnswer | Missing,
@@ -271,7 +282,7 @@ def public_handshake(
     """
     answers = isinstance(backend_health, HealthAnswer) and backend_health.exchange.answered
     if isinstance(socket_token, CouldNotCheck) and answers:
-        return _without_token(stack, secrets, websocket_library, socket_token, frontend_page)
+        return _without_token(stack, secrets, websocket_library, ledger, socket_token, frontend_page)
     if isinstance(socket_token, CouldNotCheck | NotPart):
         raise socket_token
     if isinstance(direct_handshake, CouldNotCheck | NotPart):
@@ -280,7 +291,7 @@ def public_handshake(
         raise CouldNotCheck(f"the direct handshake fails too (see {DIRECT})")
     offered = offer(stack, secrets, public_address, socket_token)
     first = secrets.expand(stack.websocket.first_message, **({"TOKEN": socket_token} if socket_token else {}))
-    handshake, session = opened(stack, websocket_library, offered, bool(socket_token))
+    handshake, session = opened(stack, websocket_library, ledger, offered, bool(socket_token))
     if session is not None:
         handshake = _after_first_message(session, handshake, first, stack.websocket.first_answer_contains)
         session.close(GRACE)
@@ -288,20 +299,20 @@ def public_handshake(
 
 
 def _without_token(
-    stack: Stack, secrets: Secrets, library: Library, why: CouldNotCheck, page: Page | Missing
+    stack: Stack, secrets: Secrets, library: Library, ledger: Ledger, why: CouldNotCheck, page: Page | Missing
 ) -> Handshake:
     """Where nobody can log in: what the proxy answers without a token, if a sound backend answers another thing."""
-    straight = _bare(stack, secrets, library, stack.websocket.url)
+    straight = _bare(stack, secrets, library, ledger, stack.websocket.url)
     if not 0 < straight.status < 500:
         raise why
-    through = _bare(stack, secrets, library, stack.websocket.public_url)
+    through = _bare(stack, secrets, library, ledger, stack.websocket.public_url)
     if through.succeeded or (through.outcome, through.status) == (straight.outcome, straight.status):
         raise why
     return _beside_the_page(replace(through, straight=straight.trouble or "handshake succeeds"), page)
 
 
-def _bare(stack: Stack, secrets: Secrets, library: Library, url: str) -> Handshake:
-    handshake, session = opened(stack, library, offer(stack, secrets, url, ""), with_token=False)
+def _bare(stack: Stack, secrets: Secrets, library: Library, ledger: Ledger, url: str) -> Handshake:
+    handshake, session = opened(stack, library, ledger, offer(stack, secrets, url, ""), with_token=False)
     if session is not None:
         session.close(GRACE)
     return handshake
@@ -321,6 +332,7 @@ def websocket_hold(
     limits: Limits,
     secrets: Secrets,
     websocket_library: Library,
+    ledger: Ledger,
     socket_token: str,
     direct_handshake: Handshake,
     public_handshake: Handshake | Missing,
@@ -335,7 +347,8 @@ def websocket_hold(
     socket = stack.websocket
     url = socket.public_url or socket.url
     first = secrets.expand(socket.first_message, **({"TOKEN": socket_token} if socket_token else {}))
-    handshake, session = opened(stack, websocket_library, offer(stack, secrets, url, socket_token), bool(socket_token))
+    offered = offer(stack, secrets, url, socket_token)
+    handshake, session = opened(stack, websocket_library, ledger, offered, bool(socket_token))
     if session is None:
         raise CouldNotCheck(f"the socket to be held did not open: websocket {handshake.trouble}")
     try:

@@ -54,8 +54,11 @@ class Reply(Struct, frozen=True):
 class Session:
     """A WebSocket that was, or is to be, opened on one stream."""
 
-    def __init__(self, library: Library, offer: Offer, wire: Wire, tls: ssl.SSLContext | None) -> None:
-        self.library, self.wire = library, wire
+    def __init__(
+        self, library: Library, offer: Offer, wire: Wire, tls: ssl.SSLContext | None, closed: Callable[[], None]
+    ) -> None:
+        """closed: called when the socket is given back."""
+        self.library, self.wire, self._closed = library, wire, closed
         uri = library.parse_uri(offer.uri)
         self._offer = offer
         self._protocol = library.protocol(
@@ -180,6 +183,7 @@ class Session:
             pass
         finally:
             self._stream.close()
+            self._closed()
 
     def _feed(self, data: bytes) -> None:
         if data:

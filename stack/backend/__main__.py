@@ -16,7 +16,7 @@ def main() -> None:
         settings = Settings()
     except ValueError as error:
         sys.exit(f"backend: a setting is no number: {error}")
-    logs.write_to(settings.log_file, settings.log_level)
+    logs.write_to(settings.log_file, settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # it writes a socket's whole address, token included
     logging.getLogger("backend").info("starting", extra={"port": int(settings.port)})
     config = uvicorn.Config(

@@ -69,6 +69,7 @@ def create(settings: Settings) -> Starlette:
         found = await database.rows(ACCOUNT, (name.replace("\0", ""),))
         stored = found[0]["password_hash"].encode() if found else NOBODY_KNOWS
         good = await asyncio.to_thread(_password_matches, given, stored)
+        await asyncio.sleep(settings.login_seconds)
         if not (good and found):
             log.warning("login refused", extra={"account": name[:80]})
             return JSONResponse({"error": "Unauthorized"}, 401)

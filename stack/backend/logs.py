@@ -1,4 +1,4 @@
-"""One JSON object a line."""
+"""One JSON object a line, or lines as older programs write them."""
 
 import json
 import logging
@@ -23,7 +23,24 @@ class Structured(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def write_to(path: str, level: str) -> None:
+class Told(logging.Formatter):
+    """A sentence and its reason; of what else the record holds, nothing."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        reason = getattr(record, "reason", "")
+        return super().format(record) + (f": {reason}" if reason else "")
+
+
+FORMATS: dict[str, logging.Formatter] = {
+    "json": Structured(),
+    "plain": Told("%(asctime)s %(levelname)s %(name)s %(message)s"),
+    "apache": Told("[%(asctime)s] [%(name)s:%(levelname)s] [pid %(process)d] %(message)s", "%a %b %d %H:%M:%S %Y"),
+}
+
+
+def write_to(path: str, level: str, form: str = "json") -> None:
     handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stdout)
-    handler.setFormatter(Structured())
+    if form not in FORMATS:
+        sys.exit(f"backend: LOG_FORMAT is {form}: it is one of {', '.join(FORMATS)}")
+    handler.setFormatter(FORMATS[form])
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -26,6 +26,7 @@ class Settings:
     port: float = _number("PORT", 3001)
     log_file: str = _text("LOG_FILE", "")
     log_level: str = _text("LOG_LEVEL", "INFO")
+    log_format: str = _text("LOG_FORMAT", "json")  # or plain, or apache: without accounts, with times of their own
     memory_limit_mb: float = _number("MEMORY_LIMIT_MB", 512)
     health_error_status: float = _number("HEALTH_ERROR_STATUS", 503)
     metrics_token: str = _text("METRICS_TOKEN", "")  # empty: the metrics are open to everybody
@@ -41,6 +42,7 @@ class Settings:
     jwt_algorithms: tuple[str, ...] = _names("JWT_ALGORITHMS", "HS256")  # what is accepted
     jwt_verify_signature: str = _text("JWT_VERIFY_SIGNATURE", "on")
     jwt_leeway: float = _number("JWT_LEEWAY_SECONDS", 0)
+    login_seconds: float = _number("LOGIN_SECONDS", 0)  # what a login takes beside its work
     token_hours: float = _number("TOKEN_HOURS", 8)
     token_not_before: float = _number("TOKEN_NOT_BEFORE_SECONDS", 0)
     public_paths: tuple[str, ...] = _names("PUBLIC_PATHS", "")

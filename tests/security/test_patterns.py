@@ -76,7 +76,7 @@ def test_patterns_are_found():
     assert len([key for key in EVERY if key[0] == "msgspec"]) > 20
 
 
-@pytest.mark.parametrize("key", EVERY, ids=lambda key: f"{key[0]}-{key[1][:40]}")
+@pytest.mark.parametrize("key", EVERY, ids=[f"{number}-{key[0]}-{key[1][:40]}" for number, key in enumerate(EVERY)])
 def test_cost_of_a_pattern_grows_as_the_text_does(key):
     """Searching once, and replacing everywhere, in texts that are bad for this very pattern."""
     pattern = EVERY[key]
