@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from tests.integration.playbook_runs import write_target
 from tests.listening import listening
 from tests.probes.docker_patients import NO_ENGINE, docker, image, patients
+from tests.security.harness import attacked as measured
 from tests.security.hostile_engine import CHUNKED, HostileEngine, answer, chunk, endless, says, zipped
-from tests.security.measured import measured
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]
 INNER = "inner-page-of-10-0-0-7"  # what an internal address would say
@@ -34,33 +35,35 @@ def target(address, project="motel"):
     }
 
 
-def attacked(tmp_path, talks, project="motel", tcp=False):
+def attacked(runs, talks, project="motel", tcp=False):
     """A run against such an engine: cheap, reported, and no bug of ours."""
-    with HostileEngine(talks).at(None if tcp else tmp_path) as address:
-        run = measured(tmp_path, target(address, project))
-    assert run.cheap() is True
-    assert run.code == 1, run.screen
-    assert set(run.outputs) >= {"report.html", "junit.xml", "result.json", "snapshot.json", "terminal"}
-    outcomes = [verdict["outcome"] for verdict in json.loads(run.outputs["result.json"])["verdicts"]]
-    assert "error" not in outcomes, run.screen
+    with HostileEngine(talks).at(None if tcp else runs.folder) as address:
+        run = measured(runs, write_target(runs.folder / "target.toml", target(address, project)), budget=4)
+    print(f"{run.seconds:.2f} s, {run.peak:.0f} MB")
+    assert run.outcome.code == 1, run.outcome.screen
+    assert not run.outcome.checks("error"), run.outcome.screen
     return run
 
 
 def reason(run, check="test_docker_engine_answers"):
     """What a run says of a check."""
-    verdicts = json.loads(run.outputs["result.json"])["verdicts"]
-    return next(str(one) for one in verdicts if check in one["check"])
+    return next(str(verdict) for name, verdict in run.outcome.verdicts.items() if check in name)
+
+
+def where(run, text):
+    """The outputs that hold it."""
+    return [name for name, output in run.outputs.items() if text in output]
 
 
 @pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect"])
-def test_a_redirect_is_a_failure_and_is_never_followed(tmp_path, status):
+def test_a_redirect_is_a_failure_and_is_never_followed(runs, status):
     """Neither the page behind it nor its own body is in any output; the internal address is never asked."""
     with listening() as internal:
         moved = answer(INNER.encode() * 9, status, Location=f"{internal.url}/latest/meta-data")
-        run = attacked(tmp_path, {"/version": says(moved)}, tcp=True)
+        run = attacked(runs, {"/version": says(moved)}, tcp=True)
 
     assert internal.calls == []
-    assert run.where(INNER) == run.where("meta-data") == []
+    assert where(run, INNER) == where(run, "meta-data") == []
     assert f"the engine answers {status[:3]}, a redirect" in reason(run)
 
 
@@ -74,12 +77,12 @@ def test_a_redirect_is_a_failure_and_is_never_followed(tmp_path, status):
     ],
     ids=["page", "json", "text", "error"],
 )
-def test_what_is_no_engine_is_not_quoted(tmp_path, status, body):
+def test_what_is_no_engine_is_not_quoted(runs, status, body):
     """An internal page may hold anything."""
-    run = attacked(tmp_path, {"/version": says(answer(body, status))})
+    run = attacked(runs, {"/version": says(answer(body, status))})
 
-    assert run.where(INNER) == []
-    assert "something that is no Docker engine answers" in run.screen
+    assert where(run, INNER) == []
+    assert "something that is no Docker engine answers" in run.outcome.screen
 
 
 ENDLESS = {
@@ -101,24 +104,24 @@ ENDLESS = {
         *((path, manner) for path in ("/info", "/containers/json", "/stats") for manner in ("drip", "tiny-values")),
     ],
 )
-def test_an_endless_answer_ends_at_the_deadline(tmp_path, ward, path, manner):
+def test_an_endless_answer_ends_at_the_deadline(runs, ward, path, manner):
     """Whatever part of it has no end."""
-    attacked(tmp_path, {path: ENDLESS[manner]}, ward.project)
+    attacked(runs, {path: ENDLESS[manner]}, ward.project)
 
 
-def test_a_compressed_answer_is_refused(tmp_path, ward):
+def test_a_compressed_answer_is_refused(runs, ward):
     """1.5 GiB of blanks in 1.5 MB; nobody has asked for a compressed one."""
     bomb = answer(zipped(1536), Content_Encoding="gzip")
-    run = attacked(tmp_path, {"/containers/json": says(bomb)}, ward.project)
+    run = attacked(runs, {"/containers/json": says(bomb)}, ward.project)
 
-    assert "is compressed, which was not asked for" in run.screen
+    assert "is compressed, which was not asked for" in run.outcome.screen
 
 
 @pytest.mark.parametrize("path", ["/version", "/containers/json", "/json", "/events"])
-def test_a_deeply_nested_answer_is_none_of_an_engine(tmp_path, ward, path):
+def test_a_deeply_nested_answer_is_none_of_an_engine(runs, ward, path):
     """100,000 deep, where a table, a list or a text should be."""
     body = b'{"Id":' + DEEP + b"," if path == "/json" else DEEP
-    attacked(tmp_path, {path: says(answer(body))}, ward.project)
+    attacked(runs, {path: says(answer(body))}, ward.project)
 
 
 MANY = {
@@ -130,21 +133,21 @@ MANY = {
 
 
 @pytest.mark.parametrize("manner", MANY)
-def test_an_answer_of_many_values_does_not_fill_the_memory(tmp_path, ward, manner):
+def test_an_answer_of_many_values_does_not_fill_the_memory(runs, ward, manner):
     """A value of three bytes takes a hundred once it is decoded."""
-    attacked(tmp_path, {"/containers/json": says(answer(MANY[manner]))}, ward.project)
+    attacked(runs, {"/containers/json": says(answer(MANY[manner]))}, ward.project)
 
 
-def test_1500_secrets_in_one_environment_are_cheap(tmp_path):
+def test_1500_secrets_in_one_environment_are_cheap(runs):
     """A platform that puts everything into the environment."""
-    variables = tmp_path / "variables"
+    variables = runs.folder / "variables"
     variables.write_text("".join(f"SERVICE_{number}_TOKEN=t0ken-{number:05}-{'x' * 40}\n" for number in range(1500)))
     with patients("variables") as found:
         for service in ("backend", "postgres", "frontend"):
             found.start(service, "sleep", "600", options=("--env-file", str(variables)))
-        run = attacked(tmp_path, {}, found.project)
+        run = attacked(runs, {}, found.project)
 
-    assert run.where("t0ken-00007") == []
+    assert where(run, "t0ken-00007") == []
 
 
 ODD = {
@@ -163,30 +166,30 @@ ODD = {
 
 
 @pytest.mark.parametrize("manner", ODD)
-def test_odd_types_are_unknown(tmp_path, ward, manner):
+def test_odd_types_are_unknown(runs, ward, manner):
     """Never a bug in the suite, never "did not answer"."""
     path, body = ODD[manner]
-    run = attacked(tmp_path, {path: says(answer(body))}, ward.project)
+    run = attacked(runs, {path: says(answer(body))}, ward.project)
 
     if path != "/info":
-        assert "is not one of a Docker engine" in run.screen
+        assert "is not one of a Docker engine" in run.outcome.screen
 
 
-def test_an_engines_own_message_is_one_short_line(tmp_path, ward):
+def test_an_engines_own_message_is_one_short_line(runs, ward):
     """It may be quoted, since it is an engine; but not all of it."""
     run = attacked(
-        tmp_path,
+        runs,
         {"/containers/json": says(answer({"message": "a\n" * 500 + "z"}, "500 Internal Server Error"))},
         ward.project,
     )
 
-    assert "the Docker engine answered 500: a a a" in run.screen
-    assert "a z" not in run.screen
+    assert "the Docker engine answered 500: a a a" in run.outcome.screen
+    assert "a z" not in run.outcome.screen
 
 
-def test_the_hostile_engine_lets_the_rest_through(tmp_path, ward):
+def test_the_hostile_engine_lets_the_rest_through(runs, ward):
     """So that the attacks above are what is measured."""
-    run = attacked(tmp_path, {}, ward.project)
+    run = attacked(runs, {}, ward.project)
 
     assert "did not answer" not in reason(run)
     assert docker("ps", "-q", "--filter", f"label=com.docker.compose.project={ward.project}")
