@@ -6,19 +6,22 @@ An address is a secret, because most services put their token into it: no senten
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from oncall.patterns import Pattern
+
 SECONDS = 10.0
+ADDRESS = Pattern(r"(?P<service>[A-Za-z0-9]+)://\S+")
+LONGEST = 8192  # characters
 MISSING = "no message was sent: that needs apprise, so pip install 'pytest-oncall[notify]'"
 
 
 def wrong_address(address: str) -> str:
     """What is wrong with an address, as the end of a sentence; empty when nothing is seen at once."""
-    if re.fullmatch(r"[A-Za-z0-9]+://\S+", address) and address.isprintable():
+    if ADDRESS.fullmatch(address[:LONGEST]) and address.isprintable():
         return ""
     return "must be an address as apprise writes it, such as mailto://... or slack://..."
 
@@ -55,7 +58,8 @@ def send(addresses: Sequence[str], title: str, text: str, sick: bool, seconds: f
 
 def _send(apprise: Any, address: str, title: str, text: str, sick: bool) -> str:
     """Why it was not sent, or nothing."""
-    one = apprise.Apprise()
+    # A redirect would carry the diagnosis, and the token in the address, to whoever a service names.
+    one = apprise.Apprise(asset=apprise.AppriseAsset(http_redirects=False))
     if not one.add(address):
         return "apprise does not know such an address"
     kind = apprise.NotifyType.FAILURE if sick else apprise.NotifyType.SUCCESS
@@ -68,5 +72,5 @@ def _send(apprise: Any, address: str, title: str, text: str, sick: bool) -> str:
 
 def _service(address: str) -> str:
     """ "slack": what may be said of an address."""
-    found = re.match(r"[A-Za-z0-9]+(?=://)", address)
-    return found[0] if found else "an address without a service"
+    found = ADDRESS.match(address[:LONGEST])
+    return found["service"] if found else "an address without a service"

@@ -27,6 +27,7 @@ MAY_IMPORT = {
         "lag",
         "patterns",
         "ledger",
+        "redaction",
     },
     "moments": {"facts", "config", "moments"},
     "reporting": {

@@ -22,6 +22,7 @@ from oncall.probing import client, probe
 from oncall.secrets import Secrets
 
 Health = HealthAnswer | CouldNotCheck | NotPart
+LONGEST_TOKEN = 16 << 10  # characters: Node and nginx take 8 to 16 KiB of headers, all together
 SIGNATURE = 16  # characters: the shortest that could be one (HS256 has 43)
 
 
@@ -241,7 +242,7 @@ def learn_token(secrets: Secrets, token: str) -> None:
 
 
 def token_of(answer: Answer, auth: Auth) -> str:
-    """The token at its configured place, or nothing."""
+    """The token at its configured place, or nothing; raises CouldNotCheck for one that could not be sent."""
     value: Any
     match auth.token_in:
         case "header":
@@ -251,6 +252,8 @@ def token_of(answer: Answer, auth: Auth) -> str:
         case _:
             value = at(_json(answer), auth.token_key)
     value = value.strip() if isinstance(value, str) else ""
+    if len(value) > LONGEST_TOKEN:
+        raise CouldNotCheck("login gives a token of more than 16 KiB, which no server takes in a header")
     return value if value.isascii() and value.isprintable() and " " not in value else ""
 
 

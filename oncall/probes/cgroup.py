@@ -5,7 +5,6 @@ machine, or of another namespace, would lead anywhere.
 """
 
 import os
-import re
 import time
 from pathlib import Path
 
@@ -36,8 +35,8 @@ class Cgroup(Struct, frozen=True):
         """A number in a file, after its key if there are several; "max" is 0."""
         text = self.read(controller, name)
         if text is not None and key:
-            found = re.search(rf"^{key} (\d+)$", text, re.MULTILINE)
-            text = found[1] if found else None
+            pairs = (line.partition(" ") for line in text.splitlines())
+            text = next((value for name, _, value in pairs if name == key), None)
         if text is None:
             return None
         word = text.strip()

@@ -4,7 +4,6 @@ Nothing is run inside a container here; see container_reach.py for that.
 """
 
 import logging
-import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 from oncall.config import Limits, Stack, services
 from oncall.facts.network import SHARING, PeerNetwork
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.container_secrets import learn_environments
 from oncall.probes.containers import steady
 from oncall.probes.runtime import Attachment, Container, Project
@@ -22,13 +22,13 @@ from oncall.secrets import Secrets
 log = logging.getLogger(__name__)
 
 NOT_A_NETWORK = ("none", "null")
-URL = re.compile(
+URL = Pattern(
     r"(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://(?:[^@/?#]*?(?::[^@]*)?@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/?#,@]*)(?::(?P<port>\d+))?"
 )
 URL_NAMES = ("DATABASE_URL", "POSTGRES_URL", "POSTGRESQL_URL", "PG_URL", "DB_URL", "SPRING_DATASOURCE_URL")
 HOST_NAMES = ("PGHOST", "DB_HOST", "DATABASE_HOST", "POSTGRES_HOST", "POSTGRESQL_HOST", "TYPEORM_HOST")
-NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+")
+NAME = Pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+")
 
 
 @probe()

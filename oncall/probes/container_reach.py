@@ -5,13 +5,13 @@ so: one that says nothing was slow to begin with, or killed, which proves nothin
 """
 
 import logging
-import re
 import time
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from oncall.facts.network import NameResolution, PortFromInside, Reached
 from oncall.finding import CouldNotCheck
+from oncall.patterns import Pattern
 from oncall.probes.container_network import Route
 from oncall.probes.runtime import Answered, Container, Runtime
 from oncall.probing import probe
@@ -19,7 +19,7 @@ from oncall.probing import probe
 log = logging.getLogger(__name__)
 
 MISSING = (126, 127)
-UNUSABLE = re.compile(r"(?i)^usage:|(?:invalid|unrecognized|unknown) option|illegal option", re.MULTILINE)
+UNUSABLE = Pattern(r"(?im)^usage:|(?:invalid|unrecognized|unknown) option|illegal option")
 SECONDS = 2.0  # for one tool
 CONNECT_SECONDS = 1.5  # inside the container, so that its answer comes back in time
 
@@ -44,11 +44,11 @@ setTimeout(() => end('timeout'), {CONNECT_SECONDS * 1000:.0f})
 socket.on('error', error => end({{ENOTFOUND: 'unresolved', EAI_AGAIN: 'unresolved', ECONNREFUSED: 'refused',
   ETIMEDOUT: 'timeout'}}[error.code] || 'unreachable ' + error.code))"""
 OUTCOMES: tuple[Reached, ...] = ("open", "refused", "timeout", "unreachable", "unresolved")
-WORDS: tuple[tuple[Reached, str], ...] = (
-    ("refused", "refused"),
-    ("unresolved", "not known|name resolution|bad address|unknown host|no address|could not translate"),
-    ("timeout", "timed out|timeout|no response"),
-    ("unreachable", "unreachable|no route"),
+WORDS: tuple[tuple[Reached, Pattern[str]], ...] = (
+    ("refused", Pattern("refused")),
+    ("unresolved", Pattern("not known|name resolution|bad address|unknown host|no address|could not translate")),
+    ("timeout", Pattern("timed out|timeout|no response")),
+    ("unreachable", Pattern("unreachable|no route")),
 )
 BASH_PORT = 'exec 3<>"/dev/tcp/$0/$1" && echo open'
 
@@ -165,7 +165,7 @@ def _outcome(tool: str, said: Answered) -> Reached:
         return next((one for one in OUTCOMES if one == word), "closed")
     if said.code == 0:
         return "open"
-    return next((outcome for outcome, pattern in WORDS if re.search(pattern, text)), "closed")
+    return next((outcome for outcome, pattern in WORDS if pattern.search(text)), "closed")
 
 
 def _addresses(text: str) -> Iterator[str]:

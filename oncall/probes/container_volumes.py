@@ -2,18 +2,18 @@
 
 import logging
 import os
-import re
 from pathlib import PurePosixPath
 
 from oncall.config import Stack
 from oncall.facts.volumes import IN_PLACE, DataVolume, DataVolumeSpace, Kind
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.runtime import Container, Mount, Project, Runtime
 from oncall.probing import client, probe
 
 log = logging.getLogger(__name__)
 
-ANONYMOUS = re.compile(r"[0-9a-f]{64}")
+ANONYMOUS = Pattern(r"[0-9a-f]{64}")
 MISSING = (126, 127)
 KINDS: tuple[Kind, ...] = ("volume", "bind", "tmpfs")
 

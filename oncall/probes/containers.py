@@ -1,15 +1,15 @@
 """The Docker engine and the project's containers: one attempt to reach the engine, one list, all inspected at once."""
 
+import http.client
 import logging
 import os
-import threading
+import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from oncall.config import Limits, Stack, services
 from oncall.facts.backend import HealthAnswer
@@ -21,12 +21,14 @@ from oncall.facts.containers import (
     ServiceHealth,
 )
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.compose import DockerCompose
 from oncall.probes.compose_records import moment
-from oncall.probes.engine import NO_ANSWER, Engine, Failure, forgo_socks, why
+from oncall.probes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, forgo_socks, why
 from oncall.probes.engine_address import EngineAddress, engine_address
-from oncall.probes.engine_socket import share_connections
-from oncall.probes.engine_ssh import Said, ssh_adapter, ssh_command
+from oncall.probes.engine_answers import Info, Version, understood
+from oncall.probes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
+from oncall.probes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
 from oncall.probes.libraries import IMPORTING
 from oncall.probes.runtime import Container, Project, Runtime
 from oncall.probing import client, probe
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 SECONDS = 2.5
 NO_DOCKER = "oncall.toml says that there is no Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
+NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
+VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
 
 
 class Attempt(Struct, frozen=True):
@@ -63,28 +67,7 @@ def docker_attempt(stack: Stack) -> Iterator[Attempt]:
 
 
 def _connect(address: EngineAddress) -> Attempt:
-    """Ask in a thread of its own, because a name that does not resolve knows no timeout."""
-    began, at = time.monotonic(), datetime.now(UTC)
-    done: list[Attempt | Exception] = []
-    thread = threading.Thread(target=_try, args=(address, began, done), name="docker connect", daemon=True)
-    thread.start()
-    thread.join(SECONDS + 0.3)
-    seconds = time.monotonic() - began
-    if not done:
-        return Attempt(address, seconds, failure=Failure("hangs", "no answer in time"), at=at)
-    if isinstance(done[0], Exception):
-        raise done[0]
-    return replace(done[0], seconds=seconds, at=at)
-
-
-def _try(address: EngineAddress, began: float, done: list[Attempt | Exception]) -> None:
-    try:
-        done.append(_ask(address, began))
-    except Exception as error:  # a bug of ours: it belongs to the door, not to this thread
-        done.append(error)
-
-
-def _ask(address: EngineAddress, began: float) -> Attempt:
+    """Ask the engine for its version."""
     forgo_socks()
     with IMPORTING:
         import docker
@@ -95,50 +78,69 @@ def _ask(address: EngineAddress, began: float) -> Attempt:
         docker.errors.DockerException,
         requests.RequestException,
         urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
         OSError,
         ValueError,
     )
-    said = Said() if address.scheme == "ssh" else None
+    complaints = Complaints() if address.scheme == "ssh" else None
+    began, at = time.monotonic(), datetime.now(UTC)
+    failure: Failure | None = None
+    engine: Engine | None = None
     try:
-        seconds = max(0.5, SECONDS - (time.monotonic() - began))
-        carrier = ssh_adapter(ssh_command(address.url), said) if said else None
-        first = _open(docker, address, ANY, carrier)
-        if "unix" in address.scheme:
-            share_connections(first)
-        answer = first.get(f"{first.base_url}/version", timeout=seconds)
-        version = answer.json() if answer.ok else None
-        if not isinstance(version, dict) or not isinstance(version.get("ApiVersion"), str):
-            text = " ".join(answer.text.split())[:100]
-            return Attempt(address, 0.0, failure=Failure("garbled", f"GET /version: {answer.status_code} {text}"))
-        carrier = first.get_adapter(first.base_url)  # with its connection
-        engine = Engine(_open(docker, address, version["ApiVersion"], carrier), errors, version)
+        session = docker.APIClient(base_url=NOWHERE, version=ANY, timeout=SECONDS)
+        session.trust_env = False
+        session.mount(NOWHERE, _carrier(address, complaints))
+        engine = Engine(session, NOWHERE, errors)
+        engine.version = engine.get("/version", SECONDS, Version, _version)
+    except EngineFailed as error:
+        failure = error.failure
+    except CouldNotCheck as error:  # it answers, and is no engine
+        failure = Failure("garbled", str(error))
     except errors as error:
-        return Attempt(address, 0.0, failure=_failure(error, said))
-    return Attempt(address, 0.0, engine)
+        failure = why(error)
+    seconds = time.monotonic() - began
+    if failure and engine:
+        engine.close()
+    if failure and (complaint := complaints.last() if complaints else ""):
+        failure = Failure("hangs" if failure.outcome == "hangs" else "unreached", complaint)
+    return Attempt(address, seconds, None if failure else engine, failure, at)
 
 
-def _failure(error: Exception, said: Said | None) -> Failure:
-    failure = why(error)
-    complaint = said.last() if said else ""
-    return Failure("hangs" if failure.outcome == "hangs" else "unreached", complaint) if complaint else failure
+def _version(answer: Version) -> Version:
+    if not VERSION.fullmatch(answer.api_version):
+        raise ValueError("not a version")  # it becomes part of every path
+    return answer
 
 
-def _open(docker: Any, address: EngineAddress, version: str, carrier: Any) -> Any:
-    """The SDK's client; it connects to nothing yet."""
-    url, tls = ("tcp://ssh:2375" if address.scheme == "ssh" else address.url), False
-    if address.certificates:
-        pair = (str(address.certificates / "cert.pem"), str(address.certificates / "key.pem"))
-        authority = address.certificates / "ca.pem"
-        tls = docker.tls.TLSConfig(
-            client_cert=pair if address.certificates.joinpath("cert.pem").exists() else None,
-            ca_cert=str(authority) if address.verify and authority.exists() else None,
-            verify=address.verify,
-        )
-    opened = docker.APIClient(base_url=url, version=version, timeout=SECONDS, tls=tls, max_pool_size=32)
-    opened.trust_env = False
-    if carrier:
-        opened.mount(opened.base_url, carrier)
-    return opened
+def _carrier(address: EngineAddress, complaints: Complaints | None) -> Any:
+    """The transport for the session; it connects to nothing yet."""
+    if complaints:
+        dial = ssh_dial(ssh_command(address.url), complaints)
+        return engine_adapter(dial, address.host, CONNECTIONS, block=True)
+    return engine_adapter(_dial(address), address.host or "localhost")
+
+
+def _dial(address: EngineAddress) -> Dial:
+    if not address.host:
+        return unix_dial(address.path)
+    return tcp_dial(address.host, address.port, _tls(address) if address.secured else None)
+
+
+def _tls(address: EngineAddress) -> ssl.SSLContext:
+    """What the engine is to show, and what we show it; raises CouldNotCheck when our certificates are of no use."""
+    folder = address.certificates
+    authority, ours, key = ((folder / name if folder else None) for name in ("ca.pem", "cert.pem", "key.pem"))
+    try:
+        known = authority if address.verify and authority and authority.exists() else None
+        context = ssl.create_default_context(cafile=str(known) if known else None)
+        if not address.verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if ours and key and ours.exists():
+            context.load_cert_chain(ours, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = (error.strerror or "not a PEM file").lower()
+        raise CouldNotCheck(f"the certificates in {folder} for the Docker engine cannot be used: {reason}") from None
+    return context
 
 
 @client()
@@ -178,12 +180,12 @@ def docker_engine(docker_attempt: Attempt) -> DockerEngine:
         outcome="answers",
         message=message,
         seconds=docker_attempt.seconds,
-        version=str(engine.version.get("Version") or ""),
-        api=str(engine.version["ApiVersion"]),
-        root=str(info.get("DockerRootDir") or ""),
-        cgroup_version=str(info.get("CgroupVersion") or ""),
-        cpus=int(info.get("NCPU") or 0),
-        machine=str(info.get("Name") or ""),
+        version=engine.version.version,
+        api=engine.version.api_version,
+        root=info.docker_root_dir,
+        cgroup_version=info.cgroup_version,
+        cpus=info.ncpu,
+        machine=info.name,
         local=engine.local,
         ahead_seconds=ahead,
         uncertain_seconds=uncertain,
@@ -191,11 +193,12 @@ def docker_engine(docker_attempt: Attempt) -> DockerEngine:
     )
 
 
-def _clock(engine: Engine, info: Mapping[str, Any]) -> tuple[float | None, float]:
+def _clock(engine: Engine, info: Info) -> tuple[float | None, float]:
     """The engine's clock against ours, at half the round trip, and how far off that may be."""
-    theirs = moment(info.get("SystemTime"))
     if engine.local:
         return 0.0, 0.0
+    with understood(answer_to("GET", "/info")):
+        theirs = moment(info.system_time)
     if theirs is None or engine.asked is None:
         return None, 0.0
     half = (engine.asked[1] - engine.asked[0]) / 2

@@ -4,11 +4,13 @@ The SDK's own way needs a further library, or waits for a password; this one nev
 """
 
 import contextlib
+import os
 import socket
 import subprocess
-import tempfile
-from typing import Any
 from urllib.parse import urlsplit
+
+from oncall.probes.engine_socket import Dial
+from oncall.probes.network import Stream, Wire
 
 OPTIONS = ("BatchMode=yes", "ConnectTimeout=2", "ServerAliveInterval=1", "ServerAliveCountMax=2")
 CONNECTIONS = 4  # sshd refuses a crowd (MaxStartups)
@@ -23,54 +25,48 @@ def ssh_command(url: str) -> tuple[str, ...]:
     return ("ssh", "-T", *options, *user, *port, "--", parts.hostname or "", "docker", "system", "dial-stdio")
 
 
-class Said:
-    """What ssh complained of."""
+class Complaints:
+    """What ssh wrote to its standard error: as much as a pipe holds, however much there is."""
 
     def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the connections
+        self._ours, self.theirs = os.pipe()
+        os.set_blocking(self._ours, False)
 
     def last(self) -> str:
-        self.file.seek(0)
-        lines = self.file.read(4096).decode("utf-8", "replace").strip().splitlines()
+        """The last line, "" when there is none."""
+        try:
+            lines = os.read(self._ours, 65536).decode("utf-8", "replace").strip().splitlines()
+        except BlockingIOError:
+            return ""
         return lines[-1][:200] if lines else ""
 
+    def __del__(self) -> None:
+        for end in (self._ours, self.theirs):
+            with contextlib.suppress(OSError):
+                os.close(end)
 
-def ssh_adapter(command: tuple[str, ...], said: Said) -> Any:
-    """A transport for the SDK's session. Called where the SDK has been imported already."""
-    import urllib3
-    from requests.adapters import HTTPAdapter
 
-    class Connection(urllib3.connection.HTTPConnection):
-        process: "subprocess.Popen[bytes] | None" = None
+class SshStream(Stream):
+    """A connection that takes its ssh with it when it is closed."""
 
-        def connect(self) -> None:
-            ours, theirs = socket.socketpair()
-            with theirs:
-                end = theirs.fileno()
-                self.process = subprocess.Popen(command, stdin=end, stdout=end, stderr=said.file.fileno())  # noqa: S603
-            ours.settimeout(float(self.timeout) if isinstance(self.timeout, int | float) else 2.5)
-            self.sock = ours
+    def __init__(self, stream: Stream, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(stream.sock, stream.wire)
+        self._process = process
 
-        def close(self) -> None:
-            super().close()
-            if self.process:
-                with contextlib.suppress(OSError):
-                    self.process.terminate()
-                self.process = None
+    def close(self) -> None:
+        super().close()
+        with contextlib.suppress(OSError):
+            self._process.terminate()
 
-    class Pool(urllib3.connectionpool.HTTPConnectionPool):
-        ConnectionCls = Connection
 
-    class Adapter(HTTPAdapter):
-        pool = Pool("ssh", maxsize=CONNECTIONS, block=True)
+def ssh_dial(command: tuple[str, ...], complaints: Complaints) -> Dial:
+    """A connection through a process of its own."""
 
-        def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
-            return self.pool
+    def dial(wire: Wire) -> Stream:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            end = theirs.fileno()
+            process = subprocess.Popen(command, stdin=end, stdout=end, stderr=complaints.theirs)  # noqa: S603
+        return SshStream(wire.opened(ours), process)
 
-        def close(self) -> None:
-            self.pool.close()
-
-        def request_url(self, request: Any, proxies: Any) -> Any:
-            return request.path_url
-
-    return Adapter()
+    return dial

@@ -4,7 +4,6 @@ Nothing of the environment takes part (no proxies, no .netrc), redirects are ans
 when they are compressed.
 """
 
-import json as json_
 import logging
 import ssl
 import threading
@@ -20,6 +19,7 @@ from oncall.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.ledger import NO_ANSWER, Kind, Ledger
 from oncall.probes.libraries import IMPORTING
 from oncall.probes.network import Wire
+from oncall.probes.shallow_json import shallow_json
 
 if TYPE_CHECKING:
     import httpx
@@ -46,11 +46,8 @@ class Answer(Exchange, frozen=True, kw_only=True):
         return self.body.decode("utf-8", errors="replace")
 
     def json(self) -> Any:
-        """The body's value; raises ValueError when it is not JSON."""
-        try:
-            return json_.loads(self.body)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        """The body's value; raises ValueError when it is not JSON, or nested too deeply."""
+        return shallow_json(self.body)
 
     @property
     def exchange(self) -> Exchange:

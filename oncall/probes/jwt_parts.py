@@ -6,12 +6,12 @@ that are to be recognised here.
 
 import base64
 import binascii
-import json
 from typing import Any
 
 from msgspec import Struct
 
 from oncall.probes.libraries import IMPORTING
+from oncall.probes.shallow_json import shallow_json
 from oncall.probing import client
 
 SHARED = ("HS256", "HS384", "HS512")  # signed and verified with one shared secret
@@ -45,8 +45,8 @@ def parts_of(token: str) -> Parts | None:
     if len(pieces) != 3:
         return None
     try:
-        header, claims = (json.loads(decoded(piece)) for piece in pieces[:2])
-    except (ValueError, RecursionError):
+        header, claims = (shallow_json(decoded(piece)) for piece in pieces[:2])
+    except ValueError:
         return None
     if not (isinstance(header, dict) and isinstance(claims, dict)):
         return None

@@ -5,7 +5,6 @@ backend's own file of variables. What the backend makes of quotes there depends 
 that it signs decides; where there is none, the question stays open.
 """
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from oncall.config import Limits, Stack
 from oncall.facts.token import JwtSecret
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.auth import AccessToken
 from oncall.probes.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.known_secrets import WELL_KNOWN
@@ -20,7 +20,9 @@ from oncall.probes.runtime import Container, Project
 from oncall.probing import client, probe
 from oncall.secrets import Secrets, load, meant, shown
 
-UNRESOLVED = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)")
+UNRESOLVED = Pattern(r"\$\{[^}]*\}|\$\([^)]*\)")
+NEITHER = Pattern(r"[^a-z0-9]")
+LONGEST = 4096  # characters of a secret that are looked at for being a usual one
 BYTES = {"HS384": 48, "HS512": 64}
 SPOKEN = {"secret", "token", "default", "test", "password", "login", "value", "jwt", "key"}  # words of our own reports
 
@@ -171,7 +173,7 @@ def jwt_secret(
 
 def well_known(value: str) -> bool:
     """Whether it is a value that everybody copies; quotes, case and separators do not make it another."""
-    plain = re.sub(r"[^a-z0-9]", "", value.lower())
+    plain = NEITHER.sub("", value[:LONGEST].lower())
     return plain in WELL_KNOWN or (value.strip().strip("'\"").startswith("<") and value.strip().endswith(">"))
 
 

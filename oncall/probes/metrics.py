@@ -24,6 +24,9 @@ from oncall.secrets import Secrets
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
+LONGEST_PAGE = 4 << 20  # bytes; a busy backend's page has 200 KiB in 2,000 lines
+MOST_LINES = 50_000
+LONGEST_LINE = 16 << 10
 HEALTH = "test_backend_answers_its_health_check"
 SEE = "(see test_connection_count_is_exported)"
 
@@ -41,7 +44,7 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
         stack.backend.url.rstrip("/") + metrics.path,
         headers={"accept": "text/plain", **expanded(metrics.headers, secrets)},
         seconds=2.5,
-        body_limit=8 << 20,
+        body_limit=LONGEST_PAGE,
     )
     if not answer.answered and not backend_health.exchange.answered:
         raise CouldNotCheck(NO_ANSWER)
@@ -49,7 +52,8 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     if same and not backend_health.blames:
         raise CouldNotCheck(f"the backend answers {answer.status} to everything (see {HEALTH})")
     if answer.status in (401, 403):
-        raise CouldNotCheck("the metrics page refuses our credentials: set backend.metrics.headers")
+        refused = "our backend.metrics.headers: correct them" if metrics.headers else "us: set backend.metrics.headers"
+        raise CouldNotCheck(f"the metrics page refuses {refused} ({answer.status})")
     return read_metrics(answer, metrics)
 
 
@@ -75,8 +79,8 @@ def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
     trouble = ""
     if answer.media_type == "text/html":
         trouble = "is an HTML page, not metrics"
-    elif answer.truncated:
-        trouble = "is longer than 8 MiB"
+    elif too_much := _too_much(answer):
+        trouble = too_much
     elif answer.answered and 200 <= answer.status < 300:
         try:
             for family in text_string_to_metric_families(answer.text):
@@ -98,6 +102,17 @@ def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
         open_fds=open_fds,
         max_fds=max_fds,
     )
+
+
+def _too_much(answer: Answer) -> str:
+    """Why the page is not read: the parser makes 400 bytes of each line, and copies a long one again and again."""
+    if answer.truncated:
+        return f"is longer than {LONGEST_PAGE >> 20} MiB"
+    if answer.body.count(b"\n") > MOST_LINES:
+        return f"has more than {MOST_LINES} lines"
+    if any(len(line) > LONGEST_LINE for line in answer.body.splitlines()):
+        return f"has a line of more than {LONGEST_LINE >> 10} KiB"
+    return ""
 
 
 def _count(sample: "Sample", wanted: dict[str, list[float]]) -> None:

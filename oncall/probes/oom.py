@@ -5,7 +5,6 @@ the mark for ever; events are forgotten within minutes; counters have no times; 
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +15,7 @@ from oncall.config import Limits, Stack, services
 from oncall.facts.containers import DockerEngine
 from oncall.facts.oom import EngineEvent, OomKill, OomKills, Source
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.cgroup import cgroup
 from oncall.probes.containers import since
 from oncall.probes.host import Shell
@@ -24,8 +24,8 @@ from oncall.probing import probe
 
 log = logging.getLogger(__name__)
 
-COUNTER = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
-KERNEL = re.compile(r"\[\s*(\d+\.\d+)\].*oom-kill:.*?task_memcg=\S*?([0-9a-f]{64})\S*?,task=([^,]*),pid=(\d+)")
+COUNTER = Pattern(r"(?m)^oom_kill (\d{1,18})$")
+KERNEL = Pattern(r"\[\s*(\d{1,12}\.\d+)\].*oom-kill:.*?task_memcg=\S*?([0-9a-f]{64})\S*?,task=([^,]*),pid=(\d+)")
 KILLED = 137
 SLACK = timedelta(seconds=2)  # between the kernel's clock and the engine's
 DMESG = """log=$(dmesg 2>&1) || { printf '%s' "$log" >&2; exit 1; }

@@ -1,12 +1,15 @@
 """An HTML page, read for what a browser would fetch next and for whether it is a page at all."""
 
-import re
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct, field
 
 from oncall.facts.frontend import Named
+from oncall.patterns import Pattern
+from oncall.probes.html_tags import Tag, Tags
 
 NOT_TEXT = ("script", "style", "template", "noscript", "title")
 LINKS = {"stylesheet": "stylesheet", "modulepreload": "script", "icon": "icon", "apple-touch-icon": "icon",
@@ -15,19 +18,33 @@ PRELOADS = {"script": "script", "style": "stylesheet", "font": "font", "image": 
 
 # Pages that servers make of themselves when there is none of ours: by title, then by a mark in the body.
 ERROR_TITLES = (
-    (r"^welcome to nginx", "the welcome page of nginx"),
-    (r"^apache2? .*default page|^it works!?$|^test page for the .*(http|apache|nginx)", "a web server's default page"),
-    (r"^(40\d|50\d)\b|\b(bad gateway|service unavailable|gateway time-?out|internal server error)\b", "an error page"),
-    (r"^(error response|404 not found|not found)$", "an error page"),
-    (r"^index of /|^directory listing", "a directory listing"),
-    (r"^error: cannot find module|^vite \+ .* error", "a build error"),
+    (Pattern(r"^welcome to nginx"), "the welcome page of nginx"),
+    (
+        Pattern(r"^apache2? .*default page|^it works!?$|^test page for the .*(http|apache|nginx)"),
+        "a web server's default page",
+    ),
+    (
+        Pattern(r"^(40\d|50\d)\b|\b(bad gateway|service unavailable|gateway time-?out|internal server error)\b"),
+        "an error page",
+    ),
+    (Pattern(r"^(error response|404 not found|not found)$"), "an error page"),
+    (Pattern(r"^index of /|^directory listing"), "a directory listing"),
+    (Pattern(r"^error: cannot find module|^vite \+ .* error"), "a build error"),
 )
 ERROR_MARKS = (
-    (r"<vite-error-overlay|\[plugin:vite:[a-z-]+\]", "a build error of Vite"),
-    (r"failed to compile\.?\s*<|webpack compilation error|module build failed", "a build error"),
-    (r"^\s*(internal server error|bad gateway|service unavailable|not found|cannot get /)", "an error message"),
+    (Pattern(r"<vite-error-overlay|\[plugin:vite:[a-z-]+\]"), "a build error of Vite"),
+    (Pattern(r"failed to compile\.?\s*<|webpack compilation error|module build failed"), "a build error"),
+    (
+        Pattern(r"^\s*(internal server error|bad gateway|service unavailable|not found|cannot get /)"),
+        "an error message",
+    ),
 )
+READ = ("base", "script", "link", "img", "source", "input", "video", "image", "use")
 FAR = 60  # characters of text: an error page says little else
+MOST_NAMED = 500  # addresses of a page, or of a stylesheet: a large page has 100, a stylesheet of icons 300
+MOST_COMMENTS = 20_000  # of a stylesheet: what follows is read as it is
+LONGEST_ADDRESS = 4096  # characters: what servers and browsers take
+CSS_URL = Pattern(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)""")
 
 
 class Reading(Struct):
@@ -37,22 +54,28 @@ class Reading(Struct):
     text: str = ""
     elements: int = 0
     named: list[Named] = field(default_factory=list)
+    known: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
 
 
-def read_page(html: str, address: str) -> Reading:
+def read_page(page: str, address: str) -> Reading:
     """Read a page that was served at `address`."""
-    parser = _Parser(address)
-    parser.feed(html)
-    parser.close()
-    reading = Reading(" ".join(parser.title.split())[:200], " ".join(parser.text), parser.elements)
-    for kind, reference in parser.references:
-        add(reading, kind, reference, parser.base, address)
+    reader = _Reader(address)
+    for token in Tags(page, READ):
+        if isinstance(token, Tag):
+            reader.tag(token)
+        else:
+            reader.say(token.text)
+    reading = Reading(" ".join(reader.title.split())[:200], " ".join(reader.text), reader.elements)
+    for kind, reference in reader.references:
+        add(reading, kind, reference, reader.base, address)
     return reading
 
 
 def add(reading: Reading, kind: str, reference: str, base: str, address: str) -> None:
     """Resolve a reference against `base` and file it: on the page's own site, or elsewhere."""
+    if len(reference) > LONGEST_ADDRESS or len(reading.named) + len(reading.elsewhere) >= MOST_NAMED:
+        return
     try:
         url = urljoin(base, reference.strip())
         parts = urlsplit(url)
@@ -64,7 +87,8 @@ def add(reading: Reading, kind: str, reference: str, base: str, address: str) ->
     url = parts._replace(fragment="").geturl()
     if not same_site:
         reading.elsewhere.add(url)
-    elif all(named.url != url for named in reading.named):
+    elif url not in reading.known:
+        reading.known.add(url)
         reading.named.append(Named(kind=kind, url=url))
 
 
@@ -73,17 +97,18 @@ def _site(address: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def looks_like(reading: Reading, html: str) -> str:
+def looks_like(reading: Reading, page: str) -> str:
     """Which well-known page of a sick server this is, in words; empty for any other."""
     title = reading.title.lower()
     for pattern, words in ERROR_TITLES:
-        if re.search(pattern, title):
+        if pattern.search(title):
             return words if words != "an error page" else f"an error page ({reading.title[:30]})"
+    lowered = page[:200_000].lower()
     for pattern, words in ERROR_MARKS:
-        if re.search(pattern, html[:200_000].lower()):
+        if pattern.search(lowered):
             return words
     text = reading.text.lower()
-    if not reading.named and len(text) < FAR and re.search(ERROR_MARKS[-1][0], text):
+    if not reading.named and len(text) < FAR and ERROR_MARKS[-1][0].search(text):
         return f"an error message ({reading.text[:30]})"
     return ""
 
@@ -91,10 +116,10 @@ def looks_like(reading: Reading, html: str) -> str:
 def names_in_css(css: str, address: str, page: str) -> list[Named]:
     """Fonts and images that a stylesheet at `address` names with url(...), on the site of `page`."""
     reading = Reading()
-    css = re.sub(r"/\*.*?\*/", " ", css, flags=re.DOTALL)
-    for match in re.finditer(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^"'()\s]+))\s*\)""", css):
+    css = without_comments(css)
+    for match in islice(CSS_URL.finditer(css), 4 * MOST_NAMED):
         reference = next((group for group in match.groups() if group), "")
-        if not reference or reference.startswith("#"):
+        if not reference or reference.startswith("#") or len(reference) > LONGEST_ADDRESS:
             continue
         imported = css[max(0, match.start() - 12) : match.start()].rstrip().endswith("@import")
         path = reference.split("?")[0].split("#")[0].lower()
@@ -103,9 +128,23 @@ def names_in_css(css: str, address: str, page: str) -> list[Named]:
     return reading.named
 
 
-class _Parser(HTMLParser):
+def without_comments(css: str) -> str:
+    """A stylesheet without its comments; one that never ends is the rest of it."""
+    parts: list[str] = []
+    at = 0
+    while len(parts) < MOST_COMMENTS and (start := css.find("/*", at)) >= 0:
+        parts.append(css[at:start])
+        end = css.find("*/", start + 2)
+        if end < 0:
+            return " ".join(parts)
+        at = end + 2
+    return " ".join((*parts, css[at:]))
+
+
+class _Reader:
+    """Goes through a page once and keeps what it says and what it refers to."""
+
     def __init__(self, address: str) -> None:
-        super().__init__(convert_charrefs=True)
         self.base = address
         self.based = False
         self.title = ""
@@ -114,36 +153,42 @@ class _Parser(HTMLParser):
         self.references: list[tuple[str, str]] = []
         self._inside: str | None = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag in NOT_TEXT:
-            self._inside = tag
-        elif tag not in ("html", "head", "body", "meta", "link", "base", "br"):
+    def tag(self, tag: Tag) -> None:
+        if tag.ends:
+            if tag.name == self._inside:
+                self._inside = None
+            return
+        if tag.name in NOT_TEXT:
+            self._inside = tag.name
+        elif tag.name not in ("html", "head", "body", "meta", "link", "base", "br"):
             self.elements += 1
-        if tag == "base" and values.get("href") and not self.based:
-            self.base, self.based = urljoin(self.base, values["href"]), True
-        elif tag == "script":
+        values = tag.attributes
+        if tag.name == "base" and values.get("href") and not self.based:
+            self._rebase(values["href"])
+        elif tag.name == "script":
             self._script(values)
-        elif tag == "link":
+        elif tag.name == "link":
             self._link(values)
-        elif tag in ("img", "source", "input", "video") and self._inside != "template":
-            self._image(tag, values)
-        elif tag in ("image", "use") and (values.get("href") or values.get("xlink:href")):
+        elif tag.name in ("img", "source", "input", "video") and self._inside != "template":
+            self._image(tag.name, values)
+        elif tag.name in ("image", "use") and (values.get("href") or values.get("xlink:href")):
             self.refer("image", values.get("href") or values["xlink:href"])
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._inside:
-            self._inside = None
-
-    def handle_data(self, data: str) -> None:
+    def say(self, text: str) -> None:
         if self._inside == "title" and not self.title:
-            self.title = data
-        elif self._inside is None and data.strip():
-            self.text.append(" ".join(data.split()))
+            self.title = text
+        elif self._inside is None and text.strip():
+            self.text.append(" ".join(text.split()))
 
     def refer(self, kind: str, reference: str) -> None:
-        if reference.strip() and not reference.strip().startswith("#"):
+        reference = reference.strip()
+        if reference and not reference.startswith(("#", "data:")) and len(self.references) < 4 * MOST_NAMED:
             self.references.append((kind, reference))
+
+    def _rebase(self, reference: str) -> None:
+        if len(reference) <= LONGEST_ADDRESS:
+            with suppress(ValueError):
+                self.base, self.based = urljoin(self.base, reference), True
 
     def _script(self, values: dict[str, str]) -> None:
         if values.get("type", "").lower() in ("", "module", "text/javascript", "application/javascript"):
@@ -165,6 +210,19 @@ class _Parser(HTMLParser):
             return
         if tag == "img" or (tag == "input" and values.get("type", "").lower() == "image"):
             self.refer("image", values.get("src", ""))
-        for candidate in re.split(r",\s+|,(?=\S+\s)", values.get("srcset", "")):
-            if candidate.strip():
-                self.refer("image", candidate.split()[0])
+        for reference in candidates(values.get("srcset", "")):
+            self.refer("image", reference)
+
+
+def candidates(srcset: str) -> Iterator[str]:
+    """The addresses in a srcset (`a.png 1x, b.png 2x`) as browsers read it: a comma inside a name belongs to it."""
+    wanted = True
+    for word in srcset.split():
+        if not wanted:
+            _, comma, word = word.partition(",")  # the rest of a descriptor
+            if not comma:
+                continue
+        name = word.strip(",")
+        if name:
+            yield name
+        wanted = not name or word.endswith(",")

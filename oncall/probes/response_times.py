@@ -92,6 +92,8 @@ def _refusal_is_unknown(failure: Exchange, endpoint: Endpoint) -> None:
     """An endpoint that will not serve us says nothing about its speed."""
     if failure.status in (401, 403):
         what = "our token" if endpoint.authorized else "a request without token: set authorized = true"
+        if endpoint.headers and not endpoint.authorized:
+            what = "the headers that its entry in the target has"
         see = " (see test_issued_token_is_accepted)" if endpoint.authorized else ""
         raise CouldNotCheck(f"{endpoint.path} refuses {what} ({failure.status}){see}")
     if failure.status == 429:

@@ -4,7 +4,6 @@ The direct socket answers two questions (does it open, does it answer a ping), s
 """
 
 import logging
-import re
 import ssl
 import time
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from oncall.facts.websocket import DIRECT, Handshake, WebSocketHold, WebSocketPi
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.ledger import NO_ANSWER, Ledger
+from oncall.patterns import Pattern
 from oncall.probes.auth import AccessToken
 from oncall.probes.http import place, tls_words, trust
 from oncall.probes.libraries import IMPORTING
@@ -36,7 +36,7 @@ ANSWER_SECONDS = 2.0
 CLOSE_SECONDS = 1.0
 AT_ONCE_SECONDS = 0.3  # a server that dislikes a token often opens the socket first and then closes it
 GRACE = 0.5
-TOKEN_CHARACTERS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN_CHARACTERS = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 Missing = CouldNotCheck | NotPart
 
 

@@ -5,7 +5,6 @@ which does no input or output, leaves all of that to us.
 """
 
 import logging
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from oncall.patterns import Pattern
 from oncall.probes.network import Stream, Wire
 
 # At DEBUG the library would log the request with the token in it.
@@ -20,8 +20,10 @@ quiet = logging.getLogger(f"{__name__}.protocol")
 quiet.setLevel(logging.INFO)
 
 HEAD_LIMIT = 1 << 16
+MESSAGE_LIMIT = 1 << 20  # bytes, of which the newest stay
+KEPT = 20  # messages, and as many pongs
 SAY_SECONDS = 0.5
-STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
+STATUS_LINE = Pattern(rb"HTTP/1\.[01] (\d{3})(?: |\r)")
 
 
 class Library(Struct, frozen=True):
@@ -66,7 +68,7 @@ class Session:
         )
         self.messages: list[bytes] = []
         self.pongs: list[bytes] = []
-        self._fragments = b""
+        self._fragments = bytearray()
         self._ended = ""  # how the connection itself went: "eof" or "reset"
         self._stream: Stream = wire.connect_tcp(uri.host, uri.port)
         if tls is not None:
@@ -197,13 +199,15 @@ class Session:
     def _take(self, event: Any) -> None:
         opcode = getattr(event, "opcode", None)
         if opcode in (self.library.opcode.TEXT, self.library.opcode.BINARY, self.library.opcode.CONT):
-            self._fragments = (self._fragments + bytes(event.data))[-(1 << 20) :]
+            self._fragments += event.data
+            del self._fragments[:-MESSAGE_LIMIT]  # a chatty server must not fill our memory
             if event.fin:
-                self.messages.append(self._fragments)
-                self._fragments = b""
-                del self.messages[:-100]  # a chatty server must not fill our memory
+                self.messages.append(bytes(self._fragments))
+                self._fragments = bytearray()
+                del self.messages[:-KEPT]
         elif opcode == self.library.opcode.PONG:
             self.pongs.append(bytes(event.data))
+            del self.pongs[:-KEPT]
 
     def _flush(self) -> None:
         """Send what the protocol has to say: our own frames, pongs, the answer to a close."""

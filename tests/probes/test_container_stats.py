@@ -11,6 +11,7 @@ from oncall.probes.cgroup import Cgroup
 from oncall.probes.compose import DockerCompose
 from oncall.probes.containers import _connect
 from oncall.probes.engine_address import engine_address
+from oncall.probes.engine_answers import Info
 from tests.probes.docker_patients import NO_ENGINE, docker, look, patients
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]
@@ -110,7 +111,7 @@ def test_the_engine_says_the_same_as_the_kernel(ward):
     runtime = DockerCompose(attempt.engine, ward.project)
     (full,) = runtime.containers().of("full")
     local = runtime.sample(full)
-    attempt.engine.about = lambda: ({}, "")
+    attempt.engine.about = lambda: (Info(), "")
     remote = runtime.sample(full)
 
     assert not runtime.local

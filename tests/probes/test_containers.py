@@ -18,6 +18,7 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.compose import DockerCompose
 from oncall.probes.containers import _connect
 from oncall.probes.engine_address import engine_address
+from oncall.probes.engine_answers import plain
 from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patients, state, wait
 from tests.probes.postgres_server import as_nobody
 
@@ -386,7 +387,7 @@ def test_one_connection_carries_many_requests(tmp_path):
     with doors(Door("/var/run/docker.sock", str(tmp_path / "engine.sock"))) as (door,):
         attempt = _connect(engine_address(Stack(docker=Docker(host=f"unix://{door.address}")), {}))
         for path in ("/info", "/networks", "/volumes", "/containers/json"):
-            assert attempt.engine.get(path, 2.0) is not None
+            assert attempt.engine.get(path, 2.0, object, plain) is not None
         attempt.engine.close()
 
     assert [each.rpartition("/")[2] for each in door.requests] == ["version", "info", "networks", "volumes", "json"]

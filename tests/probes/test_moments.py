@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from oncall.probes.compose_records import container
+from oncall.probes.engine_answers import Inspected
 from oncall.probes.log_judging import Written, signs
 from oncall.probes.log_lines import read
 from oncall.probes.postgres_integrity import written
@@ -33,7 +35,7 @@ def health(*codes, streak, started=600, every=10, took=1):
         },
         "Config": {"Healthcheck": {"Interval": 10_000_000_000}},
     }
-    return container(inspected).health
+    return container(msgspec.convert(inspected, Inspected)).health
 
 
 def test_failing_since_is_the_end_of_the_first_failure_in_a_row():
@@ -59,9 +61,12 @@ def test_failures_of_before_the_last_start_are_history():
 
 def test_a_result_without_times_is_no_moment():
     """Other engines leave out what they like."""
-    inspected = {"Id": "a", "State": {"Health": {"Status": "unhealthy", "FailingStreak": 2, "Log": [{"ExitCode": 1}]}}}
+    inspected = {
+        "Id": "a" * 64,
+        "State": {"Health": {"Status": "unhealthy", "FailingStreak": 2, "Log": [{"ExitCode": 1}]}},
+    }
 
-    assert container(inspected).health.failing_since is None
+    assert container(msgspec.convert(inspected, Inspected)).health.failing_since is None
 
 
 def said(text, **before):
