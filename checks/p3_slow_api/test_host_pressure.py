@@ -16,6 +16,7 @@ def test_host_cpu_is_not_saturated(host_pressure, limits, finding):
         f"the host is overloaded: {host_pressure.queue}{f', most by {busiest[0]}' if busiest else ''}",
         evidence={**host_pressure.summary, "most CPU": "; ".join(busiest) or "not seen"},
         component="host",
+        blames=host_pressure.hog,
         layer="fast",
     )
     assert host_pressure.steal_percent < limits.host_steal_percent, finding(

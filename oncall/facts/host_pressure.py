@@ -36,21 +36,23 @@ class ProcessGroup(Struct, frozen=True, kw_only=True):
     """Processes of one name, in one container or in none. Never a command line: it may hold secrets.
 
     container: its name, or "container" and its short id when it is not one of the stack's; "" for none.
+    component: the part of the stack that runs in this container; "" for none.
     busy: how many used CPU. waiting: how many wait for a disk. cpu_percent: of one CPU. memory_mib: resident.
     """
 
     name: str
     container: str
+    component: str = ""
     processes: int
     busy: int
     waiting: int
     cpu_percent: float
     memory_mib: float
 
-    def told(self, number: int) -> str:
-        """ "python3 (10 processes in motel-backend-1)"."""
-        processes = "1 process" if number == 1 else f"{number} processes"
-        return f"{self.name} ({processes}{f' in {self.container}' if self.container else ''})"
+    def told(self, number: int, use: str = "") -> str:
+        """ "python3 (10 processes in motel-backend-1, 1.9 CPUs)"."""
+        words = "1 process" if number == 1 else f"{number} processes"
+        return f"{self.name} ({words}{f' in {self.container}' if self.container else ''}{use and ', '}{use})"
 
 
 class HostPressure(Fact, frozen=True, kw_only=True):
@@ -109,9 +111,17 @@ class HostPressure(Fact, frozen=True, kw_only=True):
 
     @property
     def most_cpu(self) -> tuple[str, ...]:
-        """Who uses most of the CPUs, the first three: "python3 (10 processes), 2.0 CPUs"."""
+        """Who uses most of the CPUs, the first three."""
         found = sorted((one for one in self.busiest if one.cpu_percent >= 5), key=lambda one: -one.cpu_percent)
-        return tuple(f"{one.told(one.busy)}, {one.cpu_percent / 100:.1f} CPUs" for one in found[:3])
+        return tuple(one.told(one.busy, f"{one.cpu_percent / 100:.1f} CPUs") for one in found[:3])
+
+    @property
+    def hog(self) -> str | None:
+        """The part of the stack whose container alone uses at least half of all CPUs."""
+        use: dict[str, float] = {}
+        for one in self.busiest:
+            use[one.component] = use.get(one.component, 0.0) + one.cpu_percent
+        return next((name for name, percent in use.items() if name and percent >= 50 * self.cpus), None)
 
     @property
     def most_waiting(self) -> tuple[str, ...]:
@@ -123,7 +133,7 @@ class HostPressure(Fact, frozen=True, kw_only=True):
     def most_memory(self) -> tuple[str, ...]:
         """Who holds most memory, the first three; memory that processes share counts for each."""
         found = sorted((one for one in self.busiest if one.memory_mib), key=lambda one: -one.memory_mib)
-        return tuple(f"{one.told(one.processes)}, {one.memory_mib:.0f} MiB" for one in found[:3])
+        return tuple(one.told(one.processes, f"{one.memory_mib:.0f} MiB") for one in found[:3])
 
     @property
     def queue(self) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from oncall.config import Limits
+from oncall.config import Limits, Stack, services
 from oncall.facts.host_pressure import HostPressure, ProcessGroup, Stall
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.patterns import Pattern
@@ -129,9 +129,12 @@ def host_activity(limits: Limits, host_shell: Shell) -> Activity:
 
 
 @probe(optional=("project",))
-def host_pressure(host_activity: Activity, project: Project | CouldNotCheck | NotPart) -> HostPressure:
+def host_pressure(stack: Stack, host_activity: Activity, project: Project | CouldNotCheck | NotPart) -> HostPressure:
     """The host's CPU use, load and pressure, and the names of its busiest processes."""
-    known = {one.id: one.name for one in project.containers} if isinstance(project, Project) else {}
+    known: dict[str, tuple[str, str]] = {}
+    if isinstance(project, Project):
+        components = {service: component for component, service in services(stack).items()}
+        known = {one.id: (one.name, components.get(one.service, "")) for one in project.containers}
     fact = replace(host_activity.fact, busiest=tuple(_groups(host_activity.used, known)))
     stall = f"CPU pressure {fact.cpu.some:.0f} %" if fact.cpu else "no pressure told by this kernel"
     log.info("load %.1f on %d CPUs, %.0f runnable, %.0f %% in use, %s", *_logged(fact), stall)
@@ -342,24 +345,30 @@ def _with_containers(used: list[Used], shell: Shell) -> tuple[Used, ...]:
     return tuple(replace(one, container=container.get(one.pid, "")) for one in used)
 
 
-def _groups(used: Iterable[Used], known: Mapping[str, str]) -> Iterator[ProcessGroup]:
-    """Processes of one name and one container together; of each kind of use the first few."""
+def _groups(used: Iterable[Used], known: Mapping[str, tuple[str, str]]) -> Iterator[ProcessGroup]:
+    """Processes of one name and one container together; of each kind of use the first few.
+
+    known: by the container's long id, its name and the component that runs in it.
+    """
     together: dict[tuple[str, str], list[Used]] = {}
     for one in used:
-        where = known.get(one.container, f"container {one.container[:12]}") if one.container else ""
-        together.setdefault((one.name, where), []).append(one)
-    groups = [
-        ProcessGroup(
-            name=name,
-            container=where,
-            processes=len(each),
-            busy=sum(one.cpu_percent >= BUSY_PERCENT for one in each),
-            cpu_percent=round(sum(one.cpu_percent for one in each), 1),
-            waiting=sum(one.waits for one in each),
-            memory_mib=round(sum(one.memory_mib for one in each), 1),
+        together.setdefault((one.name, one.container), []).append(one)
+    groups: list[ProcessGroup] = []
+    for (name, container), each in together.items():
+        other = (f"container {container[:12]}", "") if container else ("", "")
+        where, component = known.get(container, other)
+        groups.append(
+            ProcessGroup(
+                name=name,
+                container=where,
+                component=component,
+                processes=len(each),
+                busy=sum(one.cpu_percent >= BUSY_PERCENT for one in each),
+                waiting=sum(one.waits for one in each),
+                cpu_percent=round(sum(one.cpu_percent for one in each), 1),
+                memory_mib=round(sum(one.memory_mib for one in each), 1),
+            )
         )
-        for (name, where), each in together.items()
-    ]
     amounts: tuple[Callable[[ProcessGroup], float], ...]
     amounts = (lambda one: one.cpu_percent, lambda one: one.waiting, lambda one: one.memory_mib)
     kept: dict[tuple[str, str], ProcessGroup] = {}
