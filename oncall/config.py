@@ -302,7 +302,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     host_cpu_pressure_percent: Percent = 60
     host_steal_percent: Percent = 10
     host_memory_pressure_percent: Percent = 10
-    host_io_pressure_percent: Percent = 40
+    host_io_pressure_percent: Percent = 60
     host_io_waiting: Count = 5
     database_answer_seconds: Number = 0.5
     free_connection_slots: Count = 5

@@ -43,11 +43,10 @@ def test_host_io_pressure_is_low(host_pressure, limits, finding):
     """Whatever reads or writes a disk is slow: queries, logins, uploads."""
     stalled, most = host_pressure.io_stalled_percent(limits.host_io_waiting), host_pressure.most_waiting
     assert stalled < limits.host_io_pressure_percent, finding(
-        f"everything on the host waits for a disk {stalled:.0f} % of the time"
-        + (f", most of all {most[0]}" if most else ""),
+        f"{host_pressure.waiting:.0f} processes on the host wait for its disks, I/O pressure {stalled:.0f} %"
+        + (f", most of them {most[0]}" if most else ""),
         evidence={
             **host_pressure.summary,
-            "waiting": f"{host_pressure.waiting:.0f} processes",
             "most waiting": "; ".join(most) or "not seen",
         },
         component="host",

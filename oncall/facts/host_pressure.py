@@ -103,11 +103,12 @@ class HostPressure(Fact, frozen=True, kw_only=True):
         return self.memory.full if self.memory and self.reclaiming else 0.0
 
     def io_stalled_percent(self, waiting: float) -> float:
-        """Share of time in which nothing got done for waiting on disks, with at least so many processes that wait.
+        """Share of time in which a queue of at least so many processes waited for disks; 0 where none is told.
 
-        One backup on an idle host waits for the disk all the time, and disturbs nobody.
+        One backup on an idle host waits for the disk all the time, and disturbs nobody. How much of it was `full` does
+        not count: on a host whose CPUs are busy something always gets done.
         """
-        return self.io.full if self.io and self.waiting >= waiting else 0.0
+        return self.io.some if self.io and self.waiting >= waiting else 0.0
 
     @property
     def most_cpu(self) -> tuple[str, ...]:
@@ -149,7 +150,7 @@ class HostPressure(Fact, frozen=True, kw_only=True):
             "CPU": f"{self.cpu_percent:.0f} % in use, {self.iowait_percent:.0f} % waiting for disks, "
             f"{self.steal_percent:.0f} % taken by the hypervisor, over {self.seconds:.1f} s",
         }
-        for name, stall, what in (("CPU", self.cpu, "some"), ("memory", self.memory, "full"), ("I/O", self.io, "full")):
+        for name, stall, what in (("CPU", self.cpu, "some"), ("memory", self.memory, "full"), ("I/O", self.io, "some")):
             if stall:
                 values = [getattr(stall, f"{what}_{when}") for when in ("avg10", "avg60", "now")]
                 told[f"{name} pressure"] = "{:.0f} % of 10 s, {:.0f} % of 60 s, {:.0f} % now".format(*values)
