@@ -59,7 +59,7 @@ class HostPressure(Fact, frozen=True, kw_only=True):
     """The host's load, CPU use and pressure over `seconds`.
 
     source: "PSI" where the kernel tells pressure, "load" where there are load averages and CPU times alone.
-    load: the averages over 1, 5 and 15 minutes: processes that run, want to run, or wait for a disk.
+    load1, load5, load15: the averages over so many minutes: processes that run, want to run, or wait for a disk.
     runnable: processes that run or want to, this probe's own not counted. waiting: processes that wait for a disk.
     cpu_percent: in use, of all CPUs. iowait_percent: idle while a process waits for a disk.
     steal_percent: taken by the hypervisor. Of these five the lowest of the window's intervals: a burst does not count.
@@ -68,9 +68,11 @@ class HostPressure(Fact, frozen=True, kw_only=True):
     busiest: by CPU, by processes that wait for a disk and by memory; looked at on a busy host only.
     """
 
-    source: Literal["PSI", "load"]
+    source: Literal["", "PSI", "load"]
     cpus: int
-    load: tuple[float, float, float]
+    load1: float
+    load5: float
+    load15: float
     seconds: float
     runnable: float
     waiting: float
@@ -86,7 +88,7 @@ class HostPressure(Fact, frozen=True, kw_only=True):
     @property
     def runnable_per_cpu(self) -> float:
         """Sustained: now, and where the kernel tells no pressure, over the last minute as well."""
-        queue = self.runnable if self.cpu else min(self.runnable, self.load[0])
+        queue = self.runnable if self.cpu else min(self.runnable, self.load1)
         return queue / self.cpus if self.cpus else 0.0
 
     def saturated(self, *, per_cpu: float, used_percent: float, pressure_percent: float) -> bool:
@@ -140,13 +142,13 @@ class HostPressure(Fact, frozen=True, kw_only=True):
     def queue(self) -> str:
         """ "11 runnable processes on 2 CPUs, load 5.4, CPU pressure 96 %"."""
         pressure = f", CPU pressure {self.cpu.some:.0f} %" if self.cpu else f", {self.cpu_percent:.0f} % in use"
-        return f"{self.runnable:.0f} runnable processes on {_cpus(self.cpus)}, load {self.load[0]:.1f}{pressure}"
+        return f"{self.runnable:.0f} runnable processes on {_cpus(self.cpus)}, load {self.load1:.1f}{pressure}"
 
     @property
     def summary(self) -> dict[str, str]:
         """The readings that decide, as evidence."""
         told = {
-            "load": " ".join(f"{one:.1f}" for one in self.load) + f" on {_cpus(self.cpus)}",
+            "load": f"{self.load1:.1f} {self.load5:.1f} {self.load15:.1f} on {_cpus(self.cpus)}",
             "CPU": f"{self.cpu_percent:.0f} % in use, {self.iowait_percent:.0f} % waiting for disks, "
             f"{self.steal_percent:.0f} % taken by the hypervisor, over {self.seconds:.1f} s",
         }

@@ -142,7 +142,7 @@ def host_pressure(stack: Stack, host_activity: Activity, project: Project | Coul
 
 
 def _logged(fact: HostPressure) -> tuple[float, int, float, float]:
-    return fact.load[0], fact.cpus, fact.runnable, fact.cpu_percent
+    return fact.load1, fact.cpus, fact.runnable, fact.cpu_percent
 
 
 def _busy(fact: HostPressure, limits: Limits) -> bool:
@@ -248,7 +248,9 @@ def _fact(cpus: int, *watches: list[Sample]) -> HostPressure:
     return HostPressure(
         source="PSI" if ("cpu", "some") in last.stalls else "load",
         cpus=cpus,
-        load=last.load,
+        load1=last.load[0],
+        load5=last.load[1],
+        load15=last.load[2],
         seconds=round(sum(after.at - before.at for before, after in pairs), 2),
         runnable=_lowest(pairs, lambda one: one.runnable),
         waiting=_lowest(pairs, lambda one: one.waiting),
