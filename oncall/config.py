@@ -297,7 +297,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     inodes_used_percent: Percent = 90
     memory_available_percent: Percent = 10
     swap_used_percent: Percent = 80
-    host_runnable_per_cpu: Number = 2
+    host_runnable_per_cpu: Number = 4
     host_cpu_percent: Percent = 90
     host_cpu_pressure_percent: Percent = 60
     host_steal_percent: Percent = 10

@@ -253,10 +253,11 @@ def reading(**more):
     [
         ({}, True),
         ({"runnable": 3.0}, False),  # two busy processes and a run
+        ({"runnable": 6.0}, False),  # two workers of a test suite
         ({"cpu": Stall(some_avg10=40.0, some_avg60=9.0, some_now=100.0)}, False),  # it has only begun
         ({"cpu": Stall(some_avg10=96.0, some_avg60=60.0, some_now=9.0)}, False),  # it is over
         ({"cpu_percent": 30.0}, False),  # a container is held back by its own limit
-        ({"source": "load", "cpu": None}, True),
+        ({"source": "load", "cpu": None, "load1": 9.4}, True),
         ({"source": "load", "cpu": None, "load1": 0.9}, False),  # it has only begun
     ],
 )
