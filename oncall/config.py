@@ -297,6 +297,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     inodes_used_percent: Percent = 90
     memory_available_percent: Percent = 10
     swap_used_percent: Percent = 80
+    host_runnable_per_cpu: Number = 4
+    host_cpu_percent: Percent = 90
+    host_cpu_pressure_percent: Percent = 60
+    host_steal_percent: Percent = 10
+    host_memory_pressure_percent: Percent = 10
+    host_io_pressure_percent: Percent = 60
+    host_io_waiting: Count = 5
     database_answer_seconds: Number = 0.5
     free_connection_slots: Count = 5
     backup_age_hours: Number = 26

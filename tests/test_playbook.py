@@ -64,6 +64,7 @@ BY_HAND = {
     ),
     "docker stats": ("test_container_memory_is_under_its_limit", "test_container_cpu_is_not_pegged"),
     "df -h": ("test_filesystems_have_free_space", "test_filesystems_have_free_inodes"),
+    "uptime": ("test_host_cpu_is_not_saturated",),
     "free -m": ("test_memory_is_available", "test_swap_is_not_exhausted"),
     "docker network ls": ("test_services_share_a_network",),
     "docker-compose exec backend ping postgres": (

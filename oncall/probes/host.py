@@ -6,7 +6,6 @@ Every command is one small reading tool under coreutils' `timeout`, because test
 import errno
 import logging
 import os
-import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from oncall.config import Stack
 from oncall.facts.containers import DockerEngine
 from oncall.facts.host import Filesystem, Filesystems, Memory
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.engine_address import engine_address
 from oncall.probing import client, probe
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SSH = "-o BatchMode=yes -o ConnectTimeout=2 -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+USER = Pattern("//.*@")
 TIMED_OUT = (124, 137)
 CANNOT_RUN = (126, 127)
 
@@ -118,7 +119,7 @@ def docker_root(stack: Stack, engine: DockerEngine | CouldNotCheck | NotPart) ->
     """The engine's own folder when it is on the host that we look at, else nothing."""
     if not isinstance(engine, DockerEngine) or not engine.root.startswith("/"):
         return ""
-    same = engine.local if stack.host.at == "local" else engine.address == re.sub("//.*@", "//", stack.host.at)
+    same = engine.local if stack.host.at == "local" else engine.address == USER.sub("//", stack.host.at)
     return engine.root if same else ""
 
 

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,8 +17,12 @@ INODES = "test_filesystems_have_free_inodes"
 MEMORY = "test_memory_is_available"
 SWAP = "test_swap_is_not_exhausted"
 RECENT = "test_newest_backup_is_recent"
+BUSY = "test_host_cpu_is_not_saturated"
+MEMORY_PRESSURE = "test_host_memory_pressure_is_low"
+IO_PRESSURE = "test_host_io_pressure_is_low"
 READABLE = "test_newest_backup_is_readable"
 HOUR = 3600
+FIVE_EACH = 5  # processes for each CPU
 
 # ---- filesystems
 
@@ -79,6 +84,34 @@ def host_swap_exhausted(stack: Running) -> None:
     as_root("swapon", str(file))
     stack.helper("eater", ["python", "-m", "stack.faults.swapped"])
     stack.wait(lambda: (swap_used() or 0) > 85, "the swap is used", 3)
+
+
+# ---- load and pressure
+
+
+@fault("host-cpu-overloaded", component="host", cause_class="overload", must_fail=[BUSY])
+def host_cpu_overloaded(stack: Running) -> None:
+    """Somebody started a batch job on the stack's host, with five processes for each of its CPUs."""
+    stack.edit_target("limits.host_runnable_per_cpu", None)  # as shipped, whatever the stack's own target allows
+    number = FIVE_EACH * (os.cpu_count() or 1)
+    stack.helper("batch", ["python", "-m", "stack.faults.busy", str(number)])
+    stack.wait(lambda: pressure("cpu", "some") > 70, "processes wait for a CPU", 60)
+
+
+@fault("host-memory-pressure", component="host", kind="limit-moved", cause_class="overload",
+       must_fail=[MEMORY_PRESSURE])  # fmt: skip
+def host_memory_pressure(stack: Running) -> None:
+    """Everything on the host waits for memory again and again."""
+    stack.edit_target("limits.host_memory_pressure_percent", 0)
+
+
+@fault("host-io-overloaded", component="host", cause_class="overload", must_fail=[IO_PRESSURE])
+def host_io_overloaded(stack: Running) -> None:
+    """The disk takes nearly nothing any more, and a queue of processes waits for it."""
+    folder = str(stack.scratch)
+    stack.at_heal(sys.executable, "-m", "stack.faults.slow_disk", "end", folder)
+    stack.helper("writers", ["python", "-m", "stack.faults.slow_disk", "hold", folder])
+    stack.wait(lambda: pressure("io", "some") > 70, "processes wait for the disk", 60)
 
 
 # ---- backups
@@ -166,3 +199,12 @@ def swap_used() -> float | None:
     values = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     total, free = (int(values[name].split()[0]) for name in ("SwapTotal", "SwapFree"))
     return 100 * (1 - free / total) if total else None
+
+
+def pressure(resource: str, kind: str) -> float:
+    """Percent of the last ten seconds in which some, or all, waited for it; 100 where this kernel does not tell."""
+    try:
+        told = Path(f"/proc/pressure/{resource}").read_text().splitlines()
+    except OSError:
+        return 100.0
+    return next(float(line.split()[1].partition("=")[2]) for line in told if line.startswith(kind))

@@ -4,7 +4,11 @@ import pytest
 
 from stack import faults
 
-OF_THE_WHOLE_MACHINE = ("host-swap-exhausted",)  # every other run on this machine would see it too
+OF_THE_WHOLE_MACHINE = (
+    "host-swap-exhausted",
+    "host-cpu-overloaded",
+    "host-io-overloaded",
+)  # every other run on this machine would see it too
 
 
 def of(component):

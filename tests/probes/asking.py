@@ -4,6 +4,7 @@ import contextlib
 
 import oncall.probes.backups
 import oncall.probes.host
+import oncall.probes.host_pressure
 import oncall.probes.migrations
 import oncall.probes.postgres
 import oncall.probes.postgres_activity
