@@ -85,7 +85,7 @@ class Message(str):
 def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Callable[..., Message]:
     """The function that a check calls as `finding(...)`.
 
-    keep: takes the finding as data.
+    keep: takes the finding as data; an answer that is empty is left out of its evidence, for it proves nothing.
     components: the names that a finding may use; any other raises ValueError.
     """
 
@@ -106,7 +106,8 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
         accused = blames if blames != component else None
-        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt, see)
+        told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
+        found = Finding(symptom, component, told, accused, layer, proof, doubt, see)
         keep(found)
         return Message(found)
 

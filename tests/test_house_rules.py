@@ -16,7 +16,7 @@ CHECKS = [
 ]
 MAY_IMPORT = {
     "facts": {"facts", "finding", "config"},
-    "probes": {"config", "probing", "facts", "finding", "probes", "secrets"},
+    "probes": {"config", "patterns", "probing", "facts", "finding", "probes", "secrets"},
     "moments": {"facts", "config", "moments"},
     "reporting": {
         "run",
