@@ -101,7 +101,7 @@ class _Trial:
             except Late as error:
                 failures.append(Failure("timeout", message=str(error)))
             except Flood:
-                words = f"it sent more than {MOST_BYTES_BEFORE >> 20} MiB before it was ready for a query"
+                words = f"it sent more than {MOST_BYTES_BEFORE >> 10} KiB before it was ready for a query"
                 failures.append(Failure("garbled", message=words))
             else:
                 return Session(wire, self.began, self.where.schema)

@@ -5,8 +5,8 @@ memory. So its socket is taken from below it: the descriptor that libpq holds be
 the bytes are carried between that pair and the server by whoever waits for an answer, up to a bound and a time.
 TLS passes through unseen.
 
-This is the one place that knows psycopg. It opens connections through `psycopg.generators.connect`, which releases
-the interpreter while libpq works: a server may ask for any number of rounds of the password's hash.
+This is the one place that knows psycopg. It works through `psycopg.generators`, which releases the interpreter while
+libpq is at work: a server may ask for any number of rounds of the password's hash, and set any number of settings.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Iterable, Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import Struct
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
 
 MOST_BYTES = 8 << 20  # of one connection: a healthy stack's answers to all our queries are below a tenth of that
-MOST_BYTES_BEFORE = 1 << 20  # before it is ready for a query
+MOST_BYTES_BEFORE = 128 << 10  # before it is ready for a query: most of it are certificates
+MOST_ROUNDS = 1_000_000  # of the password's hash in a proof by SCRAM, about a second of work; usual are 4096
 MOST_ROWS = 20_000  # of one answer
 MOST_COLUMNS = 100
 MOST_RESULTS = 20  # of one query: each statement of it brings one
@@ -108,6 +109,7 @@ class Carrier:
         self._theirs: tuple[int, int] | None = None
         self._down: bytes = b""  # on its way to libpq
         self._up: bytes = b""  # on its way to the server
+        self._before: bytes = b""  # the end of what came before it was ready for a query
 
     def adopt(self, descriptor: int, patience: Patience, *, connecting: bool) -> None:
         """Take over libpq's socket, unless that is done: it opens a new one when it tries again without TLS.
@@ -171,9 +173,18 @@ class Carrier:
             self.received += len(self._down)
             if self.received > self.most:
                 raise Flood
+            if self.most == MOST_BYTES_BEFORE:
+                self._hold_rounds(self._down)
         with contextlib.suppress(BlockingIOError):
             self._down = self._down[self._ours.send(self._down) :]
         return True
+
+    def _hold_rounds(self, data: bytes) -> None:
+        """Refuse a proof that takes long to make: libpq knows no bound, and cannot be interrupted."""
+        self._before = (self._before + data)[-1000:]
+        rounds = self._before.rpartition(b",i=")[2][:10]
+        if len(rounds) >= len(str(MOST_ROUNDS)) and rounds.isdigit() and int(rounds) > MOST_ROUNDS:
+            raise Unconnected(f"received invalid proof: it asks for {int(rounds)} rounds", self.received)
 
     def shut(self) -> None:
         """Whoever waits for the server learns that it is over."""
@@ -243,8 +254,7 @@ class Wire:
     """The open connection: one query at a time, by one thread."""
 
     def __init__(self, connection: "PGconn", carrier: Carrier, psycopg: Any) -> None:
-        self._connection, self._carrier, self._pq = connection, carrier, psycopg.pq
-        self._error: type[Exception] = psycopg.Error
+        self._connection, self._carrier, self._psycopg, self._pq = connection, carrier, psycopg, psycopg.pq
         self.user = connection.user.decode("utf-8", "replace")
         self.dbname = connection.db.decode("utf-8", "replace")
         self.version = connection.server_version  # 180006
@@ -263,7 +273,7 @@ class Wire:
         """
         try:
             results = self._results(sql.encode("utf-8", "replace"), patience)
-        except self._error as error:
+        except self._psycopg.Error as error:
             raise Lost(str(error)) from None
         table = Table()
         for result in results:
@@ -278,17 +288,25 @@ class Wire:
         results: list[PGresult] = []
         connection.send_query(sql)
         connection.flush()
-        while True:
-            while connection.is_busy():
-                self._carrier.carry(patience)
-                connection.consume_input()
-                while connection.notifies():  # nobody listens: they would only fill the memory
-                    pass
-            if (result := connection.get_result()) is None:
-                return results
+        while (result := self._result(patience)) is not None:
             results.append(result)
             if len(results) > MOST_RESULTS:
                 raise Flood
+        return results
+
+    def _result(self, patience: Patience) -> "PGresult | None":
+        steps = self._psycopg.generators.fetch(self._connection)
+        try:
+            next(steps)
+            while True:
+                self._carrier.carry(patience)
+                steps.send(self._psycopg.waiting.Ready.R)
+                while self._connection.notifies():  # nobody listens: they would only fill the memory
+                    pass
+        except StopIteration as done:
+            return cast("PGresult | None", done.value)
+        finally:
+            steps.close()
 
     def _refusal(self, result: "PGresult") -> Exception:
         field = self._pq.DiagnosticField
