@@ -159,7 +159,7 @@ def guarded(parameters: Mapping[str, str], part: Postgres) -> dict[str, str]:
         **parameters,
         "password": parameters.get("password", ""),  # empty: none of the environment's
         "sslmode": mode,
-        "require_auth": "" if methods == allowed("") else ",".join(one for one in AUTH_METHODS if one in methods),
+        "require_auth": ",".join(one for one in AUTH_METHODS if one in methods),
         **({"sslrootcert": certificate or _trusted()} if mode in VERIFIED or certificate else {}),
     }
 
