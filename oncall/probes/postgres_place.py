@@ -28,7 +28,7 @@ ALWAYS = {
     "application_name": "oncall",
     "client_encoding": "utf8",
     "options": "",  # whatever PGOPTIONS says: poolers refuse them
-    "passfile": "/dev/null",  # no other password than the one that the target names
+    "passfile": "/dev/null/none",  # no other password than the one that the target names
 }
 
 

@@ -17,7 +17,7 @@ STATEMENTS = ("STATEMENT:  ", "QUERY:  ", " statement: ", " execute ")  # what a
 
 def masked(sql: str, length: int = 200) -> str:
     """A statement with a ? in the place of each literal and without comments, on one line, at most so long."""
-    return _short(_scan(_without_rows(sql[:LONGEST]), statement=True), length)
+    return _short(hidden(_without_rows(sql[:LONGEST]), statement=True), length)
 
 
 def error_text(text: str, length: int = 200) -> str:
@@ -25,7 +25,7 @@ def error_text(text: str, length: int = 200) -> str:
     text = _without_rows(text[:LONGEST])
     found = [at + len(mark) for mark in STATEMENTS if (at := text.find(mark)) >= 0]
     start = min(found, default=len(text))
-    return _short(_scan(text[:start], statement=False) + _scan(text[start:], statement=True), length)
+    return _short(hidden(text[:start], statement=False) + hidden(text[start:], statement=True), length)
 
 
 def _short(text: str, length: int) -> str:
@@ -43,7 +43,7 @@ def _without_rows(text: str) -> str:
     return f"{text[:start]}?{text[end:] if end >= 0 else ''}"
 
 
-def _scan(text: str, *, statement: bool) -> str:
+def hidden(text: str, *, statement: bool) -> str:
     """The text with its literals hidden.
 
     statement: SQL, in which numbers and comments go as well; else a sentence about it.

@@ -15,7 +15,6 @@ from oncall.finding import CouldNotCheck
 from tests.probes.asking import door
 from tests.probes.postgres_server import postgres
 from tests.probes.test_postgres import NEEDS_A_SESSION, PRISMA
-from tests.security.test_postgres_server import Ran
 
 LOOKS = ("database_connection", "database_login", "database_role", "connection_slots", *NEEDS_A_SESSION)
 PASSWORD = {"ONCALL_DB_PASSWORD": "pw-oncall-1"}
@@ -170,15 +169,15 @@ def outcome(answer, name):
 
 
 @pytest.mark.parametrize("seed", range(1000, 1006))
-def test_changed_answers_are_no_bug_in_the_suite(middle, tmp_path, seed):
+def test_changed_answers_are_no_bug_in_the_suite(middle, database, seed):
     """Nor does a check or a report crash on what became a fact."""
     port, take = middle
     take(Changer(seed))
-    ran = Ran(tmp_path, port, auth=True, password="pw-oncall-1")
+    run = database(port, auth=True, password="pw-oncall-1").outcome
 
-    assert ran.code == 1
-    assert not [one for one in ran.verdicts.values() if one["outcome"] == "error"], ran.screen
-    assert "INTERNALERROR" not in ran.screen
+    assert run.code == 1
+    assert not run.checks("error"), run.screen
+    assert "INTERNALERROR" not in run.screen
 
 
 def test_unchanged_answers_are_all_facts(middle):

@@ -103,11 +103,12 @@ CLEAR = 'asks for the password in clear text; nothing was sent: set postgres.req
 MD5 = 'the server asks for the password as md5; nothing was sent: set postgres.require_auth = "md5" if that is meant'
 
 
-def test_proof_by_scram_and_no_password_at_all_need_no_key(login):
+def test_proof_by_scram_and_no_password_at_all_need_no_key(login, capfd):
     """Neither teaches the server anything."""
     assert login() == "accepted"
     assert login(user="open") == "accepted"
     assert login(user="open", environment={}) == "accepted"
+    assert capfd.readouterr().err == "", "libpq has something to say"
 
 
 def test_weak_ways_are_refused_until_the_target_says_so(login, tls):
