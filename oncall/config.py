@@ -63,6 +63,17 @@ DatabaseHost = Annotated[
         "be a host name, an address or a socket's folder, without a port",
     ),
 ]
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")  # libpq's, the laxest first
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+AUTH_METHODS = ("scram-sha-256", "none", "md5", "password", "gss", "sspi")
+_METHOD = f"({'|'.join(AUTH_METHODS)})"
+AuthMethods = Annotated[
+    str,
+    text(
+        rf"({_METHOD}(,{_METHOD})*)?|!{_METHOD}(,!{_METHOD})*",
+        'be a list such as "scram-sha-256,md5" or "!password", of password, md5, scram-sha-256, gss, sspi and none',
+    ),
+]
 Engine = Annotated[
     str,
     text(
@@ -255,6 +266,9 @@ class Postgres(Struct, frozen=True, kw_only=True):
         Meta(description='be "variable" or "from-container"; the password is what postgres.password_variable names'),
     ] = "variable"
     url_variable: MaybeVariable = ""
+    require_auth: AuthMethods = ""
+    sslmode: SslMode = "prefer"
+    sslrootcert: OurFile = ""
     service: Service = "postgres"
     log_files: Patterns = ()
     absent: Flag = False

@@ -100,7 +100,7 @@ class Message(str):
 def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Callable[..., Message]:
     """The function that a check calls as `finding(...)`.
 
-    keep: takes the finding as data.
+    keep: takes the finding as data; an answer that is empty is left out of its evidence, for it proves nothing.
     components: the names that a finding may use; any other raises ValueError.
     """
 
@@ -124,7 +124,8 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         if manner is not None and manner not in MANNERS:
             raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
         accused = blames if blames != component else None
-        found = Finding(symptom, component, dict(evidence or {}), accused, layer, proof, doubt, see, manner)
+        told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
+        found = Finding(symptom, component, told, accused, layer, proof, doubt, see, manner)
         keep(found)
         return Message(found)
 

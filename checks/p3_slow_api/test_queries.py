@@ -11,8 +11,8 @@ def test_no_query_is_slow_on_average(statements, limits, finding):
     assert not slow, finding(
         f"a query takes {slow[0].mean_seconds:.1f} s on average",
         evidence={"slow queries": len(slow)}
-        | {f"{place}: {one.mean_seconds:.2f} s x {one.calls}": one.query for place, one in enumerate(slow[:5], 1)}
-        | ({"plan of 1": slow[0].plan} if slow[0].plan else {}),
+        | {f"query {place}": one.told for place, one in enumerate(slow[:5], 1)}
+        | ({"plan of query 1": slow[0].plan} if slow[0].plan else {}),
         component="postgres",
         layer="fast",
     )
@@ -23,7 +23,7 @@ def test_no_query_runs_for_long(sessions, limits, finding):
     long = sessions.running_over(limits.query_running_seconds)
     assert not long, finding(
         f"a query has been running for {long[0].seconds:.0f} s",
-        evidence={"pid": long[0].pid} | {one.name: f"{one.seconds:.0f} s: {one.query}" for one in long[:5]},
+        evidence={"pid": long[0].pid} | {f"query {place}": one.told for place, one in enumerate(long[:5], 1)},
         component="postgres",
         layer="fast",
     )
@@ -36,8 +36,8 @@ def test_no_session_is_blocked(sessions, limits, finding):
         f"a session waits for a lock that {blocked[0].root_name} holds",
         evidence={"waiting sessions": len(blocked)}
         | ({"holder pid": blocked[0].root.pid} if blocked[0].root else {})
-        | {one.waiting.name: f"{one.waiting.seconds:.0f} s: {one.waiting.query}" for one in blocked[:3]}
-        | {f"held by {one.root_name}": f"{one.root.state}: {one.root.query}" for one in blocked[:3] if one.root},
+        | {f"waiting {place}": one.waiting.told for place, one in enumerate(blocked[:3], 1)}
+        | {"held by" if place == 1 else f"held by ({place})": said for place, said in sessions.holders(blocked[:3])},
         component="postgres",
         layer="fast",
     )
@@ -48,7 +48,7 @@ def test_no_transaction_is_left_idle(sessions, limits, finding):
     idle = sessions.idle_over(limits.idle_in_transaction_seconds)
     assert not idle, finding(
         f"a transaction has been left idle for {idle[0].seconds:.0f} s",
-        evidence={"pid": idle[0].pid} | {one.name: f"{one.seconds:.0f} s since {one.query}" for one in idle[:5]},
+        evidence={"pid": idle[0].pid} | {f"session {place}": one.told for place, one in enumerate(idle[:5], 1)},
         component="postgres",
         layer="fast",
     )

@@ -10,6 +10,8 @@ from oncall.finding import Layer, Manner
 
 Outcome = Literal["", "accepted", "rejected", "refused", "timeout", "unresolved", "unreachable", "closed", "garbled"]
 
+RoleState = Literal["", "primary", "standby", "starting up", "shutting down", "recovering", "not accepting connections"]
+
 SAID = {
     "refused": "nothing listens at {address}",
     "timeout": "{address} did not answer within {seconds:.1f} s",
@@ -55,7 +57,9 @@ class DatabaseConnection(Fact, frozen=True, kw_only=True):
         return template.format(address=self.address, seconds=self.seconds)
 
     def blind(self) -> str | None:
-        return None if self.outcome else "no connection to the database was tried"
+        if self.outcome:
+            return None
+        return f"the connection to the database could not be tried: {self.message or 'no reason is known'}"
 
 
 class DatabaseLogin(Fact, frozen=True, kw_only=True):
@@ -73,7 +77,7 @@ class DatabaseLogin(Fact, frozen=True, kw_only=True):
 class DatabaseRole(Fact, frozen=True, kw_only=True):
     """What the server is at the moment: the primary, a standby, or on its way up or down."""
 
-    state: Literal["", "primary", "standby", "starting up", "shutting down", "recovering", "not accepting connections"]
+    state: RoleState
     message: str = ""
     version: str = ""
     started_at: datetime | None = None

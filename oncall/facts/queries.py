@@ -1,5 +1,7 @@
 """What is known about the statements that the database runs: their averages, and what runs at this moment."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from oncall.facts import Fact
@@ -14,9 +16,14 @@ class Statement(Struct, frozen=True, kw_only=True):
     query: str
     plan: str = ""
 
+    @property
+    def told(self) -> str:
+        """ "2.31 s x 40: SELECT * FROM tasks WHERE id = ?" """
+        return f"{self.mean_seconds:.2f} s x {self.calls}: {self.query or '(text not shown)'}"
+
 
 class Statements(Fact, frozen=True, kw_only=True):
-    """This database's statements, slowest average first, those that were called often enough before the others.
+    """This database's statements, slowest average first; those that were called often enough are all among them.
 
     tracked: how many are counted, our own left out.
     """
@@ -50,6 +57,12 @@ class Session(Struct, frozen=True, kw_only=True):
         who = " ".join(word for word in (self.application or self.user, self.client and f"from {self.client}") if word)
         return f"pid {self.pid} ({who})" if who else f"pid {self.pid}"
 
+    @property
+    def told(self) -> str:
+        """ "pid 257 (nightly-report), idle in transaction for 41 s: LOCK TABLE tasks" """
+        state = f"{self.state} for {self.seconds:.0f} s" if self.state != "active" else f"{self.seconds:.0f} s"
+        return f"{self.name}, {state}: {self.query or '(text not shown)'}"
+
 
 class Blocked(Struct, frozen=True, kw_only=True):
     """A session that waits for a lock, and the session at the end of the queue that holds things up.
@@ -82,6 +95,12 @@ class Sessions(Fact, frozen=True, kw_only=True):
 
     def blocked_over(self, seconds: float) -> tuple[Blocked, ...]:
         return tuple(one for one in self.blocked if one.waiting.seconds > seconds)
+
+    @staticmethod
+    def holders(blocked: Iterable[Blocked]) -> tuple[tuple[int, str], ...]:
+        """Who holds the locks that these wait for, each once and numbered."""
+        names = dict.fromkeys(one.root.told if one.root else one.root_name for one in blocked)
+        return tuple(enumerate(names, 1))
 
     def blind(self) -> str | None:
         return None if self.seen else "no session of the database was seen"

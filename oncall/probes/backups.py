@@ -1,7 +1,6 @@
 """The newest backup: how old it is, and whether the tool that would restore it can read it."""
 
 import logging
-import re
 import shlex
 
 from msgspec import Struct
@@ -9,6 +8,7 @@ from msgspec import Struct
 from oncall.config import Stack
 from oncall.facts.host import NewestBackup
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.host import Ran, Shell
 from oncall.probing import probe
 
@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 READ_SECONDS = 4.0
 WHOLE_BYTES = 50 * 2**20  # an archive larger than this has only its table of contents read
 BEING_WRITTEN_SECONDS = 60
-CANNOT_TELL = (
+LONGEST = 4000  # characters of a tool's complaint that are looked at
+WILDCARD = Pattern(r"[*?\[]")
+CANNOT_TELL = Pattern(
     r"(?i)unsupported version|permission denied|cannot be run|not installed|no such program|input/output error"
 )
 
@@ -92,7 +94,7 @@ def newest_backup(stack: Stack, host_shell: Shell) -> NewestBackup:
 
 def _folder(pattern: str) -> str:
     """The part of a pattern before its first wildcard, up to the last slash."""
-    return re.split(r"[*?\[]", pattern)[0].rpartition("/")[0] or ("/" if pattern.startswith("/") else ".")
+    return WILDCARD.split(pattern)[0].rpartition("/")[0] or ("/" if pattern.startswith("/") else ".")
 
 
 def _read(shell: Shell, command: str, path: str, size: int, folder: bool) -> tuple[str, str, str]:
@@ -135,6 +137,6 @@ def _judged(reader: Reader, ran: Ran, path: str) -> tuple[str, str, str]:
         return reader.name, "read", ""
     if "not found" in ran.stderr or ran.rc in (126, 127):
         return reader.name, "unknown", f"the tool {reader.name} is missing on the host: set host.backup_reader"
-    if re.search(CANNOT_TELL, ran.stderr):
+    if CANNOT_TELL.search(ran.stderr[:LONGEST]):
         return reader.name, "unknown", f"{reader.name} could not tell about {path}: {ran.complaint}"
     return reader.name, "broken", ran.complaint

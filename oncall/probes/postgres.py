@@ -5,15 +5,12 @@ unknown then and points at the check that judges it.
 """
 
 import logging
-import re
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from oncall.config import Stack
 from oncall.facts.postgres import (
@@ -23,21 +20,25 @@ from oncall.facts.postgres import (
     DatabaseLogin,
     DatabaseRole,
     DatabaseWrites,
+    RoleState,
 )
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
+from oncall.probes import postgres_wire
 from oncall.probes.container_password import ContainerPassword
-from oncall.probes.libraries import IMPORTING
-from oncall.probes.postgres_attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, Place, failure, place
-from oncall.probes.postgres_session import QueryTrouble, Session
+from oncall.probes.postgres_attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, failure, telling
+from oncall.probes.postgres_place import Place, place
+from oncall.probes.postgres_session import FOREIGN, One, QueryTrouble, Session
+from oncall.probes.postgres_wire import MOST_BYTES_BEFORE, Flood, Late, Patience, Unconnected
 from oncall.probing import client, probe
 from oncall.secrets import Secrets
 
 log = logging.getLogger(__name__)
 
-STATES = (
-    ("starting up", r"starting up"),
-    ("shutting down", r"shutting down"),
-    ("recovering", r"recovery mode|not yet accepting connections|[Hh]ot standby mode is disabled"),
+STATES: tuple[tuple[RoleState, Pattern[str]], ...] = (
+    ("starting up", Pattern("starting up")),
+    ("shutting down", Pattern("shutting down")),
+    ("recovering", Pattern("recovery mode|not yet accepting connections|[Hh]ot standby mode is disabled")),
 )
 
 
@@ -68,43 +69,64 @@ def _told(attempt: Attempt) -> str:
     return "accepted" if attempt.failure is None else f"{attempt.failure.outcome} {attempt.failure.sqlstate}".strip()
 
 
+class _Trial:
+    """One attempt in a thread of its own, because a name that does not resolve knows no timeout."""
+
+    def __init__(self, where: Place) -> None:
+        self.where, self.began = where, time.monotonic()
+        self.resolved = self.abandoned = False
+        self.result: Session | Failure | None = None
+
+    def run(self) -> None:
+        try:
+            self.result = self._result()
+        finally:
+            if self.abandoned and isinstance(self.result, Session):
+                self.result.close()
+
+    def _result(self) -> Session | Failure:
+        failures: list[Failure] = []
+        left = ATTEMPT_SECONDS
+        for parameters in self.where.attempts():
+            self.resolved = True
+            if isinstance(parameters, OSError):
+                failures.append(Failure("unresolved", message=parameters.strerror or str(parameters)))
+                continue
+            patience = Patience(min(left, CONNECT_SECONDS))
+            given = patience.left
+            try:
+                wire = postgres_wire.connect(parameters, patience)
+            except Unconnected as error:
+                failures.append(failure(error))
+            except Late as error:
+                failures.append(Failure("timeout", message=str(error)))
+            except Flood:
+                words = f"it sent more than {MOST_BYTES_BEFORE >> 10} KiB before it was ready for a query"
+                failures.append(Failure("garbled", message=words))
+            else:
+                return Session(wire, self.began, self.where.schema)
+            left -= given - patience.left
+            if left <= 0:
+                break
+        return telling(failures)
+
+
 def _connect(where: Place) -> Attempt:
-    """Connect in a thread of its own, because a name that does not resolve knows no timeout."""
-    began, at = time.monotonic(), datetime.now(UTC)
-    done: list[Attempt] = []
-    thread = threading.Thread(target=lambda: done.append(_try(where, began)), name="database connect", daemon=True)
-    thread.start()
-    thread.join(ATTEMPT_SECONDS)
-    seconds = time.monotonic() - began
-    attempt = done[0] if done else Attempt(where, seconds, failure=Failure("timeout"))
-    return replace(attempt, seconds=seconds, at=at)
-
-
-def _try(where: Place, began: float) -> Attempt:
-    with IMPORTING:
-        import psycopg
-        from psycopg.rows import dict_row
-
+    postgres_wire.library()  # before the clock starts: how long an import takes says nothing about the server
+    at, trial = datetime.now(UTC), _Trial(where)
+    thread = threading.Thread(target=trial.run, name="database connect", daemon=True)
     try:
-        connection: psycopg.Connection[dict[str, Any]] = psycopg.connect(
-            **where.parameters,  # type: ignore[arg-type]
-            connect_timeout=CONNECT_SECONDS,
-            application_name="oncall",
-            client_encoding="utf8",
-            options="",  # whatever PGOPTIONS says: poolers refuse them
-            autocommit=True,
-            prepare_threshold=None,
-            row_factory=dict_row,
-            cursor_factory=psycopg.ClientCursor,
-        )
-    except psycopg.errors.ConnectionTimeout:
-        return Attempt(where, 0.0, failure=Failure("timeout"))
-    except (psycopg.Error, UnicodeError) as error:
-        return Attempt(where, 0.0, failure=failure(str(error)))
-    if time.monotonic() - began > ATTEMPT_SECONDS:  # nobody waits any more
-        connection.close()
-        return Attempt(where, 0.0, failure=Failure("timeout"))
-    return Attempt(where, 0.0, Session(connection, (psycopg.Error,), began, where.schema))
+        thread.start()
+        thread.join(ATTEMPT_SECONDS + 0.3)  # the trial ends itself before that, unless a name server is silent
+    except RuntimeError:  # this machine starts no further thread
+        trial.run()
+    seconds, result = time.monotonic() - trial.began, trial.result
+    if isinstance(result, Session):
+        return Attempt(where, seconds, session=result, at=at)
+    if result is None:
+        trial.abandoned = True
+        result = Failure("timeout") if trial.resolved else Failure("unresolved", message="no answer about the name")
+    return Attempt(where, seconds, failure=result, at=at)
 
 
 @client()
@@ -120,6 +142,8 @@ def why_not(attempt: Attempt) -> str:
     failed = attempt.failure
     if failed is None or failed.outcome != "rejected":
         return "the database was not reached (see test_database_is_reachable)"
+    if failed.unsafe:
+        return failed.unsafe
     if failed.password_missing and attempt.place.missing:
         return attempt.place.missing
     if failed.sqlstate == "57P03":
@@ -157,25 +181,34 @@ def database_login(database_attempt: Attempt) -> DatabaseLogin:
     raise CouldNotCheck(why_not(database_attempt))
 
 
+class Role(Struct, frozen=True):
+    """A row of the query below, as are the further records of this file."""
+
+    standby: bool
+    version: str
+    started: datetime
+    up: float
+
+
 @probe(deadline=4.5)
 def database_role(database_attempt: Attempt) -> DatabaseRole:
     """Whether the server is up, and the primary."""
     failed = database_attempt.failure
     if failed and failed.sqlstate == "57P03":
-        found = [state for state, pattern in STATES if re.search(pattern, failed.message)]
-        state: Any = found[0] if found else "not accepting connections"
-        return DatabaseRole(state=state, message=failed.message)
-    row = _session(database_attempt).rows(
+        found = (state for state, pattern in STATES if pattern.search(failed.message))
+        return DatabaseRole(state=next(found, "not accepting connections"), message=failed.message)
+    row = _session(database_attempt).row(
+        Role,
         """SELECT pg_is_in_recovery() AS standby, current_setting('server_version') AS version,
            extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
            extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8 AS up""",
         vital=True,
-    )[0]
+    )
     return DatabaseRole(
-        state="standby" if row["standby"] else "primary",
-        version=row["version"],
-        started_at=datetime.fromtimestamp(row["started"], UTC),
-        up_seconds=row["up"],
+        state="standby" if row.standby else "primary",
+        version=row.version,
+        started_at=row.started,
+        up_seconds=row.up,
     )
 
 
@@ -190,7 +223,7 @@ def database_answer(database_session: Session) -> DatabaseAnswer:
     """How long one SELECT 1 takes."""
     began = time.perf_counter()
     try:
-        seconds = database_session.ask("SELECT 1 AS one", vital=True).seconds
+        seconds = database_session.ask(One, "SELECT 1 AS one", vital=True).seconds
     except QueryTrouble as trouble:
         if trouble.sqlstate == "57014" or trouble.silent:
             return DatabaseAnswer(seconds=time.perf_counter() - began, timed_out=True)
@@ -199,18 +232,26 @@ def database_answer(database_session: Session) -> DatabaseAnswer:
     return DatabaseAnswer(seconds=seconds)
 
 
+class Writes(Struct, frozen=True):
+    read_only: bool
+    set_by: str
+    by_database: str | None
+    writers: tuple[str, ...]
+
+
 @probe(deadline=4.5)
 def database_writes(database_session: Session, database_role: DatabaseRole) -> DatabaseWrites:
     """Whether sessions of this database begin read-only."""
     if database_role.state != "primary":
         raise CouldNotCheck("the database is not the primary (see test_database_is_started_and_primary)")
     # A setting of our own account's says nothing about the application's, and hides the server's.
-    row = database_session.rows(
+    row = database_session.row(
+        Writes,
         """SELECT s.reset_val = 'on' AS read_only, s.source AS set_by,
              (SELECT max(split_part(c, '=', 2)) FROM pg_db_role_setting r, unnest(r.setconfig) c
               WHERE r.setrole = 0 AND r.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
               AND c LIKE 'default_transaction_read_only=%') AS by_database,
-             (SELECT coalesce(array_agg(DISTINCT o.rolname::text), '{}') FROM pg_db_role_setting r
+             (SELECT to_json(coalesce(array_agg(DISTINCT o.rolname::text), '{}'))::text FROM pg_db_role_setting r
               JOIN pg_roles o ON o.oid = r.setrole, unnest(r.setconfig) c
               WHERE c ~* '^default_transaction_read_only=(on|true|yes|1)$'
               AND r.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
@@ -220,27 +261,33 @@ def database_writes(database_session: Session, database_role: DatabaseRole) -> D
                 AND has_table_privilege(o.oid, t.oid, 'INSERT'))) AS writers
            FROM pg_settings s WHERE s.name = 'default_transaction_read_only'""",
         vital=True,
-    )[0]
-    read_only, set_by = row["read_only"], row["set_by"]
+    )
+    read_only, set_by = row.read_only, row.set_by
     if set_by in ("user", "database user", "client", "session"):
-        if row["by_database"] is None and read_only:
+        if row.by_database is None and read_only:
             raise CouldNotCheck(
                 f"the role {database_session.user} has a default_transaction_read_only of its own, which hides the "
                 f"server's: ALTER ROLE {database_session.user} RESET default_transaction_read_only"
             )
-        if row["by_database"] is not None:
-            read_only, set_by = row["by_database"] in ("on", "true", "yes", "1"), "database"
-    return DatabaseWrites(default_read_only=read_only, set_by=set_by, read_only_writers=tuple(row["writers"]))
+        if row.by_database is not None:
+            read_only, set_by = row.by_database in ("on", "true", "yes", "1"), "database"
+    return DatabaseWrites(default_read_only=read_only, set_by=set_by, read_only_writers=row.writers)
+
+
+class Now(Struct, frozen=True):
+    now: float
 
 
 @probe(deadline=4.5)
 def database_clock(database_session: Session) -> DatabaseClock:
     """The database's clock against ours."""
     try:
-        answer = database_session.ask("SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
+        answer = database_session.ask(Now, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
     except QueryTrouble as trouble:
         raise CouldNotCheck(str(trouble)) from None
+    if len(answer.rows) != 1:
+        raise CouldNotCheck(f"{FOREIGN}: {len(answer.rows)} rows for one")
     return DatabaseClock(
-        offset_seconds=answer.rows[0]["now"] - (answer.asked_at + answer.seconds / 2),
+        offset_seconds=answer.rows[0].now - (answer.asked_at + answer.seconds / 2),
         round_trip_seconds=answer.seconds,
     )

@@ -2,12 +2,14 @@
 
 import logging
 
+from msgspec import Struct
+
 from oncall.facts.postgres import ConnectionSlots, SlotHolder
 from oncall.facts.queries import Blocked, Sessions
 from oncall.facts.queries import Session as SessionSeen
 from oncall.finding import CouldNotCheck
 from oncall.probes.postgres import Attempt, why_not
-from oncall.probes.postgres_session import Row, Session, lacks
+from oncall.probes.postgres_session import Session, lacks
 from oncall.probes.sql_text import masked
 from oncall.probing import probe
 
@@ -15,6 +17,30 @@ log = logging.getLogger(__name__)
 
 # Without this privilege the view shows other accounts' sessions, but not what they are and do.
 SEES_ALL = "pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
+
+
+class Limits(Struct, frozen=True):
+    """A row of the query below, as are the further records of this file."""
+
+    sees_all: bool
+    slots: int
+
+
+class Holder(Struct, frozen=True):
+    application: str
+    user: str
+    database: str
+    client: str
+    state: str
+    count: int
+
+
+class OwnLimit(Struct, frozen=True):
+    name: str
+    slots: int
+    role: str | None
+    database: str | None
+
 
 LIMITS = f"""
     SELECT {SEES_ALL} AS sees_all, current_setting('max_connections')::int
@@ -45,23 +71,23 @@ def connection_slots(database_attempt: Attempt) -> ConnectionSlots:
         return ConnectionSlots(refused=True, by_state={}, scope=_scope(failed.message), message=failed.message)
     if session is None:
         raise CouldNotCheck(why_not(database_attempt))
-    general = session.rows(LIMITS, vital=True)[0]
-    if not general["sees_all"]:
+    general = session.row(Limits, LIMITS, vital=True)
+    if not general.sees_all:
         raise CouldNotCheck(lacks(session.user, "pg_monitor"))
-    holders = session.rows(HOLDERS, vital=True)
-    own = session.rows(OWN_LIMITS, vital=True)
-    used = sum(row["count"] for row in holders)
+    holders = session.rows(Holder, HOLDERS, vital=True)
+    own = session.rows(OwnLimit, OWN_LIMITS, vital=True)
+    used = sum(row.count for row in holders)
     by_state: dict[str, int] = {}
     for row in holders:
-        by_state[row["state"]] = by_state.get(row["state"], 0) + row["count"]
-    log.info("%d of %d connection slots are used", used, general["slots"])
+        by_state[row.state] = by_state.get(row.state, 0) + row.count
+    log.info("%d of %d connection slots are used", used, general.slots)
     return ConnectionSlots(
-        limit=general["slots"],
+        limit=general.slots,
         used=used,
-        free=max(0, general["slots"] - used),
+        free=max(0, general.slots - used),
         by_state=by_state,
         holders=tuple(
-            SlotHolder(**{key: row[key] for key in ("application", "user", "client", "state", "count")})
+            SlotHolder(application=row.application, user=row.user, client=row.client, state=row.state, count=row.count)
             for row in holders[:10]
         ),
         full=tuple(_full(own, holders)),
@@ -73,24 +99,37 @@ def _scope(message: str) -> str:
     return message.partition("too many connections for ")[2].replace('"', "")
 
 
-def _full(own: list[Row], holders: list[Row]) -> list[str]:
+def _full(own: list[OwnLimit], holders: list[Holder]) -> list[str]:
     """The roles and the database whose own limit is reached."""
     found = []
     for row in own:
         # A limit of 0 is a decision to let nobody in, not a fault.
-        kind = "role" if row["role"] else "database"
-        held = sum(one["count"] for one in holders if one["user" if row["role"] else "database"] == row[kind])
-        if row["slots"] and held >= row["slots"]:
-            found.append(f"{row['name']} ({held} of {row['slots']})")
+        held = sum(one.count for one in holders if (one.user == row.role if row.role else one.database == row.database))
+        if row.slots and held >= row.slots:
+            found.append(f"{row.name} ({held} of {row.slots})")
     return found
+
+
+class Active(Struct, frozen=True):
+    pid: int
+    user: str
+    application: str
+    client: str
+    state: str
+    query: str
+    ours: bool
+    sees_all: bool
+    waits: bool
+    blockers: tuple[int, ...]
+    seconds: float | None
 
 
 ACTIVITY = f"""
     SELECT a.pid, coalesce(usename, '')::text AS "user", coalesce(application_name, '') AS application,
-      coalesce(host(client_addr), '') AS client, coalesce(state, '') AS state, coalesce(query, '') AS query,
+      coalesce(host(client_addr), '') AS client, coalesce(state, '') AS state, left(coalesce(query, ''), 1000) AS query,
       a.pid = pg_backend_pid() AS ours, {SEES_ALL} AS sees_all,
       coalesce(wait_event_type = 'Lock', false) AS waits,
-      CASE WHEN wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) ELSE '{{}}' END AS blockers,
+      to_json(CASE WHEN wait_event_type = 'Lock' THEN pg_blocking_pids(a.pid) ELSE '{{}}' END)::text AS blockers,
       greatest(0, extract(epoch FROM clock_timestamp() -
         CASE WHEN wait_event_type = 'Lock' THEN coalesce(%s query_start)
              WHEN state LIKE 'idle%%' THEN state_change ELSE query_start END))::float8 AS seconds
@@ -104,42 +143,42 @@ WAITSTART = "(SELECT min(l.waitstart) FROM pg_locks l WHERE l.pid = a.pid AND NO
 def sessions(database_session: Session) -> Sessions:
     """What every session of this database does at this moment, and who blocks whom."""
     modern = database_session.version >= 140000
-    rows = database_session.rows(ACTIVITY.replace("%s", WAITSTART if modern else "").replace("%%", "%"))
-    if rows and not rows[0]["sees_all"]:
+    rows = database_session.rows(Active, ACTIVITY.replace("%s", WAITSTART if modern else "").replace("%%", "%"))
+    if rows and not rows[0].sees_all:
         raise CouldNotCheck(lacks(database_session.user, "pg_monitor"))
-    others = {row["pid"]: row for row in rows if not row["ours"]}
-    by_time = sorted(others.values(), key=lambda row: -(row["seconds"] or 0.0))
-    waiting = [row for row in by_time if row["waits"]]
+    others = {row.pid: row for row in rows if not row.ours}
+    by_time = sorted(others.values(), key=lambda row: -(row.seconds or 0.0))
+    waiting = [row for row in by_time if row.waits]
     log.info("%d sessions seen, %d of them wait for a lock", len(rows), len(waiting))
     return Sessions(
         seen=len(rows),
-        running=tuple(_seen(row) for row in by_time if row["state"] == "active" and not row["waits"])[:20],
-        idle=tuple(_seen(row) for row in by_time if row["state"].startswith("idle in transaction"))[:20],
-        blocked=tuple(_blocked(row, others) for row in waiting)[:20],
+        running=tuple(_seen(row) for row in [one for one in by_time if one.state == "active" and not one.waits][:20]),
+        idle=tuple(_seen(row) for row in [one for one in by_time if one.state.startswith("idle in transaction")][:20]),
+        blocked=tuple(_blocked(row, others) for row in waiting[:20]),
     )
 
 
-def _seen(row: Row) -> SessionSeen:
+def _seen(row: Active) -> SessionSeen:
     return SessionSeen(
-        pid=row["pid"],
-        user=row["user"],
-        application=row["application"],
-        client=row["client"],
-        state=row["state"],
-        seconds=round(row["seconds"] or 0.0, 3),
-        query=masked(row["query"], 120),
+        pid=row.pid,
+        user=row.user,
+        application=row.application,
+        client=row.client,
+        state=row.state,
+        seconds=round(row.seconds or 0.0, 3),
+        query=masked(row.query, 120),
     )
 
 
-def _blocked(row: Row, others: dict[int, Row]) -> Blocked:
+def _blocked(row: Active, others: dict[int, Active]) -> Blocked:
     """Follow the queue to the session at its end, the one that does not wait itself."""
-    pid, passed = row["pid"], set()
-    while pid in others and others[pid]["blockers"] and pid not in passed:
+    pid, passed = row.pid, set()
+    while pid in others and others[pid].blockers and pid not in passed:
         passed.add(pid)
-        pid = others[pid]["blockers"][0]
+        pid = others[pid].blockers[0]
     if pid == 0:
         return Blocked(waiting=_seen(row), root_name="a prepared transaction")
-    if pid in others and pid != row["pid"]:
+    if pid in others and pid != row.pid:
         root = _seen(others[pid])
         return Blocked(waiting=_seen(row), root=root, root_name=root.name)
-    return Blocked(waiting=_seen(row), root_name=f"pid {pid}" if pid != row["pid"] else "a session that is gone")
+    return Blocked(waiting=_seen(row), root_name=f"pid {pid}" if pid != row.pid else "a session that is gone")

@@ -1,162 +1,149 @@
-"""The attempt to connect: the address from the target, and a failure told by its words.
+"""Why there is no connection: a failure told by its words.
 
 libpq gives no SQLSTATE for a refusal during connection, so the server's sentence has to be read. A sentence that is
 not understood (a server that speaks another language) is a refusal whose reason is unknown, never a guess.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from urllib.parse import unquote
+import errno
 
 from msgspec import Struct
 
-from oncall.config import Stack
 from oncall.facts.postgres import Outcome
-from oncall.finding import CouldNotCheck
-from oncall.probes.container_password import ContainerPassword
-from oncall.secrets import Secrets
+from oncall.patterns import Pattern
+from oncall.probes.postgres_wire import Unconnected
+from oncall.probes.sql_text import error_text
 
 ATTEMPT_SECONDS = 3.0  # for all addresses of the host together
-CONNECT_SECONDS = 2  # for each of them; psycopg takes no less
-KEPT = ("sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "gssencmode", "target_session_attrs", "host")
-PREFIX = r"^.*?connection to server (?:at|on socket) \"[^\"]*\"(?: \([^)]*\))?(?:, port \d+)? failed:\s*"
+CONNECT_SECONDS = 2.0  # for each of them
+LONGEST = 4000
+PREFIX = Pattern(r'(?s)^.*?connection to server (?:at|on socket) "[^"]*"(?: \([^)]*\))?(?:, port \d+)? failed:\s*')
+SEVERITY = Pattern(r"^(?:FATAL|ERROR|PANIC):\s*")
 
+BY_NUMBER: dict[int, Outcome] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ENOENT: "refused",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.EHOSTDOWN: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ENETDOWN: "unreachable",
+    errno.EADDRNOTAVAIL: "unreachable",
+    errno.ETIMEDOUT: "timeout",
+    errno.ECONNRESET: "closed",
+    errno.EPIPE: "closed",
+}
 # What libpq itself says, before any server has spoken.
-SAID_BY_CLIENT: tuple[tuple[Outcome, str], ...] = (
-    ("refused", r"Connection refused|No such file or directory"),
-    ("unresolved", r"could not translate host name|failed to resolve host|Name or service not known|"
-                   r"Temporary failure in name resolution|No address associated"),
-    ("unreachable", r"No route to host|Network is unreachable|Host is unreachable|Cannot assign requested address"),
-    ("timeout", r"timeout expired|timed out|connection timeout"),
-    ("closed", r"server closed the connection unexpectedly|Connection reset by peer|Broken pipe|unexpected eof|"
-               r"could not (receive data from|send .* to) server"),
-    ("garbled", r"invalid response to SSL negotiation|expected authentication request|invalid response to GSSAPI|"
-                r"invalid message|lost synchronization|wrong version number|invalid .*protocol"),
+SAID_BY_CLIENT: tuple[tuple[Outcome, Pattern[str]], ...] = (
+    ("refused", Pattern(r"Connection refused|No such file or directory")),
+    ("unreachable", Pattern(
+        r"No route to host|Network is unreachable|Host is unreachable|Cannot assign requested address")),
+    ("timeout", Pattern(r"timeout expired|timed out|connection timeout")),
 )  # fmt: skip
-SAID_BY_SERVER = (
-    ("57P03", r"database system is|not yet accepting connections|Hot standby mode is disabled"),
-    ("53300", r"too many clients already|connection slots are reserved|too many connections|"
-              r"no more connections allowed"),
-    ("28P01", r"password authentication failed"),
-    ("3D000", r"database \".*\" does not exist|no such database"),
-    ("28000", r"no pg_hba\.conf entry|authentication failed|role \".*\" does not exist|not permitted to log in|"
-              r"pg_hba\.conf rejects|no such user"),
-    ("42501", r"permission denied for database|does not have CONNECT privilege|"
-              r"could not (?:open|read|access) .*: Permission denied"),
-    ("58P01", r"could not (?:open|access) (?:file|directory) .*: No such file or directory"),
-    ("58030", r"could not (?:open|read|write|stat|seek|fsync) .*: (?:Input/output error|Structure needs cleaning)"),
-    ("53100", r"No space left on device"),
-    ("55000", r"not currently accepting connections|cannot connect to invalid database"),
-    ("57P01", r"terminating connection due to administrator command"),
+# And what it says about an answer.
+SAID_OF_ANSWER: tuple[tuple[Outcome, Pattern[str]], ...] = (
+    ("closed", Pattern(
+        r"server closed the connection unexpectedly|Connection reset by peer|Broken pipe|unexpected eof|"
+        r"could not (?:receive data from|send .* to) server")),
+    ("garbled", Pattern(
+        r"invalid response to SSL negotiation|expected authentication request|invalid response to GSSAPI|"
+        r"invalid message|lost synchronization|wrong version number|invalid .*protocol|"
+        r"received invalid|message contents do not agree|malformed")),
 )  # fmt: skip
-POOLER = r"(?i)pgbouncer cannot connect|server login has been failing|server_login_retry|server conn crashed"
-TELLING: tuple[Outcome, ...] = ("unresolved", "unreachable", "refused", "timeout", "closed", "garbled", "rejected")
+SAID_BY_SERVER = tuple(
+    (sqlstate, Pattern(words))
+    for sqlstate, words in (
+        ("57P03", r"database system is|not yet accepting connections|Hot standby mode is disabled"),
+        ("53300", r"too many clients already|connection slots are reserved|too many connections|"
+                  r"no more connections allowed"),
+        ("28P01", r"password authentication failed"),
+        ("3D000", r"database \".*\" does not exist|no such database"),
+        ("28000", r"no pg_hba\.conf entry|authentication failed|role \".*\" does not exist|not permitted to log in|"
+                  r"pg_hba\.conf rejects|no such user"),
+        ("42501", r"permission denied for database|does not have CONNECT privilege|"
+                  r"could not (?:open|read|access) .*: Permission denied"),
+        ("58P01", r"could not (?:open|access) (?:file|directory) .*: No such file or directory"),
+        ("58030", r"could not (?:open|read|write|stat|seek|fsync) .*: (?:Input/output error|"
+                  r"Structure needs cleaning)"),
+        ("53100", r"No space left on device"),
+        ("55000", r"not currently accepting connections|cannot connect to invalid database"),
+        ("57P01", r"terminating connection due to administrator command"),
+    )
+)  # fmt: skip
+POOLER = Pattern(r"(?i)pgbouncer cannot connect|server login has been failing|server_login_retry|server conn crashed")
+TELLING: tuple[Outcome, ...] = ("", "unresolved", "unreachable", "refused", "timeout", "closed", "garbled", "rejected")
+
+# What our own side refused, so that nothing was given away: libpq's words, and a sentence with the mend.
+ASKED = Pattern(r"^authentication method requirement \"[^\"]*\" failed: (.*)")
+METHODS = (
+    ("cleartext password", "password", "asks for the password in clear text"),
+    ("hashed password", "md5", "asks for the password as md5"),
+    ("GSSAPI", "gss", "asks for a GSSAPI ticket"),
+    ("SSPI", "sspi", "asks for an SSPI ticket"),
+    ("SASL", "scram-sha-256", "asks for a proof by SCRAM"),
+    ("SCRAM", "scram-sha-256", "asks for a proof by SCRAM"),
+    ("did not complete authentication", "none", "lets everybody in without a password"),
+)
+UNSAFE = tuple(
+    (Pattern(words), sentence)
+    for words, sentence in (
+        (r"server does not support SSL", "the database offers no TLS, which postgres.sslmode asks for"),
+        (r"certificate verify failed|server certificate for .* does not match host name|root certificate file|"
+         r"could not read root certificate",
+         "the database's certificate could not be verified, so nothing was sent: set postgres.sslrootcert"),
+        (r"incorrect server signature", "the database did not prove that it knows our password"),
+        (r"channel binding", "the database offers no channel binding, which its address asks for"),
+    )
+)  # fmt: skip
 
 
 class Failure(Struct, frozen=True):
-    """Why there is no connection. password_missing: the server asked for a password, and there is none."""
+    """Why there is no connection.
+
+    outcome: empty when it could not even be tried, because of something on our side.
+    password_missing: the server asked for a password, and there is none.
+    unsafe: the sentence for a server to which our side would not give what it asked for; empty: it was none.
+    """
 
     outcome: Outcome
     sqlstate: str = ""
     message: str = ""
     password_missing: bool = False
+    unsafe: str = ""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the database is, and how to log in: libpq's parameters.
-
-    schema: Prisma's ?schema=, searched first. missing: why there is no password to send.
-    """
-
-    parameters: Mapping[str, str] = field(repr=False)
-    schema: str = ""
-    missing: str = ""
-
-    @property
-    def address(self) -> str:
-        hosts = self.parameters.get("host", "localhost").split(",")
-        ports = self.parameters.get("port", "5432").split(",")
-        ports = ports if len(ports) == len(hosts) else ports[:1] * len(hosts)
-        shown = (f"[{host}]" if ":" in host else host for host in hosts)
-        return ",".join(f"{host}:{port}" for host, port in zip(shown, ports, strict=True))
-
-
-def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place:
-    """The database's address as the target says it.
-
-    Raises CouldNotCheck when the variable with a whole address is not set or holds something else. A password that
-    is not set does not stop the attempt: whether the server answers at all can be seen without one.
-    """
-    if stack.postgres.url_variable:
-        return from_url(secrets[stack.postgres.url_variable], stack.postgres.url_variable, secrets)
-    part = stack.postgres
-    parameters = {"host": part.host, "port": str(part.port), "dbname": part.dbname, "user": part.user}
-    missing = ""
-    if contained.asked:
-        missing = contained.missing
-        parameters |= {"password": contained.value} if contained.value else {}
-    elif part.password_variable:
-        try:
-            parameters["password"] = secrets[part.password_variable]
-        except CouldNotCheck as error:
-            missing = str(error)
-    else:
-        missing = "the database asks for a password: name its variable in postgres.password_variable"
-    return Place(parameters, missing=missing)
-
-
-def from_url(url: str, variable: str, secrets: Secrets) -> Place:
-    """postgres:// and postgresql:// addresses, with what Prisma and poolers add after the question mark."""
-    wrong = f"{variable} does not hold an address such as postgres://user:password@host:5432/name"
-    scheme, _, rest = url.strip().partition("://")
-    if scheme not in ("postgres", "postgresql") or not rest:
-        raise CouldNotCheck(wrong)
-    main, _, options = rest.partition("?")
-    authority, _, path = main.partition("/")
-    login, _, hosts = authority.rpartition("@")
-    user, _, password = login.partition(":")
-    for spelling in (password, unquote(password)):
-        secrets.learn(spelling)
-    query = {name: unquote(value) for name, _, value in (pair.partition("=") for pair in options.split("&"))}
-    names, ports = [], []
-    for one in hosts.split(","):
-        found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::(\d+))?", one)
-        if not found:
-            raise CouldNotCheck(wrong)
-        names.append(unquote(found[1].strip("[]")) or "localhost")
-        ports.append(found[2] or query.get("port") or "5432")
-    parameters = {
-        "host": ",".join(names),
-        "port": ",".join(ports),
-        "user": unquote(user),
-        "dbname": unquote(path) or unquote(user),
-        "password": unquote(password),
-        **{name: value for name, value in query.items() if name in KEPT},
-    }
-    missing = "" if password else f"the database asks for a password, and {variable} has none"
-    filled = {name: value for name, value in parameters.items() if value}
-    return Place(filled, query.get("schema", ""), missing)
-
-
-def failure(text: str) -> Failure:
-    """The failure behind a client library's text; of several addresses, the one that says most."""
-    several = [line for line in text.splitlines() if line.startswith("- host: ")]
-    return max(map(_one, several or [text]), key=lambda one: TELLING.index(one.outcome))
-
-
-def _one(text: str) -> Failure:
-    said = re.sub(PREFIX, "", text.strip(), count=1, flags=re.DOTALL)
-    message = re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", said.partition("\n")[0])[:200].strip()
-    if re.search(POOLER, said):
+def failure(error: Unconnected) -> Failure:
+    """The failure behind one attempt's error."""
+    if outcome := BY_NUMBER.get(error.number):
+        return Failure(outcome, message=error.text[:200])
+    said = PREFIX.sub("", error.text[:LONGEST].strip())
+    spoken = SEVERITY.search(said) is not None
+    message = error_text(SEVERITY.sub("", said.partition("\n")[0])).strip()
+    if POOLER.search(said):
         return Failure("refused", message=f"the pooler cannot reach the database: {message}"[:200])
-    if "no password supplied" in said:
-        return Failure("rejected", message=message, password_missing=True)
+    if not spoken:
+        if unsafe := _unsafe(said, message):
+            return Failure("rejected", message=message, unsafe=unsafe)
+        if "no password supplied" in said:
+            return Failure("rejected", message=message, password_missing=True)
     for sqlstate, pattern in SAID_BY_SERVER:
-        if re.search(pattern, said):
+        if pattern.search(said):
             return Failure("rejected", sqlstate, message)
-    for outcome, pattern in SAID_BY_CLIENT:
-        if re.search(pattern, said):
-            return Failure(outcome, message=message)
-    return Failure("rejected", message=message)
+    if not spoken:
+        for outcome, pattern in (() if error.received else SAID_BY_CLIENT) + SAID_OF_ANSWER:
+            if pattern.search(said):
+                return Failure(outcome, message=message)
+    return Failure("rejected" if spoken or error.received else "", message=message)
+
+
+def telling(failures: list[Failure]) -> Failure:
+    """Of several addresses' failures, the one that says most."""
+    return max(failures, key=lambda one: TELLING.index(one.outcome), default=Failure("unresolved"))
+
+
+def _unsafe(said: str, message: str) -> str:
+    if asked := ASKED.search(said):
+        method, what = next(
+            ((method, what) for words, method, what in METHODS if words in asked[1]), ("", "asks for another proof")
+        )
+        mend = f': set postgres.require_auth = "{method}" if that is meant' if method else ""
+        return f"the server {what}; nothing was sent{mend}"
+    return next((f"{sentence} ({message})" for words, sentence in UNSAFE if words.search(said)), "")

@@ -1,22 +1,25 @@
 """Signs that data is damaged: what the server has counted, and what its log says."""
 
 import logging
-import re
-from datetime import UTC, datetime
+from datetime import datetime
+
+from msgspec import Struct
 
 from oncall.config import Stack
 from oncall.facts.postgres import CorruptionLog, DamagedDatabase, LogLine, PageChecksums
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.patterns import Pattern
 from oncall.probes.container_logs import LogReader
 from oncall.probes.host import Shell
 from oncall.probes.postgres_session import Session
-from oncall.probes.sql_text import masked
+from oncall.probes.sql_text import error_text
 from oncall.probing import probe
 
 log = logging.getLogger(__name__)
 
 LAST_BYTES = 200 * 1024
-SIGNATURES = re.compile(
+LONGEST_LINE = 2000
+SIGNATURES = Pattern(
     r"(?:^|[\s\]])PANIC: |,PANIC,|\"error_severity\":\"PANIC\"|invalid page in block|page verification failed|"
     r"could not read blocks? \d|missing chunk number \d|"
     r"unexpected chunk number \d|could not access status of transaction|contains unexpected zero page|"
@@ -24,11 +27,12 @@ SIGNATURES = re.compile(
     r"incorrect checksum in control file|compressed pglz data is corrupt|found xmin \d+ from before relfrozenxid|"
     r"could not open file \"?\\?\"?(?:base|global)/|\bXX00[12]\b"
 )
-NO_DAMAGE = re.compile(r"No space left on device|Permission denied|Read-only file system|Disk quota exceeded")
+NO_DAMAGE = Pattern(r"No space left on device|Permission denied|Read-only file system|Disk quota exceeded")
 
-LEVEL = re.compile(r"\b([A-Z]{3,9}): +")  # the first one of a line is the server's own
+LEVEL = Pattern(r"\b([A-Z]{3,9}): +")  # the first one of a line is the server's own
+QUOTED = Pattern(r"statement|execute")
 QUOTING = ("DETAIL", "HINT", "STATEMENT", "QUERY", "CONTEXT")  # these lines repeat what users wrote
-WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?) (?:UTC|GMT)\b")
+WRITTEN = Pattern(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?) (?:UTC|GMT)\b")
 
 # IFS= keeps blanks together; the wildcards of the unquoted patterns are all that is expanded.
 TAILS = """IFS=; size=$1; shift
@@ -40,28 +44,32 @@ for pattern; do
 done"""
 
 
+class Checksums(Struct, frozen=True):
+    """A row of the query below."""
+
+    database: str
+    failures: int | None
+    last: datetime | None
+    state: str
+
+
 @probe(deadline=4.5)
 def page_checksums(database_session: Session) -> PageChecksums:
     """Checksum failures of all databases, and of what they share."""
     rows = database_session.rows(
+        Checksums,
         """SELECT coalesce(d.datname::text, 'shared objects') AS database, d.checksum_failures AS failures,
              extract(epoch FROM d.checksum_last_failure)::float8 AS last, current_setting('data_checksums') AS state
-           FROM pg_stat_database d ORDER BY d.checksum_failures DESC NULLS LAST"""
+           FROM pg_stat_database d ORDER BY d.checksum_failures DESC NULLS LAST""",
     )
-    if rows and rows[0]["state"] != "on":
+    if rows and rows[0].state != "on":
         raise CouldNotCheck("page checksums are off, so damage cannot be seen: stop the server, pg_checksums --enable")
     return PageChecksums(
         databases_seen=len(rows),
         damaged=tuple(
-            DamagedDatabase(database=row["database"], failures=row["failures"], last=_time(row["last"]))
-            for row in rows
-            if row["failures"]
+            DamagedDatabase(database=row.database, failures=row.failures, last=row.last) for row in rows if row.failures
         )[:20],
     )
-
-
-def _time(epoch: float | None) -> datetime | None:
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
 
 
 @probe(deadline=4.0, optional=("host_shell", "log_reader"))
@@ -93,7 +101,7 @@ def corruption_log(
         files=tuple(files),
         lines_read=sum(map(len, files.values())),
         count=len(found),
-        lines=tuple(LogLine(file=line.file, text=masked(line.text, 200)) for line in found[:5]),
+        lines=tuple(LogLine(file=line.file, text=error_text(line.text, 200)) for line in found[:5]),
         first=min(times, default=None),
         last=max(times, default=None),
     )
@@ -123,7 +131,7 @@ def _of_files(patterns: tuple[str, ...], shell: Shell | CouldNotCheck | NotPart)
     files: dict[str, list[str]] = {}
     for part in ran.stdout.split("\001")[1:]:
         file, _, text = part.partition("\n")
-        files[file] = [line for line in text.splitlines() if line.strip()]
+        files[file] = [line[:LONGEST_LINE] for line in text.splitlines() if line.strip()]
     if "ermission denied" in ran.stderr:
         raise CouldNotCheck(f"a log file of the database may not be read: {ran.complaint}")
     if not files:
@@ -142,6 +150,8 @@ def written(line: str) -> datetime | None:
 
 def telling(line: str) -> bool:
     """Whether a log line speaks of damage: a full disk or a file denied is none; what a user wrote is no message."""
+    line = line[:LONGEST_LINE]
+    if not SIGNATURES.search(line) or NO_DAMAGE.search(line):
+        return False
     level = LEVEL.search(line)
-    quotes = level and (level[1] in QUOTING or re.match(r"statement|execute", line[level.end() :]))
-    return bool(SIGNATURES.search(line)) and not quotes and not NO_DAMAGE.search(line)
+    return not (level and (level[1] in QUOTING or QUOTED.match(line[level.end() :])))

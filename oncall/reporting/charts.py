@@ -140,11 +140,12 @@ def connection_slots(slots: ConnectionSlots | None, limits: Limits) -> Chart | N
 
 
 def slow_queries(statements: Statements | None, limits: Limits) -> Chart | None:
-    """The statements with the slowest average, those that were called often enough first."""
+    """The statements with the slowest average, slowest first; those that were called often enough are taken first."""
     counted = [one for one in statements.slowest if one.mean_seconds >= 0.001] if statements else []
     if not counted:
         return None
     often = sorted(counted, key=lambda one: (one.calls < limits.query_calls, -one.mean_seconds))[:5]
+    often.sort(key=lambda one: -one.mean_seconds)
     scale = max([limits.query_mean_seconds, *(one.mean_seconds for one in often)]) * 1.04
     return Chart(
         id="queries",

@@ -1,5 +1,6 @@
 """No text makes a pattern hang: every pattern of the tree, found by itself, on texts made to be costly for it."""
 
+import functools
 import importlib
 import pkgutil
 import re
@@ -12,6 +13,7 @@ import pytest
 import oncall
 from oncall import config, learned_secrets, redaction, secret_forms
 from oncall.patterns import Pattern
+from oncall.probes import sql_text
 from tests.security.worst_cases import LINEAR, SLACK, growth, texts
 
 
@@ -103,6 +105,8 @@ SCANNERS = {
     "secrets learned": lambda: _learned(),
     "forms": lambda: secret_forms.masked_forms,
     "redactor": lambda: _redactor(),
+    "statement": lambda: functools.partial(sql_text.hidden, statement=True),
+    "message": lambda: functools.partial(sql_text.hidden, statement=False),
 }
 TEXTS = {
     "letters": "a", "blanks": " ", "quotes": "'", "css": "/*a", "jwt": "/eyJ-", "jwt parts": "eyJhbGciOiJIUzI1NiJ9.",
