@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 from msgspec import Struct, field
 
+from oncall.fact_gate import clean
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.loop import WAITED, looks_of
+from oncall.patterns import whole
 from oncall.probing import look_key, parameters
 from oncall.reporting import junit
 from oncall.runner import Runner
@@ -76,8 +78,8 @@ class Judge(Struct, eq=False):
             claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
             noticed=item.get_closest_marker("unnoticed") is None,
             playbook=playbook_of(item),
-            symptom=found.symptom if found else None,
-            evidence=dict(found.evidence) if found else {},
+            symptom=whole(found.symptom) if found else None,
+            evidence=clean(found.evidence, str) if found else {},
             component=found.component if found else component_of(item),
             blames=blames,
             layer=found.layer if found else "correct",
@@ -85,7 +87,7 @@ class Judge(Struct, eq=False):
             proof=found.proof if found else "",
             doubt=found.doubt if found else "",
             see=found.see if found else "",
-            reason=reason,
+            reason=reason and whole(reason),
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
             position=self.positions.get(item.nodeid, 0),

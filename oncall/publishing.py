@@ -188,9 +188,9 @@ class Publisher:
         said = known if verdict.outcome != "error" else self.redact  # the words of any exception
         return replace(
             verdict,
-            symptom=verdict.symptom and known(whole(verdict.symptom)),
+            symptom=verdict.symptom and known(verdict.symptom),
             evidence=clean(verdict.evidence, known),
-            reason=verdict.reason and said(whole(verdict.reason)),
+            reason=verdict.reason and said(verdict.reason),
             probes=tuple(replace(note, log=clean(note.log, known)) for note in verdict.probes),
         )
 
