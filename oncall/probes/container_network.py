@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 NOT_A_NETWORK = ("none", "null")
 URL = Pattern(
-    r"(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://(?:[^@/?#]*?(?::[^@]*)?@)?"
+    r"\A(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://(?:[^@/?#]*?(?::[^@]*)?@)?"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/?#,@]*)(?::(?P<port>\d+))?"
 )
 URL_NAMES = ("DATABASE_URL", "POSTGRES_URL", "POSTGRESQL_URL", "PG_URL", "DB_URL", "SPRING_DATASOURCE_URL")

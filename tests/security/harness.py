@@ -50,23 +50,35 @@ def _run(runs, target, *options, **variables):
     process = subprocess.Popen(
         words, cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    peaks = [0.0]
-    watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
-    watcher.start()
+    peak = memory_of(process)
     screen, _ = process.communicate(timeout=120)
     seconds = time.monotonic() - began
-    watcher.join(1)
     text = screen.decode(errors="backslashreplace")
     files = {name: file.read_text(errors="replace") for name in OUTPUTS if (file := runs.folder / name).exists()}
     result = files.get("result.json", "")
     if result:
         hold_against_schema(json.loads(result))
     outcome = Outcome(process.returncode, text, seconds, runs.folder, result)
-    return Attack(outcome, seconds, peaks[0], files | {"terminal": text})
+    return Attack(outcome, seconds, peak(), files | {"terminal": text})
+
+
+def memory_of(process):
+    """Watch a process that has just begun; gives a function that tells its peak in MB when it has ended.
+
+    The kernel's own peak of the process: what wait() reports would count its parent's memory too.
+    """
+    peaks = [0.0]
+    watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
+    watcher.start()
+
+    def peak():
+        watcher.join(1)
+        return peaks[0]
+
+    return peak
 
 
 def _watch(process, peaks):
-    """The kernel's own peak of the process: what wait() reports would count its parent's memory too."""
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
         try:

@@ -16,10 +16,13 @@ from oncall.patterns import Pattern
 from oncall.probes import sql_text
 from tests.security.worst_cases import LINEAR, SLACK, growth, texts
 
+OURS = {"oncall.playbook"}  # PLAYBOOK.md is part of the suite: whoever can write it can write the checks
+
 
 def modules():
     for found in pkgutil.walk_packages(oncall.__path__, "oncall."):
-        yield importlib.import_module(found.name)
+        if found.name not in OURS:
+            yield importlib.import_module(found.name)
 
 
 def in_use(value, seen, depth=0) -> Iterator[object]:
@@ -64,9 +67,9 @@ def every() -> dict[tuple[str, str, object], object]:
     for pattern in found:
         text = pattern.text if isinstance(pattern, Pattern) else pattern.pattern
         named[(type(pattern).__module__, repr(text), getattr(pattern, "flags", 0))] = pattern
-    for rule in {*rules(config.Stack, set()), *rules(config.Limits, set()), *rules(config.Accepted, set())}:
+    for rule in sorted({*rules(config.Stack, set()), *rules(config.Limits, set()), *rules(config.Accepted, set())}):
         named[("msgspec", repr(rule), 0)] = re.compile(rule)
-    return named
+    return dict(sorted(named.items(), key=repr))
 
 
 EVERY = every()

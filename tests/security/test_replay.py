@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from tests.integration.playbook_runs import Runs, checkout, clean_environment
 from tests.patient import running
+from tests.security.harness import memory_of
 
 MIB = 1 << 20
 
@@ -48,7 +48,6 @@ class Ran:
     variables = {}
 
     def __init__(self, folder, *options, timeout=20):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         files = [f"--html={folder}/page.html", f"--junitxml={folder}/junit.xml", f"--result={folder}/out.json"]
         self.folder = folder
         began = time.monotonic()
@@ -60,13 +59,14 @@ class Ran:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        peak = memory_of(process)
         try:
             out, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
         self.code, self.seconds, self.screen = process.returncode, time.monotonic() - began, out.decode()
-        self.peak = max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, before) / 1024
+        self.peak = peak()
 
 
 @pytest.fixture

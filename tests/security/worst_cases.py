@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterator
 from re import _constants as codes
 from re import _parser as parser  # the only reader of patterns in the standard library
 
-UNICODE = (("\\z", "\\Z"), ("\\pL", "a-zA-Z"), ("\\pN", "0-9"))  # what RE2 spells otherwise
+UNICODE = (
+    ("\\z", "\\Z"),
+    ("\\pL", "a-zA-Z"),
+    ("\\pN", "0-9"),
+    ("\\pZ", " "),
+    ("\\x{85}", "\\x85"),
+)  # what RE2 spells otherwise
 MOST = 24  # texts for one pattern
 NEVER = "\x00"  # a sign that no pattern is looking for, so that what comes before it fails late
 
