@@ -16,13 +16,13 @@ accuser's side. No rule looks at severity or order, so two faults show as two ca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct, field
 
 from oncall.finding import LAYERS, Value
+from oncall.patterns import Pattern
 from oncall.playbook import Next
 from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
 
@@ -31,7 +31,7 @@ Confidence = Literal["confirmed", "likely", "not proven"]
 LADDER = LAYERS[: LAYERS.index("fast") + 1]
 STOPS = ("exists", "runs", "reachable", "answers")  # what fails on these stops everything above
 WAITS = {"backend": ("postgres",), "auth": ("backend", "postgres"), "websocket": ("backend", "postgres")}
-POINTER = re.compile(r" *\(see (test_\w+(?:\[[^\]]*\])?)\)")
+POINTER: Pattern[str] = Pattern(r" *\(see (test_\w+(?:\[[^\]]*\])?)\)")
 
 
 class Cause(Struct, frozen=True, kw_only=True):

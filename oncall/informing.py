@@ -15,11 +15,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from oncall import dead_man, messaging
-from oncall.patterns import whole
+from oncall.patterns import Pattern, whole
 from oncall.run import Run
 
-HOST = re.compile(r"localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+")
-TOKEN = re.compile(r"(?=.*\d).{8,}|.{20,}")  # a shorter word, or one of letters alone, may be a word of the diagnosis
+HOST: Pattern[str] = Pattern(r"localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+")
+LEAST, SURELY = 8, 20  # characters: a shorter word, or one of letters alone, may be a word of the diagnosis
 
 
 class AddressError(Exception):
@@ -69,7 +69,11 @@ def _secrets(address: str) -> Iterator[str]:
     pieces = [name, *re.split(r"[/?&=;]", f"{parts.path}/{parts.query}/{parts.fragment}")]
     if not HOST.fullmatch(place.partition(":")[0] if not place.startswith("[") else place.partition("]")[0] + "]"):
         pieces += [place, *place.split(":")]
-    yield from (piece for piece in pieces if TOKEN.fullmatch(piece))
+    yield from filter(_like_a_token, pieces)
+
+
+def _like_a_token(piece: str) -> bool:
+    return len(piece) >= SURELY or (len(piece) >= LEAST and any(sign.isdigit() for sign in piece))
 
 
 class Informer:

@@ -23,6 +23,9 @@ PSI_TICKS = 10  # how seldom pressure is read, in ticks: a mean over less than 0
 # The share of the time from which on lateness proves nothing: half of it is lost where two threads want each processor,
 # a load of twice the number of processors. Up to there the limits of the checks hold (bench/accuracy.py: CALM).
 OVERLOADED = 0.5
+# Seconds lost from which on an answer may be late by them alone: what answers within 0.1 s and misses the smallest
+# limit on time that a check has (database_answer_seconds, 0.5 s) has lost 0.4. Our own threads cost 0.3 on two CPUs.
+LEAST = 0.4
 PRESSURE, LOADAVG = "/proc/pressure/cpu", "/proc/loadavg"
 
 
@@ -43,7 +46,7 @@ class Load(Struct, frozen=True, kw_only=True):
     @property
     def overloaded(self) -> bool:
         """Whether an answer that came late, or none, says nothing about the stack."""
-        return self.seconds > 0 and self.lost / self.seconds >= OVERLOADED
+        return self.lost >= LEAST and self.lost / self.seconds >= OVERLOADED
 
     @property
     def sentence(self) -> str:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from oncall import takeover
 from oncall.advice import advised
 from oncall.comparison import Comparison, Result, compare, identity
 from oncall.diagnosis import diagnose
@@ -52,6 +53,7 @@ class Publisher:
         self.duration = 0.0  # seconds of the live run, also where it is replayed
         self.uncollected: list[pytest.CollectReport] = []
         self.github: github.Disarmed | None = None
+        self.withheld: takeover.Withheld | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -59,6 +61,8 @@ class Publisher:
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")  # made after our own pytest_configure
         if reporter:
             stream = reporter._tw._file
+            if takeover.VARIABLE in os.environ:
+                stream = self.withheld = takeover.Withheld(stream)
             if os.environ.get("GITHUB_ACTIONS") == "true":
                 stream = self.github = github.Disarmed(stream)
             reporter._tw._file = RedactedStream(stream, self.redact.known)

@@ -96,6 +96,19 @@ def read_notes(environment: Mapping[str, str]) -> Notes | None:
     return Notes(number)
 
 
+class Withheld:
+    """The terminal's stream of a run that may have to speak for another: until it has to, nothing is written."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.speaks = stream, False
+
+    def write(self, text: str) -> int:
+        return int(self._stream.write(text)) if self.speaks else len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Recalled(Replay):
     """Stands where the runner stands, and answers from the notes."""
 

@@ -96,6 +96,7 @@ class Watchdog:
             self._size = 0
         self._note({"run": {"clock": clock, "began": now}})
         self._deadline = now + budget
+        self._set(layout.BEAT, now)  # the first one of the meter's thread is still to come
         self._set(layout.DEADLINE, self._deadline)
 
     def look(self, run: Run) -> None:

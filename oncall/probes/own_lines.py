@@ -171,7 +171,7 @@ def _known(requests: Mapping[str, Counter[Group]], counts: Mapping[str | None, i
     known: dict[str, int] = {}
     for names in alike.values():
         if len(names) >= KNOWN:
-            middle = (len(names) - 1) * (3 if len(names) >= 2 * KNOWN else 2) // 4
+            middle = (len(names) - 1) // 2
             known |= dict.fromkeys(names, sorted(counts[each] for each in names)[middle])
     return known
 

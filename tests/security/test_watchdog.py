@@ -178,3 +178,13 @@ def children(parent):
         if int(words[1]) == parent:
             found.append(int(folder))
     return found
+
+
+def test_run_that_comes_back_is_told_once(suite):
+    """Nobody speaks for it, and nobody makes ready to: one header, one diagnosis, however slow a probe is."""
+    slow = "\n\n@probe()\ndef slots() -> Slots:\n    time.sleep(1.5)\n    return Slots(free=1, limit=2)\n"
+    checks = "import pytest\n\n\n@pytest.mark.p1\ndef test_slots(slots):\n    assert slots.limit\n"
+    screen = suite(slow, checks, "-v").stdout.str()
+
+    assert screen.count("test session starts") == 1
+    assert screen.count("end of diagnosis") == 1
