@@ -123,10 +123,11 @@ class History:
         limit = _later(next((run.stamp for run in kept if run.stem == own.stem), ""))
         ahead = {run for run in kept if limit and run.stamp > limit}
         stays = {run.stem for run in (*sorted(kept - ahead)[-self.keep :], *ahead)} | {own.stem}
+        old = {run.stem for run in kept} - stays  # only what was there: another run may add its own meanwhile
         stuck: list[OSError] = []
         for found, file in self._files():
             draft = bool(found["draft"] or found["tmp"])
-            if (_age(file) > LEFT_OVER) if draft else found["stem"] not in stays:
+            if (_age(file) > LEFT_OVER) if draft else found["stem"] in old:
                 try:
                     file.unlink(missing_ok=True)
                 except OSError as error:

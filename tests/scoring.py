@@ -39,6 +39,12 @@ class Run:
         return self.result.get("causes", [])
 
     @property
+    def starved(self):
+        """The checks of the stack that this machine was too busy to judge."""
+        unknown = [each for each in self.verdicts.values() if each["outcome"] == "unknown"]
+        return [each["check"] for each in unknown if each["blames"] == "host" and each["manner"]]
+
+    @property
     def seconds(self):
         """From the first look to the diagnosis; None: no diagnosis came."""
         return self.result.get("seconds")

@@ -106,6 +106,23 @@ def test_draft_of_a_killed_run_goes_after_a_day(tmp_path):
     assert names(tmp_path) == A_RUN | {young.name}
 
 
+class Crowded(History):
+    """Another run is kept between the look at the folder and the removal."""
+
+    def kept(self):
+        seen = super().kept()
+        add(History(self.folder, self.name, self.keep), NIGHT + timedelta(days=1))
+        return seen
+
+
+def test_a_run_that_is_kept_meanwhile_stays(tmp_path):
+    """What was not there when the old ones were counted is not one of them."""
+    own = add(History(tmp_path, "nightly", 1), NIGHT)
+    Crowded(tmp_path, "nightly", 1).prune(own)
+
+    assert len(names(tmp_path)) == 4
+
+
 def test_own_run_stays_when_the_clock_went_back(tmp_path):
     """The run that was just made is not the one to go, though its name is the oldest."""
     history = History(tmp_path, "nightly", 1)

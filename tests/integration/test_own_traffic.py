@@ -15,7 +15,7 @@ from stack.docker import lifecycle
 from tests.patient import running
 
 pytestmark = pytest.mark.docker
-RUNS, STRANGERS = 8, 16
+RUNS, STRANGERS = 8, 48
 AUTHENTICATION = "test_no_burst_of_authentication_errors"
 
 

@@ -15,8 +15,8 @@ from tests.probes.patients import free_port, raw_server, response, says
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path_factory.mktemp("ca") / "ca.pem")
-    authority.file = str(tmp_path_factory.getbasetemp() / "ca0" / "ca.pem")
+    authority.file = str(tmp_path_factory.mktemp("ca") / "ca.pem")
+    authority.cert_pem.write_to_path(authority.file)
     return authority
 
 

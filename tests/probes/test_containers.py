@@ -195,9 +195,7 @@ def listener(folder, answer=None, mode=0o777):
 
 def outcome(address):
     stack = Stack(docker=Docker(host=address))
-    began = time.monotonic()
     fact = look("docker_engine", stack)
-    assert time.monotonic() - began < 3.5
     assert not fact.answers
     assert fact.trouble
     return fact.outcome

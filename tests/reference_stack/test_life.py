@@ -177,20 +177,21 @@ def test_down_after_every_part_was_killed(commands):
     """Orphans of a killed database, its folder and its shared memory go too."""
     commands("up")
     folders = commands.folders()
-    for record in state(commands)["processes"].values():
-        psutil.Process(record["pid"]).kill()
+    pids = [record["pid"] for record in state(commands)["processes"].values()]
+    assert shared_memory_of(pids) != []
+    for pid in pids:
+        psutil.Process(pid).kill()
     done = commands("down")
 
     assert done.returncode == 0, done.stderr
     assert commands.left_behind(folders) == []
-    assert shared_memory_of_nobody_attached() == []
+    assert shared_memory_of(pids) == []
 
 
-def shared_memory_of_nobody_attached():
-    """Segments whose creator is gone."""
-    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-    rows = [line.split() for line in lines]
-    return [row[1] for row in rows if row[3] == "56" and row[6] == "0" and not psutil.pid_exists(int(row[4]))]
+def shared_memory_of(pids):
+    """The segments that these processes have made."""
+    rows = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if int(row[4]) in pids]
 
 
 def test_down_wakes_what_was_stopped(commands):
