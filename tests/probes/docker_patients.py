@@ -132,7 +132,7 @@ def looks(names, stack, service="backend", limits=None):
         runner.finish()
 
 
-def wait(condition, what, seconds=15):
+def wait(condition, what, seconds=60):
     """Until it holds."""
     deadline = time.monotonic() + seconds
     while not condition():
