@@ -11,7 +11,7 @@ LOGS = {"log-10kb": 10_000, "log-1mb": 1_000_000, "log-100mb": 100_000_000, "log
 
 CONFTEST = '''
 from oncall.facts import Fact
-from oncall.probing import probe
+from oncall.probing.register import probe
 
 pytest_plugins = ["oncall.plugin"]
 

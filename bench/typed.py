@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from oncall import playbook
-from oncall.target import read_target
+from oncall.target.reader import read_target
 
 WHOLE_MACHINE = re.compile(r"systemctl|timedatectl|prune|journalctl|certbot|usermod")
 BLANKS = re.compile(r"\b(?:YOUR_\w+|FILE|PID|[A-Z]+_NAME)\b")

@@ -17,10 +17,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from oncall.finding import Value
-from oncall.placeholders import PLACEHOLDERS, values
+from oncall.target.placeholders import PLACEHOLDERS, values
 
 if TYPE_CHECKING:
-    from oncall.config import Stack
+    from oncall.target.schema import Stack
 
 Risk = Literal["read-only", "restart", "data loss"]
 RISKS: tuple[Risk, ...] = ("read-only", "restart", "data loss")
@@ -145,7 +145,7 @@ def fill(
 
     component: whom the cause names; without it, or when it is no container, {service} stays SERVICE. endpoint: the name
     of the one that the cause is about; without it, {endpoint_path} is that of the first. evidence: of the finding; what
-    it may fill, and from which key, stands in `oncall.placeholders`.
+    it may fill, and from which key, stands in `oncall.target.placeholders`.
     """
     known = values(stack, component, endpoint, evidence or {})
     return replace(step, command=PLACEHOLDER.sub(lambda match: known[match[1]], step.command))

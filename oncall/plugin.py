@@ -14,24 +14,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from oncall import judging, options
-from oncall.config import Limits, Stack, services
 from oncall.finding import COMPONENTS, Finding, Message, recorder
-from oncall.informing import Informer
-from oncall.judging import FOUND, Judge
-from oncall.loop import looks_of, run_checks
-from oncall.probing import PROBES, RUNNER, parameters
-from oncall.publishing import Publisher
-from oncall.redaction import likely_secrets
-from oncall.runner import ProbeLog, Run, Runner
-from oncall.secrets import Secrets, allowed_names, parted, read_env_file
-from oncall.situation import SITUATION, Situation, history, read_situation, whom_to_inform
-from oncall.snapshot import Replay
-from oncall.takeover import Recalled, Spokesman, read_notes, report
-from oncall.target import Target, unknown_accepted, variables
+from oncall.gate.redaction import likely_secrets
+from oncall.notify.notifier import Informer
+from oncall.probing.register import PROBES, RUNNER, parameters
+from oncall.probing.runner import ProbeLog, Run, Runner
+from oncall.probing.snapshot import Replay
+from oncall.session import options
+from oncall.session import recording as judging
+from oncall.session.context import SITUATION, Situation, history, read_situation, whom_to_inform
+from oncall.session.loop import looks_of, run_checks
+from oncall.session.progress import watching
+from oncall.session.publishing import Publisher
+from oncall.session.recording import FOUND, Judge
+from oncall.session.takeover import Recalled, Spokesman, read_notes, report
+from oncall.session.watchdog import Watchdog
+from oncall.target.reader import Target, unknown_accepted, variables
+from oncall.target.schema import Limits, Stack, services
+from oncall.target.secrets import Secrets, allowed_names, parted, read_env_file
 from oncall.verdict import Acceptance, Check
-from oncall.watchdog import Watchdog
-from oncall.watching import watching
 
 MARKERS = (
     "p1: critical, respond within 15 minutes: the service is down",
@@ -192,7 +193,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         watchdog.start(session.config)
     atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
     if option.wait:
-        from oncall.rounds import Rounds
+        from oncall.session.polling import Rounds
 
         publisher.follow(judge, None, situation)
         rounds = Rounds(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))

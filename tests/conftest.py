@@ -12,7 +12,7 @@ PROBES = """
 import time
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probing import client, probe
+from oncall.probing.register import client, probe
 
 pytest_plugins = ["oncall.plugin"]
 

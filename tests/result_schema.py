@@ -8,11 +8,11 @@ from typing import Literal, get_type_hints
 import msgspec
 from msgspec.structs import fields
 
-from oncall.comparison import Moment
-from oncall.diagnosis import Cause
+from oncall.diagnosis.causes import Cause
 from oncall.reporting.json import VERSION
-from oncall.run import Run
-from oncall.timeline import Event
+from oncall.results.comparison import Moment
+from oncall.results.record import Run
+from oncall.timeline.merge import Event
 from oncall.verdict import OUTCOMES, Verdict
 from tests.readme_index import ROOT
 

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from oncall.probes import EVERY_PROBE
-from oncall.probing import PROBES
+from oncall.probing.register import PROBES
 from stack import lifecycle
 from tests.patient import running
 

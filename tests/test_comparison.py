@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from oncall.comparison import Answer, Result, comparable, compare, identity
-from oncall.config import Backend, Limits, Postgres, Stack
 from oncall.reporting import changes
+from oncall.results.comparison import Answer, Result, comparable, compare, identity
+from oncall.target.schema import Backend, Limits, Postgres, Stack
 
 NIGHT = datetime(2026, 11, 23, 3, tzinfo=UTC)
 

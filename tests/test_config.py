@@ -11,9 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
-from oncall.config import Accepted, Component, Endpoint, Limits, Stack
-from oncall.tables import bare, is_record
-from oncall.target import (
+from oncall.target.reader import (
     Target,
     TargetError,
     default_target,
@@ -22,6 +20,8 @@ from oncall.target import (
     to_builtins,
     unknown_accepted,
 )
+from oncall.target.schema import Accepted, Component, Endpoint, Limits, Stack
+from oncall.target.validator import bare, is_record
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "oncall.toml"
@@ -536,7 +536,7 @@ def test_forbidden_file_is_one_sentence(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from oncall.target import TargetError, read_target
+from oncall.target.reader import TargetError, read_target
 folder = os.open(sys.argv[1], os.O_RDONLY)
 os.fchdir(folder)
 if os.geteuid() == 0:

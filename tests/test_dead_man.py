@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from oncall.dead_man import call, wrong_address
+from oncall.notify.heartbeat import call, wrong_address
 from tests.listening import listening
 
 TOKEN = "/5f2b9c1e-token"

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from oncall import lag
-from oncall.deadline import OPENED, Opened, shut_descriptor, side_thread, uncounted, wait_for, watch
-from oncall.lag import Load, Meter, stack_time
-from oncall.probes.network import Wire
+from oncall.probing import lag
+from oncall.probing.deadline import OPENED, Opened, shut_descriptor, side_thread, uncounted, wait_for, watch
+from oncall.probing.lag import Load, Meter, stack_time
+from oncall.probing.network import Wire
 
 CHECK = """
 import pytest
@@ -163,7 +163,7 @@ def test_closed_port_is_refused_however_late_it_is(monkeypatch):
 
 OVERLOAD = """
 from oncall import runner
-from oncall.lag import Load
+from oncall.probing.lag import Load
 runner.METER.between = lambda began, ended: Load(seconds=1.0, lost=0.8, late=1.4, pressure=82.0)
 """
 REASON = "this machine is overloaded (cpu pressure 82 %, our own timers 1.4 s late)"
@@ -202,7 +202,7 @@ def test_abandoned_look_ends(suite, pytester):
     """A look that reads for ever is woken at its deadline and goes on to its end."""
     probes = """
 import socket
-from oncall.deadline import watch
+from oncall.probing.deadline import watch
 @probe(deadline=0.5)
 def slots() -> Slots:
     ours, theirs = socket.socketpair()

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from oncall.diagnosis import diagnose
+from oncall.diagnosis.causes import diagnose
 from oncall.verdict import Check, Verdict
 
 P1 = {"severity": "p1"}

@@ -29,7 +29,7 @@ import socket
 from oncall.facts import Fact
 from oncall.finding import NotPart
 from oncall.probes import EVERY_PROBE
-from oncall.probing import probe
+from oncall.probing.register import probe
 
 pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
 
@@ -191,7 +191,7 @@ def test_wheel_carries_the_library_and_nothing_else(wheel):
     shipped = {f"oncall/{file.relative_to(ROOT / 'oncall')}" for file in (ROOT / "oncall").rglob("*.py")}
 
     assert shipped <= names
-    assert {"oncall/py.typed", "oncall/reporting/diagnosis.html", "oncall/reporting/diagnosis.css"} <= names
+    assert {"oncall/py.typed", "oncall/reporting/html/diagnosis.html", "oncall/reporting/html/diagnosis.css"} <= names
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"oncall", "pytest_oncall"}
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from oncall.comparison import Answer, Result
-from oncall.history import History, wrong_name
+from oncall.results.comparison import Answer, Result
+from oncall.results.history import History, wrong_name
 from tests.integration.playbook_runs import ROOT
 
 NIGHT = datetime(2026, 11, 25, 3, tzinfo=UTC)
@@ -146,7 +146,7 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from oncall.history import History
+from oncall.results.history import History
 folder, mark = Path(sys.argv[1]), sys.argv[2]
 history = History(folder, "nightly", 1000)
 print("ready", flush=True)

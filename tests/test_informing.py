@@ -2,7 +2,7 @@
 
 import pytest
 
-from oncall.informing import AddressError, Addresses, addresses
+from oncall.notify.notifier import AddressError, Addresses, addresses
 
 
 def test_typed_addresses_win_over_the_environment_and_that_over_the_file():

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oncall import ledger as ledger_module
-from oncall.ledger import LARGEST, NO_ANSWER, Ledger
+from oncall.probing import ledger as ledger_module
+from oncall.probing.ledger import LARGEST, NO_ANSWER, Ledger
 
 HERE = "127.0.0.1:3001"
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
@@ -137,7 +137,7 @@ def test_it_never_grows_beyond_its_bound(folder):
 WRITER = """
 import sys
 from pathlib import Path
-from oncall.ledger import Ledger
+from oncall.probing.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 for _ in range(300):
     with ledger.sending("token", "127.0.0.1:3001") as request:

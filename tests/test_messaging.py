@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from oncall.messaging import MISSING, send, wrong_address
+from oncall.notify.messaging import MISSING, send, wrong_address
 from tests.integration.playbook_runs import ROOT
 from tests.listening import listening
 
@@ -55,7 +55,7 @@ def test_service_that_hangs_is_left():
 
 def test_missing_extra_is_one_sentence():
     """It says what to install."""
-    without = "import sys; sys.modules['apprise'] = None; from oncall.messaging import send; "
+    without = "import sys; sys.modules['apprise'] = None; from oncall.notify.messaging import send; "
     script = without + "print(send(['json://x'], '', '', True))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
 

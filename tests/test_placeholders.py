@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from oncall.config import Auth, Backend, Frontend, Host, Stack, Websocket
-from oncall.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
 from oncall.playbook import Step, fill
+from oncall.target.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
+from oncall.target.schema import Auth, Backend, Frontend, Host, Stack, Websocket
 
 STACK = Stack(host=Host(backup_file="/backups/*.dump"))
 ATTACKS = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from oncall.config import Backend, Docker, Host, Postgres, Stack
 from oncall.playbook import PLACEHOLDER, RISKS, Playbook, PlaybookError, Step, fill, parse
+from oncall.target.schema import Backend, Docker, Host, Postgres, Stack
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "PLAYBOOK.md").read_text("utf-8")

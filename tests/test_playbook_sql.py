@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from oncall.config import Host, Stack
 from oncall.playbook import fill, parse
+from oncall.target.schema import Host, Stack
 from tests.probes.postgres_server import postgres
 
 PAGE = parse((Path(__file__).parent.parent / "PLAYBOOK.md").read_text("utf-8"))

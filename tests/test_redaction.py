@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from oncall.redaction import Redactor, installation_salt, likely_secrets
+from oncall.gate.redaction import Redactor, installation_salt, likely_secrets
 
 SECRET = 'p@ss/w0rd: "Zürich"+9'
 WAYS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oncall.finding import CouldNotCheck
-from oncall.secrets import Secrets, meant, parse_env_file, read_env_file
+from oncall.target.secrets import Secrets, meant, parse_env_file, read_env_file
 
 ROOT = Path(__file__).parent.parent
 
@@ -108,7 +108,7 @@ def test_forbidden_file_is_said(tmp_path):
     code = """
 import os, sys
 from pathlib import Path
-from oncall.secrets import CouldNotCheck, Secrets
+from oncall.target.secrets import CouldNotCheck, Secrets
 os.chdir(sys.argv[1])
 if os.geteuid() == 0:
     os.chown(".", 65534, 65534)

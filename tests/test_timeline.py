@@ -12,7 +12,6 @@ import pytest
 
 import stack.docker.lifecycle
 import stack.lifecycle
-from oncall.config import Limits
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import ContainerState, DockerEngine, HealthResult, ServiceContainers, ServiceHealth
 from oncall.facts.host import NewestBackup
@@ -29,7 +28,8 @@ from oncall.facts.postgres import (
     PageChecksums,
 )
 from oncall.facts.queries import Blocked, Session, Sessions
-from oncall.timeline import Event, changes, first_sign, timeline
+from oncall.target.schema import Limits
+from oncall.timeline.merge import Event, changes, first_sign, timeline
 from stack import faults
 from tests.patient import quiet, running
 

@@ -4,9 +4,9 @@ import importlib
 import pkgutil
 
 from oncall import probes
-from oncall.probing import PROBES
+from oncall.probing.register import PROBES
 
-for _found in pkgutil.iter_modules(probes.__path__, f"{probes.__name__}."):
+for _found in pkgutil.walk_packages(probes.__path__, f"{probes.__name__}."):
     if _found.name != __name__:
         _module = vars(importlib.import_module(_found.name))
         globals().update({name: fixture for name, fixture in _module.items() if name in PROBES})

@@ -1,0 +1,1 @@
+"""How we tell: the terminal, the page, and one file for every other output. Never looks at the stack."""

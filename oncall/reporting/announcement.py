@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from oncall.diagnosis import Cause
+from oncall.diagnosis.causes import Cause
 from oncall.playbook import Playbook
-from oncall.reporting import outline, plain, wording
-from oncall.run import Run
+from oncall.reporting import phrases as wording
+from oncall.reporting import plain
+from oncall.reporting import summary as outline
+from oncall.results.record import Run
 from oncall.verdict import SEVERITIES, Verdict
 
 SHOWN = 3  # causes, and things that people notice, before "and 2 more"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from oncall.comparison import Change, Comparison
-from oncall.reporting import outline, plain
+from oncall.reporting import plain
+from oncall.reporting import summary as outline
+from oncall.results.comparison import Change, Comparison
 
 SHOWN = 5  # of each kind, before "and 2 more"
 

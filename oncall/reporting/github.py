@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.reporting import outline, plain, wording
+from oncall.reporting import phrases as wording
+from oncall.reporting import plain
+from oncall.reporting import summary as outline
 from oncall.reporting.markdown import block, code, prose
-from oncall.run import Run
+from oncall.results.record import Run
 
 LENGTH = 1_000
 KINDS = {"p1": "error", "p2": "error", "p3": "warning", "p4": "warning"}

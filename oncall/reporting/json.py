@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from oncall.diagnosis import Cause, Diagnosis
-from oncall.run import Run
+from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.results.record import Run
 from oncall.verdict import ordered
 
 VERSION = 1  # raised when a member changes its meaning or goes; new members may come at any time
@@ -23,19 +23,19 @@ def document(run: Run) -> dict[str, Any]:
     version         1
     stack, started (ISO 8601, UTC), seconds, replayed_from, commands_from, selection, host, versions, trouble, report,
     interrupted, budget, name, target
-                    as in `oncall.run.Run`
-    comparison      with the last run of its kind, as in `oncall.comparison.Comparison`, or null
+                    as in `oncall.results.record.Run`
+    comparison      with the last run of its kind, as in `oncall.results.comparison.Comparison`, or null
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
-    causes          one object a cause, most urgent first, as in `oncall.diagnosis.Cause`; findings, consequences and
-                    hidden are names of checks
-    timeline        one object a moment, as in `oncall.timeline.Event`
+    causes          one object a cause, most urgent first, as in `oncall.diagnosis.causes.Cause`; findings, consequences
+                    and hidden are names of checks
+    timeline        one object a moment, as in `oncall.timeline.merge.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,
                     claim, playbook, symptom, evidence, component, blames, layer, proof, doubt, reason,
                     accepted (reason, until), position, probes (name, seconds, log)
 
     Text stands here as it was seen (redacted, never made visible): escaping is the writer's work.
     """
-    from oncall.reporting.outline import counts
+    from oncall.reporting.summary import counts
 
     about = replace(run, verdicts=(), facts={}, diagnosis=Diagnosis(), timeline=())
     plain: dict[str, Any] = msgspec.to_builtins(about, builtin_types=())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oncall.reporting import plain, wording
+from oncall.reporting import phrases as wording
+from oncall.reporting import plain
 from oncall.verdict import Verdict
 
 TAGS = {"failed": "failure", "unknown": "error", "error": "error"}

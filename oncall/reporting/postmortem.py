@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from oncall.diagnosis import Cause
+from oncall.diagnosis.causes import Cause
 from oncall.playbook import Playbook
-from oncall.reporting import announcement, outline, wording
-from oncall.reporting.later import Later
+from oncall.reporting import announcement
+from oncall.reporting import phrases as wording
+from oncall.reporting import summary as outline
+from oncall.reporting.followup import Later
 from oncall.reporting.markdown import Markdown, block, code, prose
-from oncall.run import Run
-from oncall.timeline import Event, first_sign
+from oncall.results.record import Run
+from oncall.timeline.merge import Event, first_sign
 from oncall.verdict import SEVERITIES
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest_html
 from pytest_html.util import _process_css, _read_template
 
-from oncall.config import Limits, Stack
 from oncall.playbook import parse
-from oncall.reporting import html, raw
+from oncall.reporting.html import report as html
+from oncall.reporting.html import sanitizer as raw
+from oncall.target.schema import Limits, Stack
 from tests.reporting.runs import ATTACK, ready
 
 PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text("utf-8"))

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from oncall.runner import Runner
+from oncall.probing.runner import Runner
 
 
 def pytest_addoption(parser):

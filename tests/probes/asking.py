@@ -2,20 +2,20 @@
 
 import contextlib
 
-import oncall.probes.backups
-import oncall.probes.host
-import oncall.probes.host_pressure
-import oncall.probes.migrations
-import oncall.probes.postgres
-import oncall.probes.postgres_activity
-import oncall.probes.postgres_integrity
-import oncall.probes.postgres_schema
-import oncall.probes.postgres_statements  # noqa: F401  these imports fill the register
-from oncall.config import Limits
+import oncall.probes.host.backups
+import oncall.probes.host.machine
+import oncall.probes.host.pressure
+import oncall.probes.postgres.activity
+import oncall.probes.postgres.integrity
+import oncall.probes.postgres.migrations
+import oncall.probes.postgres.schema
+import oncall.probes.postgres.server
+import oncall.probes.postgres.statements  # noqa: F401  these imports fill the register
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.redaction import Redactor
-from oncall.runner import Runner
-from oncall.secrets import Secrets
+from oncall.gate.redaction import Redactor
+from oncall.probing.runner import Runner
+from oncall.target.schema import Limits
+from oncall.target.secrets import Secrets
 
 
 @contextlib.contextmanager

@@ -12,11 +12,11 @@ import tarfile
 import threading
 import time
 
-from oncall.config import Component, Docker, Host, Limits, Stack
+from oncall.gate.redaction import Redactor
 from oncall.probes import every  # noqa: F401  fills the register
-from oncall.redaction import Redactor
-from oncall.runner import Runner
-from oncall.secrets import Secrets
+from oncall.probing.runner import Runner
+from oncall.target.schema import Component, Docker, Host, Limits, Stack
+from oncall.target.secrets import Secrets
 
 IMAGE = "oncall-test-busybox:2"
 LABEL = "oncall.test"

@@ -2,17 +2,17 @@
 
 import inspect
 
-import oncall.probes.backend
-import oncall.probes.certificates
-import oncall.probes.frontend
-import oncall.probes.metrics
-import oncall.probes.response_times  # noqa: F401  these imports fill the register
-from oncall.config import Backend, Endpoint, Frontend, Health, Limits, Metrics, Stack, Websocket  # noqa: F401
+import oncall.probes.http.backend
+import oncall.probes.http.certificates
+import oncall.probes.http.frontend
+import oncall.probes.http.metrics
+import oncall.probes.http.response_times  # noqa: F401  these imports fill the register
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.http import Http
-from oncall.probing import PROBES
-from oncall.secrets import Secrets
-from oncall.snapshot import through
+from oncall.probes.http.client import Http
+from oncall.probing.register import PROBES
+from oncall.probing.snapshot import through
+from oncall.target.schema import Backend, Endpoint, Frontend, Health, Limits, Metrics, Stack, Websocket  # noqa: F401
+from oncall.target.secrets import Secrets
 
 FAST = Limits(health_seconds=0.3, page_seconds=0.3, response_seconds=0.3)
 

@@ -15,17 +15,17 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-import oncall.probes.auth
-import oncall.probes.clocks
-import oncall.probes.forgery
-import oncall.probes.frontend
-import oncall.probes.postgres
-import oncall.probes.token
-import oncall.probes.websocket  # noqa: F401  these imports fill the register
-from oncall.config import Auth, Backend, Docker, Frontend, Limits, Postgres, Stack, Websocket
-from oncall.redaction import Redactor
-from oncall.runner import Runner
-from oncall.secrets import Secrets
+import oncall.probes.auth.forgery
+import oncall.probes.auth.login
+import oncall.probes.auth.token
+import oncall.probes.host.clocks
+import oncall.probes.http.frontend
+import oncall.probes.postgres.server
+import oncall.probes.websocket.handshake  # noqa: F401  these imports fill the register
+from oncall.gate.redaction import Redactor
+from oncall.probing.runner import Runner
+from oncall.target.schema import Auth, Backend, Docker, Frontend, Limits, Postgres, Stack, Websocket
+from oncall.target.secrets import Secrets
 
 SECRET = "q8Zr1vWk5nT0yXc3LmB7sUeHdFgJpA2o9"
 ACCOUNT = {"ONCALL_ACCOUNT": "probe", "ONCALL_PASSWORD": "correct horse"}

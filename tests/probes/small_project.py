@@ -11,12 +11,12 @@ import uuid
 
 import pytest
 
-from oncall.config import Backend, Docker, Frontend, Limits, Postgres, Stack
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.gate.redaction import Redactor
 from oncall.probes import EVERY_PROBE
-from oncall.redaction import Redactor
-from oncall.runner import Runner
-from oncall.secrets import Secrets
+from oncall.probing.runner import Runner
+from oncall.target.schema import Backend, Docker, Frontend, Limits, Postgres, Stack
+from oncall.target.secrets import Secrets
 
 IMAGE = "oncall-test-logs"
 TOOLS = ("sh", "cat", "df", "test", "nc", "nslookup", "sleep", "printf", "yes", "head", "tr", "dd", "seq", "date")

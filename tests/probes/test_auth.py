@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from oncall.config import Endpoint
 from oncall.facts.auth import ForgedTokenUse
 from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.target.schema import Endpoint
 from tests.probes.patient_backend import ACCOUNT, FAST, SECRET, Look, Patient, served, stack
 from tests.probes.patients import free_port, raw_server, reset, response, says, silent
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from oncall.config import Health
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.target.schema import Health
 from tests.probes.looking import backend, look
 from tests.probes.patients import free_port, raw_server, response, says, silent
 

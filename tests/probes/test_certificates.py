@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from oncall.config import Backend, Frontend, Stack, Websocket
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.target.schema import Backend, Frontend, Stack, Websocket
 from tests.probes.looking import look
 from tests.probes.patients import free_port, raw_server, response, says
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_reached_is_unknown(authority):
 
 def test_an_address_that_hangs_is_unknown(monkeypatch):
     """A listener that never shakes hands does not hold the look."""
-    monkeypatch.setattr("oncall.probes.certificates.SECONDS", 0.5)
+    monkeypatch.setattr("oncall.probes.http.certificates.SECONDS", 0.5)
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(CouldNotCheck, match="no answer within"):

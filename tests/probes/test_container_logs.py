@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from oncall.config import Limits
+from oncall.target.schema import Limits
 from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, until, why_unknown
 
 pytestmark = needs_engine
 ONE_LOOK = """
 import sys, time
-from oncall.config import Docker, Stack
+from oncall.target.schema import Docker, Stack
 from tests.probes.small_project import ask
 began = time.monotonic()
 fact = ask("container_log", Stack(docker=Docker(project=sys.argv[1])), service="backend")

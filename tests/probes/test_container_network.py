@@ -2,11 +2,11 @@
 
 import pytest
 
-from oncall.config import Backend, Docker, Postgres, Stack
 from oncall.finding import CouldNotCheck
-from oncall.probes.container_network import wanted
-from oncall.probes.container_reach import first_that_is_there
-from oncall.probes.runtime import Answered
+from oncall.probes.containers.network import wanted
+from oncall.probes.containers.reach import first_that_is_there
+from oncall.runtimes.runtime import Answered
+from oncall.target.schema import Backend, Docker, Postgres, Stack
 from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, until, why_unknown
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oncall.config import Backend, Docker, Postgres, Stack
+from oncall.target.schema import Backend, Docker, Postgres, Stack
 from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, why_unknown
 
 pytestmark = needs_engine

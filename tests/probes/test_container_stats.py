@@ -4,14 +4,14 @@ import time
 
 import pytest
 
-from oncall.config import Limits
 from oncall.facts.container_stats import ContainerStats, ContainerUse
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.cgroup import Cgroup
-from oncall.probes.compose import DockerCompose
-from oncall.probes.containers import _connect
-from oncall.probes.engine_address import engine_address
-from oncall.probes.engine_answers import Info
+from oncall.probes.containers.services import _connect
+from oncall.runtimes.cgroup import Cgroup
+from oncall.runtimes.compose import DockerCompose
+from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.engine_answers import Info
+from oncall.target.schema import Limits
 from tests.probes.docker_patients import NO_ENGINE, docker, look, patients
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]

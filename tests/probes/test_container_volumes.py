@@ -3,7 +3,7 @@
 import pytest
 
 from oncall.finding import CouldNotCheck
-from oncall.probes.container_volumes import space_of
+from oncall.probes.containers.volumes import space_of
 from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, why_unknown
 
 PLACE = "/var/lib/postgresql"

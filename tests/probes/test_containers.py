@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from bench.doors import Door, doors
-from oncall.config import Component, Docker, Stack
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.compose import DockerCompose
-from oncall.probes.containers import _connect
-from oncall.probes.engine_address import engine_address
-from oncall.probes.engine_answers import plain
+from oncall.probes.containers.services import _connect
+from oncall.runtimes.compose import DockerCompose
+from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.engine_answers import plain
+from oncall.target.schema import Component, Docker, Stack
 from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patients, state, wait
 from tests.probes.postgres_server import as_nobody
 
@@ -240,7 +240,7 @@ def test_no_permission(tmp_path):
     for folder in list(tmp_path.parents)[:2]:
         folder.chmod(0o711)
     code = (
-        "from tests.probes.docker_patients import look; from oncall.config import *; import sys;"
+        "from tests.probes.docker_patients import look; from oncall.target.schema import *; import sys;"
         "print(look('docker_engine', Stack(docker=Docker(host=sys.argv[1]))).outcome)"
     )
     with listener(tmp_path, mode=0) as address:
@@ -356,7 +356,7 @@ def test_a_log_comes_in_pieces(ward):
 
 LEAVING = """
 import sys, warnings
-from oncall.config import Docker, Stack
+from oncall.target.schema import Docker, Stack
 from tests.probes.small_project import ask
 
 class Leaving:

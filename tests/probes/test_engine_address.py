@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from oncall.config import Docker, Host, Stack
 from oncall.finding import CouldNotCheck
-from oncall.probes.engine_address import engine_address
-from oncall.probes.engine_ssh import ssh_command
+from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.engine_ssh import ssh_command
+from oncall.target.schema import Docker, Host, Stack
 from tests.probes.asking import why_unknown
 
 USUAL = "unix:///var/run/docker.sock"

@@ -165,7 +165,7 @@ def test_an_address_that_is_none_is_told():
 
 def test_files_that_hang_end_with_the_time_there_is(monkeypatch):
     """Many hanging files take no longer than one look may, and are told."""
-    monkeypatch.setattr("oncall.probes.frontend.SECONDS", 1.5)
+    monkeypatch.setattr("oncall.probes.http.frontend.SECONDS", 1.5)
     page = html(b"<p>x" + b"".join(b'<script src="/%d.js"></script>' % n for n in range(30)))
 
     def talk(connection, path):

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from oncall.config import Docker, Host, Postgres, Stack
 from oncall.facts.host import Filesystem, Filesystems
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.host import Shell
+from oncall.probes.host.machine import Shell
+from oncall.target.schema import Docker, Host, Postgres, Stack
 from tests.probes.asking import ask, door, why_unknown
 from tests.probes.postgres_server import as_nobody, install, postgres
 

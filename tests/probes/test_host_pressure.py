@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from oncall.config import Docker, Host, Limits, Stack
 from oncall.facts.host_pressure import HostPressure, ProcessGroup, Stall
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes import host_pressure
+from oncall.probes.host import pressure as host_pressure
+from oncall.target.schema import Docker, Host, Limits, Stack
 from tests.probes.asking import ask, why_unknown
 from tests.probes.docker_patients import NO_ENGINE
 from tests.probes.small_project import SmallProject, door

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from oncall.finding import CouldNotCheck
-from oncall.probes.http import Http
+from oncall.probes.http.client import Http
 from tests.probes.patients import free_port, raw_server, reset, response, says, silent
 
 

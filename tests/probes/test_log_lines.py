@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from oncall.probes.log_judging import Written, bursts, recognised, signs
-from oncall.probes.log_lines import HEAD, Line, Newest, clean, parsed, read, stamp, whole_characters
-from oncall.probes.log_signatures import AUTHENTICATION, SIGNATURES, SOCKET
+from oncall.probes.logs.judging import Written, bursts, recognised, signs
+from oncall.probes.logs.lines import HEAD, Line, Newest, clean, parsed, read, stamp, whole_characters
+from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 RECENT = timedelta(minutes=15)

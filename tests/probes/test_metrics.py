@@ -2,8 +2,8 @@
 
 import pytest
 
-from oncall.config import Metrics
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.target.schema import Metrics
 from tests.probes.looking import backend, look
 from tests.probes.patients import free_port, raw_server, response, silent, site
 

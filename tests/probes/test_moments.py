@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from oncall.probes.compose_records import container
-from oncall.probes.engine_answers import Inspected
-from oncall.probes.log_judging import Written, signs
-from oncall.probes.log_lines import read
-from oncall.probes.postgres_integrity import written
+from oncall.probes.logs.judging import Written, signs
+from oncall.probes.logs.lines import read
+from oncall.probes.postgres.integrity import written
+from oncall.runtimes.compose_records import container
+from oncall.runtimes.engine_answers import Inspected
 from tests.probes.docker_patients import NO_ENGINE, docker, looks, patients, state, wait
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

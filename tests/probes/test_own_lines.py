@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from oncall.ledger import NEVER_ARRIVED, NO_ANSWER, Request
-from oncall.probes.own_lines import UNKNOWN, Clock, Entry, own_lines
+from oncall.probes.logs.own_lines import UNKNOWN, Clock, Entry, own_lines
+from oncall.probing.ledger import NEVER_ARRIVED, NO_ANSWER, Request
 
 ids = itertools.count()
 LOGIN, FORGED = 0.5, (0.0, 0.04, 0.56, 0.57, 0.57)  # when a round's requests are sent

@@ -11,15 +11,15 @@ import time
 import pytest
 from msgspec import Struct
 
-from oncall.config import Auth, Limits, Postgres, Stack
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.postgres_attempt import failure
-from oncall.probes.postgres_integrity import telling
-from oncall.probes.postgres_place import from_url
-from oncall.probes.postgres_session import One
-from oncall.probes.postgres_wire import Patience, Unconnected
-from oncall.probes.sql_text import error_text, masked
-from oncall.secrets import Secrets
+from oncall.gate.sql_text import error_text, masked
+from oncall.probes.postgres.attempt import failure
+from oncall.probes.postgres.integrity import telling
+from oncall.probes.postgres.place import from_url
+from oncall.probes.postgres.session import One
+from oncall.probes.postgres.wire import Patience, Unconnected
+from oncall.target.schema import Auth, Limits, Postgres, Stack
+from oncall.target.secrets import Secrets
 from tests.probes.asking import ask, door, why_unknown
 from tests.probes.patients import free_port
 from tests.probes.postgres_server import postgres

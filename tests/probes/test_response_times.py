@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from oncall.config import Endpoint, Limits
 from oncall.finding import CouldNotCheck
+from oncall.target.schema import Endpoint, Limits
 from tests.probes.looking import backend, look
 from tests.probes.patients import free_port, raw_server, response, silent
 
@@ -84,7 +84,7 @@ def test_an_endpoint_that_hangs_is_slow():
 
 def test_a_request_cut_off_by_our_own_end_proves_nothing(monkeypatch):
     """When our time is up before the limit, the sample is left out."""
-    monkeypatch.setattr("oncall.probes.response_times.SECONDS", 1.0)
+    monkeypatch.setattr("oncall.probes.http.response_times.SECONDS", 1.0)
     began = time.perf_counter()
     fact = times(after(0.4, 0.4, 5), limits=Limits(health_seconds=0.3, response_seconds=0.5))
 

@@ -12,9 +12,9 @@ import time
 import pytest
 from starlette.responses import JSONResponse
 
-import oncall.probes.websocket
-from oncall.config import Limits
+import oncall.probes.websocket.handshake
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.target.schema import Limits
 from tests.probes.patient_backend import ACCOUNT, FAST, Look, Patient, served, stack
 from tests.probes.patients import free_port, raw_server, reset, response, says, silent
 
@@ -26,7 +26,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 def impatient(monkeypatch):
     """The looks' own patience is for a real network; here everything is near."""
     for name, seconds in {"OPEN_SECONDS": 0.6, "ANSWER_SECONDS": 0.3, "CLOSE_SECONDS": 0.3}.items():
-        monkeypatch.setattr(oncall.probes.websocket, name, seconds)
+        monkeypatch.setattr(oncall.probes.websocket.handshake, name, seconds)
 
 
 def frame(opcode, payload=b""):

@@ -16,7 +16,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from oncall.target import read_target
+from oncall.target.reader import read_target
 from stack import faults, lifecycle, template
 from stack.state import Home, read_env
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from oncall.advice import advised
-from oncall.config import Stack
-from oncall.diagnosis import diagnose
+from oncall.diagnosis.advice import advised
+from oncall.diagnosis.causes import diagnose
 from oncall.playbook import parse
-from oncall.timeline import Event
+from oncall.target.schema import Stack
+from oncall.timeline.merge import Event
 from tests.reporting import runs
 
 PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text())

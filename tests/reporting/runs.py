@@ -7,18 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 
 from msgspec.structs import replace
 
-from oncall.advice import advised
-from oncall.comparison import Change, Comparison
-from oncall.config import Stack
-from oncall.diagnosis import Cause, Diagnosis
+from oncall.diagnosis.advice import advised
+from oncall.diagnosis.causes import Cause, Diagnosis
 from oncall.facts.backend import ResponseTimes
 from oncall.facts.container_stats import ContainerStats, ContainerUse
 from oncall.facts.http import Exchange, Phases
 from oncall.facts.logs import ContainerLog, LogSign
 from oncall.facts.postgres import ConnectionSlots
 from oncall.facts.queries import Statement, Statements
-from oncall.run import Run
-from oncall.timeline import Event
+from oncall.results.comparison import Change, Comparison
+from oncall.results.record import Run
+from oncall.target.schema import Stack
+from oncall.timeline.merge import Event
 from oncall.verdict import Acceptance, ProbeNote, Verdict
 
 ATTACK = (

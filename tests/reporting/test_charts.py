@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oncall.config import Limits
 from oncall.facts.backend import ResponseTimes
 from oncall.facts.http import Exchange, Phases
 from oncall.facts.postgres import ConnectionSlots
 from oncall.facts.queries import Statement, Statements
-from oncall.reporting import charts, timeline_chart
-from oncall.timeline import Event
+from oncall.reporting.html import charts, timeline_chart
+from oncall.target.schema import Limits
+from oncall.timeline.merge import Event
 from tests.reporting.runs import ATTACK, ATTACKED, NIGHT, SICK, stats, times, use
 
 LIMITS = Limits()

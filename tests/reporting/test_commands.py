@@ -7,11 +7,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from oncall.advice import filled
-from oncall.config import Backend, Docker, Host, Postgres, Stack
-from oncall.diagnosis import Diagnosis
+from oncall.diagnosis.advice import filled
+from oncall.diagnosis.causes import Diagnosis
 from oncall.playbook import Playbook, PlaybookError, fill, parse
-from oncall.reporting import announcement, github, html, json, postmortem, terminal
+from oncall.reporting import announcement, github, json, postmortem
+from oncall.reporting.html import report as html
+from oncall.reporting.terminal import report as terminal
+from oncall.target.schema import Backend, Docker, Host, Postgres, Stack
 from tests.reporting.incidents import PLAYBOOK
 from tests.reporting.runs import cause, ready, run, verdict
 

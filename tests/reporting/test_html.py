@@ -10,9 +10,10 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
-from oncall.config import Limits, Stack
 from oncall.playbook import Playbook, parse
-from oncall.reporting import announcement, html
+from oncall.reporting import announcement
+from oncall.reporting.html import report as html
+from oncall.target.schema import Limits, Stack
 from tests.reporting import runs
 from tests.reporting.runs import ATTACK, HEALTHY, HOSTILE, NO_DATABASE, OUTAGE, REACHABLE, SLOTS, ready, run
 
@@ -321,6 +322,8 @@ def test_the_style_loads_nothing_and_ends_nothing():
 
 def test_jinja2_is_imported_only_for_a_report():
     """A run without a report does not pay for it."""
-    code = "import sys, oncall.reporting.html, oncall.reporting.terminal; sys.exit('jinja2' in sys.modules)"
+    code = (
+        "import sys, oncall.reporting.html.report, oncall.reporting.terminal.report; sys.exit('jinja2' in sys.modules)"
+    )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from oncall.comparison import Change, Comparison
-from oncall.diagnosis import diagnose
+from oncall.diagnosis.causes import diagnose
+from oncall.probing.snapshot import clean
 from oncall.reporting.json import VERSION, document
-from oncall.run import Run
-from oncall.snapshot import clean
-from oncall.timeline import Event
+from oncall.results.comparison import Change, Comparison
+from oncall.results.record import Run
+from oncall.timeline.merge import Event
 from oncall.verdict import ordered
 from tests import result_schema
 from tests.reporting.runs import ATTACK, HEALTHY, HOSTILE, OUTAGE, REACHABLE

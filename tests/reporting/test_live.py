@@ -2,8 +2,8 @@
 
 import pytest
 
-from oncall.diagnosis import Cause, Diagnosis
-from oncall.reporting.live import Live, words
+from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.reporting.terminal.live import Live, words
 from tests.reporting.runs import ATTACK
 
 LOOKS = ["the page that people open", "certificates", "one SELECT 1", "the health check", "the login"]

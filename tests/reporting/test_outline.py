@@ -2,7 +2,7 @@
 
 import random
 
-from oncall.reporting import outline
+from oncall.reporting import summary as outline
 from oncall.verdict import answered, ordered
 from tests.reporting.runs import ERROR, OUTAGE, PASSED, REACHABLE, SKIPPED, SLOTS, SUB_CHECK, run, verdict
 

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oncall.reporting import json as result_file
-from oncall.reporting.later import Later, LaterError, follows, read_later
+from oncall.reporting.followup import Later, LaterError, follows, read_later
 from oncall.reporting.markdown import code, prose
 from oncall.reporting.postmortem import document
 from tests.reporting import incidents, runs

@@ -8,25 +8,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from oncall.config import Limits, Stack
-from oncall.diagnosis import Diagnosis
+from oncall.diagnosis.causes import Diagnosis
 from oncall.finding import Finding, Message
-from oncall.reporting import (
-    announcement,
-    changes,
-    charts,
-    github,
-    html,
-    json,
-    junit,
-    live,
-    markdown,
-    plain,
-    postmortem,
-    raw,
-    terminal,
-    timeline_chart,
-)
+from oncall.reporting import announcement, changes, github, json, junit, markdown, plain, postmortem
+from oncall.reporting.html import charts, timeline_chart
+from oncall.reporting.html import report as html
+from oncall.reporting.html import sanitizer as raw
+from oncall.reporting.terminal import live
+from oncall.reporting.terminal import report as terminal
+from oncall.target.schema import Limits, Stack
 from oncall.verdict import Acceptance, ProbeNote
 from tests.reporting import runs
 from tests.reporting.incidents import PLAYBOOK

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from oncall.advice import next_of
-from oncall.comparison import Change, Comparison
-from oncall.config import Backend, Endpoint, Stack
-from oncall.diagnosis import Cause, Diagnosis
+from oncall.diagnosis.advice import next_of
+from oncall.diagnosis.causes import Cause, Diagnosis
 from oncall.playbook import Playbook, parse
-from oncall.reporting import terminal
-from oncall.reporting.terminal_page import columns
-from oncall.timeline import Event
+from oncall.reporting.terminal import report as terminal
+from oncall.reporting.terminal.page import columns
+from oncall.results.comparison import Change, Comparison
+from oncall.target.schema import Backend, Endpoint, Stack
+from oncall.timeline.merge import Event
 from tests.reporting.runs import (
     ACCEPTED,
     ATTACK,

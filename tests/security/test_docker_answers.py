@@ -8,13 +8,15 @@ import threading
 import msgspec
 import pytest
 
-from oncall.config import Backend, Docker, Frontend, Host, Limits, Postgres, Stack
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes import container_stats, every  # noqa: F401  fills the register
-from oncall.probes.containers import Attempt, _connect
-from oncall.probes.engine import Engine, EngineRefused
-from oncall.probes.engine_address import engine_address
-from oncall.probes.engine_answers import (
+from oncall.gate.redaction import Redactor
+from oncall.probes.containers import stats as container_stats  # noqa: F401  fills the register
+from oncall.probes.containers.services import Attempt, _connect
+from oncall.probing.register import PROBES
+from oncall.probing.runner import Runner
+from oncall.runtimes.engine import Engine, EngineRefused
+from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.engine_answers import (
     Info,
     Inspected,
     Listed,
@@ -26,10 +28,8 @@ from oncall.probes.engine_answers import (
     Volumes,
     decode,
 )
-from oncall.probing import PROBES
-from oncall.redaction import Redactor
-from oncall.runner import Runner
-from oncall.secrets import Secrets
+from oncall.target.schema import Backend, Docker, Frontend, Host, Limits, Postgres, Stack
+from oncall.target.secrets import Secrets
 from tests.probes.docker_patients import NO_ENGINE, docker, patients, state, wait
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from oncall.finding import CouldNotCheck
-from oncall.probes.jwt_secret import WrittenSecret, written_in
-from oncall.secrets import LARGEST_FILE, EnvFile, Secrets, load, parse_env_file
+from oncall.probes.auth.jwt_secret import WrittenSecret, written_in
+from oncall.target.secrets import LARGEST_FILE, EnvFile, Secrets, load, parse_env_file
 from tests.integration.playbook_runs import ROOT
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQ==\nabc=\n-----END PRIVATE KEY-----\n"
@@ -146,8 +146,8 @@ def test_user_without_a_home_gets_a_diagnosis(tmp_path):
     """No HOME, and a user whom the password file does not know, as in many containers."""
     code = """
 import os, sys, pathlib, pwd
-from oncall.redaction import installation_salt
-from oncall.target import read_target
+from oncall.gate.redaction import installation_salt
+from oncall.target.reader import read_target
 import re2, oncall.facts, msgspec
 read_target(pathlib.Path("oncall.toml"))
 os.environ.pop("HOME", None), os.environ.pop("XDG_STATE_HOME", None)

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oncall.comparison import Result
-from oncall.files import Files
-from oncall.history import History
 from oncall.reporting.json import VERSION
+from oncall.results.comparison import Result
+from oncall.results.files import Files
+from oncall.results.history import History
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of other users")

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from oncall.probes.page import candidates, looks_like, names_in_css, read_page
-from oncall.probes.shallow_json import shallow_json
+from oncall.gate.shallow_json import shallow_json
+from oncall.probes.http.page import candidates, looks_like, names_in_css, read_page
 from tests.integration.playbook_runs import write_target
 from tests.security.harness import attacked
 from tests.security.hostile_web import PAGE, frame, web

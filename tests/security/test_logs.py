@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oncall.probes.log_judging import Written, bursts, signs
-from oncall.probes.log_lines import Newest, parsed
-from oncall.probes.log_signatures import AUTHENTICATION, SIGNATURES, SOCKET
+from oncall.probes.logs.judging import Written, bursts, signs
+from oncall.probes.logs.lines import Newest, parsed
+from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEPT = 256 * 1024

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from oncall.redaction import Redactor
+from oncall.gate.redaction import Redactor
 from tests.security.answering import answering
 from tests.security.harness import attacked
 

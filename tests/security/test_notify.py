@@ -2,8 +2,8 @@
 
 import pytest
 
-from oncall.dead_man import call
-from oncall.messaging import send
+from oncall.notify.heartbeat import call
+from oncall.notify.messaging import send
 from tests.integration.playbook_runs import write_target
 from tests.listening import listening
 from tests.security.harness import attacked

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 import oncall
-from oncall import config, learned_secrets, redaction, secret_forms
-from oncall.patterns import Pattern
-from oncall.probes import sql_text
+from oncall.gate import learned_secrets, redaction, secret_forms, sql_text
+from oncall.gate.patterns import Pattern
+from oncall.target import schema as config
 from tests.security.worst_cases import LINEAR, SLACK, growth, texts
 
 OURS = {"oncall.playbook"}  # PLAYBOOK.md is part of the suite: whoever can write it can write the checks
@@ -77,7 +77,7 @@ EVERY = every()
 
 def test_patterns_are_found():
     """An empty list would prove nothing."""
-    assert len([key for key in EVERY if key[0] == "oncall.patterns"]) > 30
+    assert len([key for key in EVERY if key[0] == "oncall.gate.patterns"]) > 30
     assert len([key for key in EVERY if key[0] == "msgspec"]) > 20
 
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from oncall.config import Auth, Postgres, Stack
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
+from oncall.target.schema import Auth, Postgres, Stack
 from tests.probes.asking import door
 from tests.probes.postgres_server import postgres
 from tests.probes.test_postgres import NEEDS_A_SESSION, PRISMA

@@ -10,10 +10,10 @@ import threading
 import pytest
 import trustme
 
-from oncall.config import Postgres, Stack
 from oncall.finding import CouldNotCheck
-from oncall.probes.postgres_place import from_url
-from oncall.secrets import Secrets
+from oncall.probes.postgres.place import from_url
+from oncall.target.schema import Postgres, Stack
+from oncall.target.secrets import Secrets
 from tests.probes.asking import door
 from tests.probes.postgres_server import postgres
 from tests.security.hostile_postgres import SSL

@@ -7,8 +7,8 @@ import time
 import msgspec
 import pytest
 
-from oncall import config
-from oncall.target import TargetError, read_target
+from oncall.target import schema as config
+from oncall.target.reader import TargetError, read_target
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ HOSTILE_TEXTS = [
 
 
 def test_no_rule_for_a_text_takes_long():
-    """The patterns of oncall/config.py run on Python's `re`, so none of them may try a text in many ways."""
+    """The patterns of oncall/target/schema.py run on Python's `re`, so none of them may try a text in many ways."""
     for name, kind in vars(config).items():
         for rule in (meta for meta in getattr(kind, "__metadata__", ()) if getattr(meta, "pattern", None)):
             pattern = re.compile(rule.pattern)

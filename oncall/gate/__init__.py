@@ -1,0 +1,1 @@
+"""What every foreign byte passes before it is a fact: bounded, searched in linear time, masked."""

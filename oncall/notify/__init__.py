@@ -1,0 +1,1 @@
+"""How people hear of a run: never of a secret, never in the way."""

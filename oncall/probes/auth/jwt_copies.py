@@ -1,0 +1,57 @@
+"""The signing secret in every place that holds one: each container of the backend, and the file they were made from.
+
+The values are compared in here; what leaves is which places agree.
+"""
+
+from pathlib import Path
+
+from oncall.facts.token import JwtSecretCopies, SecretCopy
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.auth.jwt_parts import SHARED
+from oncall.probes.auth.jwt_secret import UNRESOLVED, WrittenSecret, backend_containers, learn, written_in
+from oncall.probing.register import probe
+from oncall.runtimes.runtime import Project
+from oncall.target.schema import Stack
+from oncall.target.secrets import Secrets, shown
+
+
+@probe()
+def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
+    """Which containers of the backend, and which file, hold the same signing secret."""
+    if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
+        raise NotPart("oncall.toml says that no token is signed with a shared secret (auth.algorithms)")
+    name = stack.auth.secret_variable
+    containers = backend_containers(stack, project)
+    if not containers:
+        raise CouldNotCheck("the backend has no container (see test_service_is_running[backend])")
+    held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
+    if not any(value and value.strip() for value in held.values()):
+        raise CouldNotCheck(f"{name} is not set in any container (see test_jwt_secret_is_set)")
+    for value in held.values():
+        learn(secrets, value or "")
+    filed = _filed(stack, secrets)
+    everywhere = {place: (value,) if value else () for place, value in held.items()} | filed
+    groups: list[tuple[str, ...]] = []
+    copies = []
+    for place, readings in everywhere.items():
+        number = next((number for number, group in enumerate(groups, 1) if set(group) & set(readings)), 0)
+        if readings and not number:
+            groups.append(readings)
+            number = len(groups)
+        copies.append(SecretCopy(place=place, group=number, filed=place in filed))
+    return JwtSecretCopies(variable=name, copies=tuple(copies))
+
+
+def _filed(stack: Stack, secrets: Secrets) -> dict[str, tuple[str, ...]]:
+    """What a container made from the file now may get; nothing where the file does not tell."""
+    own = bool(stack.backend.env_file) and stack.host.at == "local"
+    file, key = (stack.backend.env_file, "backend.env_file") if own else (stack.secrets_file, "secrets_file")
+    if not file:
+        return {}
+    written = written_in(Path(file), key, stack.auth.secret_variable, wanted=own)
+    if written is None or UNRESOLVED.search(written):
+        return {}
+    readings = tuple(value for value in WrittenSecret(written, file).readings if value)
+    for value in readings:
+        learn(secrets, value)
+    return {shown(Path(file)): readings}

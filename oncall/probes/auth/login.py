@@ -1,0 +1,294 @@
+"""Logging in, twice at most in a run: once as the probe account, once as somebody who does not exist.
+
+The token lives in memory only, inside AccessToken; facts tell how it was received, never what it is.
+"""
+
+import secrets as randomness
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from oncall.facts import Fact
+from oncall.facts.auth import HEALTH, LOGIN, IssuedTokenUse, Login, RefusedLogin
+from oncall.facts.backend import NO_ANSWER, HealthAnswer
+from oncall.facts.http import NEVER_ARRIVED
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.http.backend import GRACE, expanded, http_date
+from oncall.probes.http.client import Answer, Http
+from oncall.probes.http.health_body import at
+from oncall.probing.register import client, probe
+from oncall.target.schema import Auth, Limits, Stack
+from oncall.target.secrets import Secrets
+
+Health = HealthAnswer | CouldNotCheck | NotPart
+LONGEST_TOKEN = 16 << 10  # characters: Node and nginx take 8 to 16 KiB of headers, all together
+SIGNATURE = 16  # characters: the shortest that could be one (HS256 has 43)
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """The probe account's token, and how it is sent. `now` is the issuer's time when it came, by `clock`, `ours` the
+    time of this machine at that moment."""
+
+    value: str = field(repr=False)
+    auth: Auth = field(repr=False)
+    now: float
+    clock: str
+    ours: float
+
+    def header(self) -> dict[str, str]:
+        """The headers that carry the token."""
+        return self.carry(self.value)
+
+    def carry(self, token: str) -> dict[str, str]:
+        """The headers that carry another token the same way."""
+        prefix, name = self.auth.send_token_prefix, self.auth.send_token_name
+        match self.auth.send_token_in:
+            case "cookie":  # the prefix that is the default belongs to a header: a cookie holds no blanks
+                return {"Cookie": f"{name}={prefix if prefix != 'Bearer ' else ''}{token}"}
+            case _:
+                return {name: prefix + token}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One login: what can be told of it, and the token if there was one."""
+
+    login: Login
+    token: AccessToken | None = field(repr=False)
+
+
+def log_in(stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: str, password: str) -> Answer:
+    """Send one login request."""
+    auth = stack.auth
+    body: dict[str, Any] = {
+        key: secrets.expand(value) if isinstance(value, str) else value for key, value in auth.login_extra.items()
+    }
+    for key, value in ((auth.account_key, account), (auth.password_key, password)):
+        place, *path = key.split(".")
+        inner = body
+        for step in path:
+            inner[place] = dict(inner[place]) if isinstance(inner.get(place), dict) else {}
+            inner, place = inner[place], step
+        inner[place] = value
+    return http.ask(
+        auth.login_method,
+        stack.backend.url.rstrip("/") + auth.login_path,
+        headers=expanded(auth.login_headers, secrets),
+        json=body,
+        seconds=limits.login_seconds + GRACE,
+        refusable="login",
+    )
+
+
+def declared(stack: Stack) -> None:
+    """Raise NotPart when there is nothing to log in to."""
+    for part, name in ((stack.auth, "login"), (stack.backend, "backend")):
+        if part.absent:
+            raise NotPart(f"oncall.toml says that this stack has no {name}")
+
+
+def same_story(answer: Answer, health: Health, what: str) -> None:
+    """Raise CouldNotCheck when the backend's health check judges what happened here, or when nothing was judged."""
+    if answer.status == 429:
+        raise CouldNotCheck(f"{what} limits our rate (429): wait, or exempt the probe account")
+    if not isinstance(health, HealthAnswer):
+        return
+    if not answer.answered and not health.exchange.answered:
+        raise CouldNotCheck(NO_ANSWER)
+    if answer.status in (502, 503, 504) and health.exchange.status == answer.status and not health.blames:
+        raise CouldNotCheck(f"the backend answers {answer.status} to everything (see {HEALTH})")
+
+
+def accused(answer: Answer, health: Health) -> str | None:
+    """The component that the health body blames, when the answer is the kind of trouble that it would cause."""
+    sick = not answer.answered or answer.status >= 500
+    return health.blames if sick and isinstance(health, HealthAnswer) else None
+
+
+def _still_good(attempt: Attempt, facts: Mapping[str, Fact]) -> bool:
+    """Whether a token came that nobody has refused since: a backend that starts with another secret does."""
+    use = facts.get("issued_token_use")
+    refused = isinstance(use, IssuedTokenUse) and use.exchange.status in use.refused
+    return attempt.token is not None and not refused
+
+
+@client(deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",), keep=_still_good)
+def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, backend_health: Health) -> Attempt:
+    """The probe account's one login of this run."""
+    declared(stack)
+    auth = stack.auth
+    account, password = secrets.plain(auth.account_variable), secrets[auth.password_variable]
+    if isinstance(backend_health, HealthAnswer) and backend_health.exchange.outcome in NEVER_ARRIVED:
+        raise CouldNotCheck(NO_ANSWER)
+    answer = log_in(stack, limits, secrets, http, account, password)
+    token = token_of(answer, auth) if answer.answered and answer.status in auth.login_expected_status else ""
+    learn_token(secrets, token)
+    same_story(answer, backend_health, "login")
+    date = None if "age" in answer.headers else http_date(answer)  # a cache's Date is the time of another answer
+    login = Login(
+        exchange=answer.exchange,
+        expected=auth.login_expected_status,
+        method=auth.login_method,
+        body=body_kind(answer),
+        token_place={
+            "body": f"the body at {auth.token_key!r}",
+            "header": f"the header {auth.token_key!r}",
+            "cookie": f"the cookie {auth.token_key!r}",
+        }[auth.token_in],
+        token_found=bool(token),
+        seen=() if token or not answer.status else names_seen(answer, auth),
+        blames=accused(answer, backend_health),
+    )
+    if not token:
+        return Attempt(login, None)
+    ours = time.time()
+    now, clock = (date.timestamp() + 0.5, "backend") if date else (ours, "ours")
+    return Attempt(login, AccessToken(token, auth, now, clock, ours))
+
+
+@client()
+def access_token(probe_login: Attempt) -> AccessToken:
+    """The token that the probe account was given."""
+    if probe_login.token is None:
+        raise CouldNotCheck(f"the probe account did not log in (see {LOGIN})")
+    return probe_login.token
+
+
+@probe()
+def login(probe_login: Attempt) -> Login:
+    """How the probe account's login was answered."""
+    return probe_login.login
+
+
+@probe(
+    deadline=lambda limits: limits.login_seconds + 2 * GRACE,
+    optional=("probe_login", "backend_health"),
+    keep=lambda refused, facts: refused.trouble is None,
+)
+def refused_login(
+    stack: Stack,
+    limits: Limits,
+    secrets: Secrets,
+    http: Http,
+    backend_health: Health,
+    probe_login: Attempt | CouldNotCheck | NotPart,
+) -> RefusedLogin:
+    """How an account that nobody has, with a random password, is answered."""
+    declared(stack)
+    auth = stack.auth
+    known = probe_login.login if isinstance(probe_login, Attempt) else None
+    if isinstance(probe_login, Exception) and auth.account_variable in secrets and auth.password_variable in secrets:
+        raise probe_login  # it was tried, and was not answered or limited: a second try adds nothing
+    if known and (not known.exchange.answered or known.exchange.status >= 500):
+        raise CouldNotCheck(f"login fails for the probe account too (see {LOGIN})")
+    account, password = f"oncall-{randomness.token_hex(6)}", randomness.token_urlsafe(18)
+    secrets.learn(password)
+    answer = log_in(stack, limits, secrets, http, account, password)
+    token = token_of(answer, auth) if answer.answered else ""
+    learn_token(secrets, token)
+    same_story(answer, backend_health, "login")
+    if not token and answer.status in auth.refused_status and answer.status != 401:
+        if known and known.trouble and known.exchange.status == answer.status:
+            raise CouldNotCheck(f"login answers {answer.status} to everybody, so it proves no refusal (see {LOGIN})")
+        if known is None and answer.status == 404 and body_kind(answer) != "json":
+            raise CouldNotCheck(f"login answers 404 without saying why: set {auth.account_variable} to know its route")
+    return RefusedLogin(
+        account=account,
+        exchange=answer.exchange,
+        refused=auth.refused_status,
+        welcome=auth.login_expected_status,
+        token_found=bool(token),
+        blames=accused(answer, backend_health),
+    )
+
+
+@probe(optional=("backend_health",))
+def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backend_health: Health) -> IssuedTokenUse:
+    """How the protected route receives the token just issued."""
+    auth = stack.auth
+    answer = ask_protected(stack, http, access_token.header())
+    same_story(answer, backend_health, "the protected route")
+    use = IssuedTokenUse(
+        exchange=answer.exchange,
+        accepted=auth.protected_expected_status,
+        refused=auth.protected_refused_status,
+        blames=accused(answer, backend_health),
+    )
+    sick = not answer.answered or (
+        answer.status >= 300 and answer.status not in (401, 403, *auth.protected_refused_status)
+    )
+    if sick and not use.is_accepted:
+        for endpoint in stack.backend.endpoints:
+            if (endpoint.path, endpoint.method, endpoint.authorized) == (auth.protected_path, "GET", True):
+                what = answer.exchange.trouble or f"answers {answer.status}"
+                raise CouldNotCheck(f"{endpoint.path} {what} (see test_endpoint_answers_in_time[{endpoint.name}])")
+    return use
+
+
+def ask_protected(stack: Stack, http: Http, headers: Mapping[str, str]) -> Answer:
+    """Ask the protected route once."""
+    url = stack.backend.url.rstrip("/") + stack.auth.protected_path
+    return http.ask("GET", url, headers=headers, seconds=2.5, refusable="token")
+
+
+def learn_token(secrets: Secrets, token: str) -> None:
+    """The token as a whole, and a JWT's signature: its other two pieces are words that anybody may say."""
+    secrets.learn(token)
+    pieces = token.split(".")
+    if len(pieces) == 3 and len(pieces[2]) >= SIGNATURE:
+        secrets.learn(pieces[2])
+
+
+def token_of(answer: Answer, auth: Auth) -> str:
+    """The token at its configured place, or nothing; raises CouldNotCheck for one that could not be sent."""
+    value: Any
+    match auth.token_in:
+        case "header":
+            value = answer.headers.get(auth.token_key.lower(), "").removeprefix("Bearer ")
+        case "cookie":
+            value = _cookies(answer).get(auth.token_key, "")
+        case _:
+            value = at(_json(answer), auth.token_key)
+    value = value.strip() if isinstance(value, str) else ""
+    if len(value) > LONGEST_TOKEN:
+        raise CouldNotCheck("login gives a token of more than 16 KiB, which no server takes in a header")
+    return value if value.isascii() and value.isprintable() and " " not in value else ""
+
+
+def names_seen(answer: Answer, auth: Auth) -> tuple[str, ...]:
+    """The names that stand where the token should be; never their values."""
+    match auth.token_in:
+        case "header":
+            names = list(answer.headers)
+        case "cookie":
+            names = list(_cookies(answer))
+        case _:
+            body = _json(answer)
+            names = []
+            for outer, value in body.items() if isinstance(body, dict) else ():
+                inside = [f"{outer}.{inner}" for inner in value] if isinstance(value, dict) else []
+                names += [outer, *inside]
+    return tuple(name[:40] for name in names[:8] if name.isprintable())
+
+
+def _cookies(answer: Answer) -> dict[str, str]:
+    pairs = (cookie.partition(";")[0].partition("=") for cookie in answer.cookies)
+    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
+
+
+def body_kind(answer: Answer) -> str:
+    """What came, in one word: json, html, text or empty."""
+    if not answer.body.strip():
+        return "empty"
+    if _json(answer) is not None:
+        return "json"
+    return "html" if answer.media_type == "text/html" or answer.body.lstrip()[:1] == b"<" else "text"
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The project's containers: state, resources, networks, volumes, secrets."""

@@ -1,0 +1,317 @@
+"""The Docker engine and the project's containers: one attempt to reach the engine, one list, all inspected at once."""
+
+import http.client
+import logging
+import os
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct
+
+from oncall.facts.backend import HealthAnswer
+from oncall.facts.containers import (
+    ContainerState,
+    DockerEngine,
+    HealthResult,
+    ServiceContainers,
+    ServiceHealth,
+)
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.gate.patterns import Pattern
+from oncall.probing.libraries import IMPORTING
+from oncall.probing.register import client, probe
+from oncall.runtimes.compose import DockerCompose
+from oncall.runtimes.compose_records import moment
+from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, forgo_socks, why
+from oncall.runtimes.engine_address import EngineAddress, engine_address
+from oncall.runtimes.engine_answers import Info, Version, understood
+from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
+from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
+from oncall.runtimes.runtime import Container, Project, Runtime
+from oncall.target.schema import Limits, Stack, services
+
+log = logging.getLogger(__name__)
+
+SECONDS = 2.5
+NO_DOCKER = "oncall.toml says that there is no Docker"
+ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
+NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
+VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
+
+
+class Attempt(Struct, frozen=True):
+    """What came of asking the engine for its version."""
+
+    address: EngineAddress
+    seconds: float
+    engine: Engine | None = None
+    failure: Failure | None = None
+    at: datetime | None = None
+
+
+@client()
+def docker_attempt(stack: Stack) -> Iterator[Attempt]:
+    """The one connection to the Docker engine, or why there is none."""
+    if stack.docker.absent:
+        raise NotPart(NO_DOCKER)
+    address = engine_address(stack, os.environ)
+    attempt = _connect(address)
+    outcome = attempt.failure.outcome if attempt.failure else "answers"
+    log.info("the Docker engine at %s: %s in %.3f s", address.shown, outcome, attempt.seconds)
+    yield attempt
+    if attempt.engine:
+        attempt.engine.close()
+
+
+def _connect(address: EngineAddress) -> Attempt:
+    """Ask the engine for its version."""
+    forgo_socks()
+    with IMPORTING:
+        import docker
+        import requests
+        import urllib3
+
+    errors = (
+        docker.errors.DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        OSError,
+        ValueError,
+    )
+    complaints = Complaints() if address.scheme == "ssh" else None
+    began, at = time.monotonic(), datetime.now(UTC)
+    failure: Failure | None = None
+    engine: Engine | None = None
+    try:
+        session = docker.APIClient(base_url=NOWHERE, version=ANY, timeout=SECONDS)
+        session.trust_env = False
+        session.mount(NOWHERE, _carrier(address, complaints))
+        engine = Engine(session, NOWHERE, errors)
+        engine.version = engine.get("/version", SECONDS, Version, _version)
+    except EngineFailed as error:
+        failure = error.failure
+    except CouldNotCheck as error:  # it answers, and is no engine
+        failure = Failure("garbled", str(error))
+    except errors as error:
+        failure = why(error)
+    seconds = time.monotonic() - began
+    if failure and engine:
+        engine.close()
+    if failure and (complaint := complaints.last() if complaints else ""):
+        failure = Failure("hangs" if failure.outcome == "hangs" else "unreached", complaint)
+    return Attempt(address, seconds, None if failure else engine, failure, at)
+
+
+def _version(answer: Version) -> Version:
+    if not VERSION.fullmatch(answer.api_version):
+        raise ValueError("not a version")  # it becomes part of every path
+    return answer
+
+
+def _carrier(address: EngineAddress, complaints: Complaints | None) -> Any:
+    """The transport for the session; it connects to nothing yet."""
+    if complaints:
+        dial = ssh_dial(ssh_command(address.url), complaints)
+        return engine_adapter(dial, address.host, CONNECTIONS, block=True)
+    return engine_adapter(_dial(address), address.host or "localhost")
+
+
+def _dial(address: EngineAddress) -> Dial:
+    if not address.host:
+        return unix_dial(address.path)
+    return tcp_dial(address.host, address.port, _tls(address) if address.secured else None)
+
+
+def _tls(address: EngineAddress) -> ssl.SSLContext:
+    """What the engine is to show, and what we show it; raises CouldNotCheck when our certificates are of no use."""
+    folder = address.certificates
+    authority, ours, key = ((folder / name if folder else None) for name in ("ca.pem", "cert.pem", "key.pem"))
+    try:
+        known = authority if address.verify and authority and authority.exists() else None
+        context = ssl.create_default_context(cafile=str(known) if known else None)
+        if not address.verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if ours and key and ours.exists():
+            context.load_cert_chain(ours, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = (error.strerror or "not a PEM file").lower()
+        raise CouldNotCheck(f"the certificates in {folder} for the Docker engine cannot be used: {reason}") from None
+    return context
+
+
+@client()
+def docker_client(stack: Stack, docker_attempt: Attempt) -> Runtime:
+    """What runs the stack's containers, for probes that need it."""
+    if docker_attempt.engine is None:
+        raise CouldNotCheck(NO_ANSWER)
+    return DockerCompose(docker_attempt.engine, stack.docker.project, may_exec=stack.docker.exec)
+
+
+@client()
+def project(docker_client: Runtime) -> Project:
+    """All containers of the project, inspected at once."""
+    found = docker_client.containers()
+    log.info("project %s has %d containers", found.name, len(found.containers))
+    return found
+
+
+@probe()
+def docker_engine(docker_attempt: Attempt) -> DockerEngine:
+    """Whether the Docker engine answers, and where it keeps its things."""
+    address, engine, failed = docker_attempt.address, docker_attempt.engine, docker_attempt.failure
+    if engine is None:
+        return DockerEngine(
+            address=address.shown,
+            source=address.source,
+            outcome=failed.outcome if failed else "hangs",
+            message=failed.message if failed else "",
+            seconds=docker_attempt.seconds,
+            looked_at=docker_attempt.at,
+        )
+    info, message = engine.about()
+    ahead, uncertain = _clock(engine, info)
+    return DockerEngine(
+        address=address.shown,
+        source=address.source,
+        outcome="answers",
+        message=message,
+        seconds=docker_attempt.seconds,
+        version=engine.version.version,
+        api=engine.version.api_version,
+        root=info.docker_root_dir,
+        cgroup_version=info.cgroup_version,
+        cpus=info.ncpu,
+        machine=info.name,
+        local=engine.local,
+        ahead_seconds=ahead,
+        uncertain_seconds=uncertain,
+        looked_at=docker_attempt.at,
+    )
+
+
+def _clock(engine: Engine, info: Info) -> tuple[float | None, float]:
+    """The engine's clock against ours, at half the round trip, and how far off that may be."""
+    if engine.local:
+        return 0.0, 0.0
+    with understood(answer_to("GET", "/info")):
+        theirs = moment(info.system_time)
+    if theirs is None or engine.asked is None:
+        return None, 0.0
+    half = (engine.asked[1] - engine.asked[0]) / 2
+    ahead = theirs - (engine.asked[0] + half)
+    return round(ahead.total_seconds(), 3), round(half.total_seconds(), 3)
+
+
+def compose_service(stack: Stack, service: str) -> str:
+    """The Compose service behind a component; raises NotPart when there is none."""
+    names = services(stack)
+    if service not in names:
+        raise NotPart(f"oncall.toml says that there is no {service}")
+    return names[service]
+
+
+@probe()
+def service_containers(service: str, stack: Stack, project: Project) -> ServiceContainers:
+    """The state of each container of one service."""
+    return containers_of(service, stack, project)
+
+
+def containers_of(service: str, stack: Stack, project: Project) -> ServiceContainers:
+    """The containers of a component's service, as a fact."""
+    name, now = compose_service(stack, service), datetime.now(UTC)
+    found = project.of(name)
+    return ServiceContainers(
+        component=service,
+        service=name,
+        project=project.name,
+        containers=tuple(_state(one, now) for one in found),
+        in_project=len(project.containers),
+        other_services=() if found else tuple(sorted({one.service for one in project.containers})),
+        other_projects=project.others,
+    )
+
+
+def _state(one: Container, now: datetime) -> ContainerState:
+    return ContainerState(
+        id=one.short,
+        name=one.name,
+        status=one.status,
+        exit_code=one.exit_code,
+        error=one.error,
+        oom_killed=one.oom_killed,
+        restarts=one.restarts,
+        restart_policy=one.restart_policy,
+        up_seconds=since(one.started_at, now) if one.running or one.status == "paused" else None,
+        ended_seconds_ago=since(one.finished_at, now),
+        memory_limit_mib=one.memory_limit / 2**20,
+        pids_limit=one.pids_limit,
+        image=one.image,
+        created_at=one.created_at,
+        started_at=one.started_at,
+        finished_at=one.finished_at,
+    )
+
+
+def since(then: datetime | None, now: datetime) -> float | None:
+    """Seconds that have passed; None when it never was."""
+    return max(0.0, (now - then).total_seconds()) if then else None
+
+
+def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[Container, ...]:
+    """The containers, all of which run and stay up; raises CouldNotCheck otherwise, whatever the moment shows."""
+    now = datetime.now(UTC)
+    looping = [_state(one, now).looping(limits.restarts) for one in found]
+    if not found or any(not one.running and not loops for one, loops in zip(found, looping, strict=True)):
+        raise CouldNotCheck(f"{service} is not running (see test_service_is_running[{service}])")
+    if any(looping):
+        raise CouldNotCheck(f"{service} starts again and again (see test_service_stays_up[{service}])")
+    return found
+
+
+@probe(optional=("backend_health",))
+def service_health(
+    service: str,
+    stack: Stack,
+    limits: Limits,
+    project: Project,
+    backend_health: HealthAnswer | CouldNotCheck | NotPart,
+) -> ServiceHealth:
+    """What Docker's own health checks of one service say; those of stopped containers are stale, and do not count.
+
+    Docker's check of the backend fails for what the health body names, so that one's component is to blame.
+    """
+    name, now = compose_service(stack, service), datetime.now(UTC)
+    found = steady(service, project.of(name), limits)
+    checked = [(one, one.health) for one in found if one.health]
+    if not checked:
+        raise NotPart(f"{service} declares no health check to Docker")
+    return ServiceHealth(
+        component=service,
+        service=name,
+        accused=backend_health.blames if service == "backend" and isinstance(backend_health, HealthAnswer) else None,
+        containers=tuple(
+            HealthResult(
+                id=one.short,
+                name=one.name,
+                status=health.status,
+                streak=health.streak,
+                exit_code=health.exit_code,
+                output=health.output,
+                up_seconds=since(one.started_at, now) or 0.0,
+                starting_seconds=health.starting_seconds,
+                failing_since=health.failing_since,
+                since_within_seconds=health.since_within_seconds,
+            )
+            for one, health in checked
+        ),
+    )
+
+
+@probe()
+def backend_service(stack: Stack, project: Project) -> ServiceContainers:
+    """The backend's containers, for the check that concerns it alone."""
+    return containers_of("backend", stack, project)

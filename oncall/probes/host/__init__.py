@@ -1,0 +1,1 @@
+"""The machine: filesystems, memory, pressure, backups, clocks."""

@@ -1,0 +1,1 @@
+"""Backend, frontend and their pages, over HTTP."""

@@ -1,0 +1,134 @@
+"""A health body, read the way the target file describes it; whatever has another shape is said, never guessed."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from oncall.facts.backend import SubCheck
+from oncall.probes.http.client import Answer
+from oncall.target.schema import Health
+
+MISSING = object()
+DETAIL_KEYS = ("message", "error", "detail", "details", "reason", "output", "description")
+
+
+class Body(Struct, frozen=True):
+    """What a health body says; `trouble` says why nothing can be read, as words after "backend"."""
+
+    trouble: str = ""
+    status: str = ""
+    says_healthy: bool = False
+    checks: tuple[SubCheck, ...] | None = None
+    silent: tuple[str, ...] = ()
+    memory_used: float | None = None
+    memory_limit: float | None = None
+
+
+def read_body(answer: Answer, health: Health) -> Body:
+    """Interpret the answer's body by `backend.health`."""
+    if health.body == "text" or health.method == "HEAD":
+        return Body(says_healthy=True)
+    if not answer.answered:
+        return Body(trouble="sent no whole body")
+    if answer.truncated:
+        return Body(trouble="answers its health check with more than 1 MiB")
+    if not answer.body.strip():
+        return Body(trouble="answers its health check with an empty body")
+    try:
+        value = answer.json()
+    except ValueError:
+        html = answer.media_type == "text/html" or answer.body.lstrip()[:1] == b"<"
+        return Body(trouble=f"answers its health check with {'an HTML page' if html else 'a body that is no JSON'}")
+    if not isinstance(value, dict):
+        return Body(trouble="answers its health check with JSON that is no object")
+    checks, silent = _sub_checks(value, health)
+    memory_used, memory_limit = _number(value, health.memory_used_key), _number(value, health.memory_limit_key)
+    verdict = at(value, health.status_key) if health.status_key else None
+    if verdict is MISSING or verdict == "" or isinstance(verdict, dict | list):
+        key = health.status_key
+        trouble = f"answers its health check without a verdict at {key!r}"
+        return Body(trouble, "", False, checks, silent, memory_used, memory_limit)
+    if not health.status_key:
+        return Body("", "", True, checks, silent, memory_used, memory_limit)
+    return Body("", _word(verdict), _healthy(verdict, health), checks, silent, memory_used, memory_limit)
+
+
+def at(value: Any, key: str) -> Any:
+    """The value at a dotted place, or MISSING; a member whose own name has dots is found too."""
+    if not key:
+        return MISSING
+    if isinstance(value, dict):
+        if key in value:
+            return value[key]
+        first, _, rest = key.partition(".")
+        return at(value[first], rest) if rest and first in value else MISSING
+    return MISSING
+
+
+def _sub_checks(body: dict[str, Any], health: Health) -> tuple[tuple[SubCheck, ...] | None, tuple[str, ...]]:
+    """The sub-checks that say how they are, and the names of those that do not; None when there are none at all."""
+    found = at(body, health.checks_key)
+    if not isinstance(found, dict | list) or not found:
+        return None, ()
+    checks, silent = [], []
+    for name, check in _named(found):
+        verdict = at(check, health.check_status_key) if isinstance(check, dict) else check
+        if isinstance(verdict, str | bool) and verdict != "":
+            checks.append(
+                SubCheck(
+                    name=name,
+                    status=_word(verdict),
+                    healthy=_healthy(verdict, health),
+                    detail=_detail(check) if isinstance(check, dict) else "",
+                    blames=_lower(health.blames).get(name.lower(), ""),
+                )
+            )
+        else:
+            silent.append(name)
+    return tuple(checks), tuple(silent)
+
+
+def _named(found: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    if isinstance(found, dict):
+        yield from ((name[:100], check) for name, check in found.items())
+        return
+    for index, check in enumerate(found):
+        name = check.get("name") if isinstance(check, dict) else None
+        yield (name[:100] if isinstance(name, str) and name else f"number {index + 1}"), check
+
+
+def _detail(check: dict[str, Any]) -> str:
+    """What a sub-check says about its trouble, on one line."""
+    for key in DETAIL_KEYS:
+        value = check.get(key)
+        if value and isinstance(value, str | dict | list):
+            text = value if isinstance(value, str) else json.dumps(value)
+            return " ".join(text.split())[:200]
+    return ""
+
+
+def _word(verdict: Any) -> str:
+    word = verdict if isinstance(verdict, str) else json.dumps(verdict)
+    return " ".join(word.split())[:100]
+
+
+def _healthy(verdict: Any, health: Health) -> bool:
+    return verdict is True or _word(verdict).lower() in {value.lower() for value in health.healthy_values}
+
+
+def _number(body: dict[str, Any], key: str) -> float | None:
+    value = at(body, key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _lower(names: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): component for name, component in names.items()}

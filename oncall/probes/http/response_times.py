@@ -1,0 +1,100 @@
+"""How fast an endpoint answers: a few requests one after another, no more than the verdict needs."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from oncall.facts.backend import NO_ANSWER, HealthAnswer, ResponseTimes
+from oncall.facts.http import NEVER_ARRIVED, Exchange
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.http.backend import GRACE, expanded
+from oncall.probes.http.client import Answer, Http
+from oncall.probing.lag import stack_time
+from oncall.probing.register import probe
+from oncall.target.schema import Endpoint, Limits, Stack
+from oncall.target.secrets import Secrets
+
+FEW, MANY = 5, 20
+SECONDS = 4.0
+
+
+class Token(Protocol):
+    """What the login brings, as far as it matters here."""
+
+    def header(self) -> dict[str, str]:
+        """The headers that carry the token."""
+
+
+def _sampling_seconds(limits: Limits) -> float:
+    """At least one request may go past its limit, whatever the limit is."""
+    return max(SECONDS, limits.response_seconds + GRACE)
+
+
+@probe(deadline=lambda limits: _sampling_seconds(limits) + 1.0, optional=("access_token",))
+def response_times(
+    endpoint: str,
+    stack: Stack,
+    limits: Limits,
+    secrets: Secrets,
+    http: Http,
+    backend_health: HealthAnswer,
+    access_token: Token | CouldNotCheck | NotPart,
+) -> ResponseTimes:
+    """The response times of one configured endpoint."""
+    asked = next((one for one in stack.backend.endpoints if one.name == endpoint), None)
+    if asked is None:
+        raise CouldNotCheck(f"oncall.toml has no backend.endpoints named {endpoint!r}")
+    if backend_health.exchange.outcome in NEVER_ARRIVED:
+        raise CouldNotCheck(NO_ANSWER)
+    headers = expanded(asked.headers, secrets)
+    if asked.authorized:
+        if isinstance(access_token, Exception):
+            raise access_token
+        headers |= access_token.header()
+
+    def ask(seconds: float) -> Answer:
+        return http.ask(asked.method, stack.backend.url.rstrip("/") + asked.path, headers=headers, seconds=seconds)
+
+    samples, failure = sampled(ask, limits.response_seconds)
+    if failure is not None:
+        _refusal_is_unknown(failure, asked)
+    ended = failure or samples[-1]
+    if not ended.answered and not backend_health.exchange.answered:
+        raise CouldNotCheck(NO_ANSWER)
+    if failure is not None and failure.outcome in NEVER_ARRIVED:
+        raise CouldNotCheck(f"the backend no longer answers: it {failure.trouble}")
+    return ResponseTimes(endpoint=endpoint, path=asked.path, samples=samples, failure=failure)
+
+
+def sampled(ask: Callable[[float], Answer], limit: float) -> tuple[tuple[Exchange, ...], Exchange | None]:
+    """Ask until the verdict is settled: all well under the limit, two over it, something else than success, no time.
+
+    A request that is cut off has lasted longer than the limit, so it is a sample like the others.
+    """
+    ends = stack_time() + max(SECONDS, limit + GRACE)
+    samples: list[Exchange] = []
+    while len(samples) < MANY:
+        left = ends - stack_time()
+        if left < 0.05:
+            break
+        exchange = ask(min(left, limit + GRACE)).exchange
+        if exchange.outcome == "timeout" and exchange.seconds < limit:
+            break  # our time was up, not the endpoint's: this one proves nothing
+        if exchange.outcome != "timeout" and not (exchange.answered and 200 <= exchange.status < 300):
+            return tuple(samples), exchange
+        samples.append(exchange)
+        slow = sum(sample.seconds > limit for sample in samples)
+        if slow > MANY - 0.95 * MANY or (len(samples) >= FEW and max(s.seconds for s in samples) < limit / 2):
+            break
+    return tuple(samples), None
+
+
+def _refusal_is_unknown(failure: Exchange, endpoint: Endpoint) -> None:
+    """An endpoint that will not serve us says nothing about its speed."""
+    if failure.status in (401, 403):
+        what = "our token" if endpoint.authorized else "a request without token: set authorized = true"
+        if endpoint.headers and not endpoint.authorized:
+            what = "the headers that its entry in the target has"
+        see = " (see test_issued_token_is_accepted)" if endpoint.authorized else ""
+        raise CouldNotCheck(f"{endpoint.path} refuses {what} ({failure.status}){see}")
+    if failure.status == 429:
+        raise CouldNotCheck(f"{endpoint.path} limits our rate (429)")

@@ -1,0 +1,309 @@
+"""The containers' logs: the newest lines of each, bounded whatever is written, and what they mean.
+
+Each container's log is read once in a run, by whoever asks first. Where its newest lines are all recent, more of that
+time is read, and of it what tells more than that a request was answered: no traffic, ours neither, pushes the words of
+a fault out. Of the stream only the newest 256 KiB are kept, and of a long line its two ends, so neither a gigabyte of
+log nor a line of ten megabytes is ever in memory.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from oncall.facts.backend import HealthAnswer
+from oncall.facts.containers import DockerEngine
+from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, SocketLog
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.containers.secrets import learn_environments
+from oncall.probes.host.clocks import backend_clock
+from oncall.probes.http import client as http
+from oncall.probes.logs.judging import Blame, Written, bursts, signs
+from oncall.probes.logs.lines import Line, Newest, parsed, stamp
+from oncall.probes.logs.own_lines import UNKNOWN, Clock
+from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
+from oncall.probing.ledger import Ledger
+from oncall.probing.register import client, probe
+from oncall.runtimes.runtime import Container, Project, Runtime, at_once
+from oncall.target.schema import Limits, Stack, services
+from oncall.target.secrets import Secrets
+
+log = logging.getLogger(__name__)
+Missing = CouldNotCheck | NotPart
+OPEN_BEFORE = timedelta(minutes=2)  # a socket that is held open was opened before; a late line is of an older request
+
+KEPT = 256 * 1024  # of each container's log, the newest
+MOST = 8 * 1024 * 1024  # goes by before fewer lines are asked for
+RECENT_LINES = 5000  # of the recent ones, that is: in some 25 kB/s of log
+SECONDS = 2.2  # for all logs of a service
+LOOPING_MINUTES = 10  # a container up for less than this, and restarted often, is in a crash loop
+LOOPBACK = ("localhost", "127.", "::1", "0.0.0.0")  # noqa: S104  a name in a log line, nothing is bound
+
+
+class LogReader:
+    """Reads a service's logs, each once, and remembers them."""
+
+    def __init__(self, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> None:
+        self.stack, self.limits, self._runtime, self.project = stack, limits, runtime, project
+        self._services = services(stack)
+        self._read: dict[str, tuple[Written, ...] | CouldNotCheck] = {}
+        self._locks = {component: threading.Lock() for component in self._services}
+
+    def containers(self, component: str) -> tuple[Container, ...]:
+        """A component's containers; raises CouldNotCheck when there is none, NotPart when it is not in the target."""
+        if component not in self._services:
+            raise NotPart(f"oncall.toml says that there is no {component}")
+        found = self.project.of(self._services[component])
+        if not found:
+            raise CouldNotCheck(f"{component} has no container (see test_service_is_running[{component}])")
+        return found
+
+    def of(self, component: str) -> tuple[Written, ...]:
+        """The newest lines of each of a component's containers; raises CouldNotCheck when one cannot be read."""
+        containers = self.containers(component)
+        with self._locks[component]:
+            if component not in self._read:
+                try:
+                    self._read[component] = self._all(containers)
+                except CouldNotCheck as error:
+                    self._read[component] = error
+        found = self._read[component]
+        if isinstance(found, CouldNotCheck):
+            raise CouldNotCheck(str(found))
+        return found
+
+    def _all(self, containers: tuple[Container, ...]) -> tuple[Written, ...]:
+        until = time.monotonic() + SECONDS
+        found = at_once(lambda one: self._one(one, until), containers, SECONDS + 0.3)
+        for one in found:
+            if isinstance(one, CouldNotCheck):
+                raise one
+        return tuple(one for one in found if isinstance(one, Written))
+
+    def _one(self, container: Container, until: float) -> Written:
+        tail = read_tail(self._runtime, container, self.limits.log_lines, until)
+        raw = tail.lines()[-self.limits.log_lines :]
+        recent = datetime.now(UTC) - timedelta(minutes=self.limits.recent_minutes)
+        oldest = stamp(raw[0])[0] if raw else None
+        if tail.count >= self.limits.log_lines and oldest and oldest > recent:
+            raw = [*self._told(container, recent, oldest, until), *raw]
+        lines = tuple(parsed(raw))
+        log.info("%s: %d lines of %d bytes%s", container.name, len(lines), tail.seen, ", cut" if tail.cut else "")
+        return Written(
+            lines=lines,
+            started_at=this_life(container),
+            looping=self._looping(container),
+            bytes=tail.seen,
+            cut=tail.cut,
+        )
+
+    def _told(self, container: Container, since: datetime, before: datetime, until: float) -> list[bytes]:
+        """The lines of that time that tell more than that a request was answered; none when they take too long."""
+        try:
+            lines = read_tail(self._runtime, container, RECENT_LINES, until, since).lines()
+        except CouldNotCheck as error:
+            log.info("%s: only its newest lines: %s", container.name, error)
+            return []
+        return [line for line in lines if (at := stamp(line)[0]) and at < before]
+
+    def _looping(self, container: Container) -> bool:
+        if container.status != "running":
+            return True
+        young = container.started_at and datetime.now(UTC) - container.started_at < timedelta(minutes=LOOPING_MINUTES)
+        return bool(young) and container.restarts >= self.limits.restarts
+
+    def up_since(self) -> dict[str, datetime]:
+        """When each component's oldest running container started."""
+        found = {}
+        for component, service in self._services.items():
+            starts = [one.started_at for one in self.project.of(service) if one.running and one.started_at]
+            if starts:
+                found[component] = min(starts)
+        return found
+
+
+def this_life(container: Container) -> datetime | None:
+    """Lines from before this moment were written before the container's last start.
+
+    The engine notes a start when the program may have spoken already, so it is a little earlier than started_at.
+    """
+    started, ended = container.started_at, container.finished_at
+    if started is None:
+        return None
+    early = started - timedelta(seconds=0.5)
+    return max(early, ended + (started - ended) / 2) if ended and ended < started else early
+
+
+def read_tail(
+    runtime: Runtime, container: Container, lines: int, until: float, since: datetime | None = None
+) -> Newest:
+    """The newest bytes of the newest lines; of fewer lines when so many are too long to let them all go by.
+
+    since: of the lines since then those that tell more than that a request was answered.
+    """
+    wanted = lines
+    while True:
+        seconds = until - time.monotonic()
+        if seconds < 0.1:
+            raise CouldNotCheck(f"the log of {container.name} could not be read in time")
+        tail, trouble = Newest(KEPT, telling=since is not None), None
+        pause = time.monotonic() + (seconds / 2 if wanted > 1 else seconds)
+        pieces = runtime.log(container, lines=wanted, since=since, seconds=seconds)
+        try:
+            whole = _drain(pieces, tail, pause)
+        except CouldNotCheck as error:
+            if "does not support reading" in str(error):
+                driver = container.log_driver
+                raise CouldNotCheck(f"the log driver {driver} of {container.name} keeps nothing to read here") from None
+            if not tail.seen:
+                raise
+            whole, trouble = False, error
+        finally:
+            if close := getattr(pieces, "close", None):
+                close()
+        if whole:
+            return tail
+        if wanted == 1:
+            if trouble:
+                raise trouble
+            return tail  # the newest line alone is longer than we read
+        wanted = max(1, wanted // 10)
+
+
+def _drain(pieces: Iterator[bytes], tail: Newest, until: float) -> bool:
+    """Let the pieces go by; whether the end was reached."""
+    for piece in pieces:
+        tail.take(piece)
+        if tail.seen > MOST or time.monotonic() > until:
+            return False
+    return True
+
+
+@client()
+def log_reader(stack: Stack, limits: Limits, secrets: Secrets, docker_client: Runtime, project: Project) -> LogReader:
+    """What reads the containers' logs, each once."""
+    learn_environments(project, secrets)
+    return LogReader(stack, limits, docker_client, project)
+
+
+@probe()
+def container_log(service: str, log_reader: LogReader, limits: Limits) -> ContainerLog:
+    """Known signatures in the newest lines of a service's containers."""
+    written = log_reader.of(service)
+    counting, past = signs(
+        service,
+        written,
+        now=datetime.now(UTC),
+        recent=timedelta(minutes=limits.recent_minutes),
+        up_since=log_reader.up_since(),
+        blame=blamer(log_reader.stack, log_reader.project),
+    )
+    return ContainerLog(
+        service=service,
+        containers=len(written),
+        lines_read=sum(len(one.lines) for one in written),
+        bytes_read=sum(one.bytes for one in written),
+        cut=any(one.cut for one in written),
+        started_at=max((one.started_at for one in written if one.started_at), default=None),
+        signs=counting,
+        past=past,
+    )
+
+
+def blamer(stack: Stack, project: Project) -> Blame:
+    """A function that knows the component behind an address in a log line."""
+    names: dict[str, str] = {}
+    ports: dict[str, set[str]] = {}
+    offered: dict[str, set[str]] = {}
+    for component, service in services(stack).items():
+        names[service.lower()] = component
+        for container in project.of(service):
+            names[container.name.lower()] = names[container.short] = component
+            for place in container.networks.values():
+                names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
+            for port in container.ports:
+                ports.setdefault(port.partition("/")[0], set()).add(component)
+                offered.setdefault(component, set()).add(port.partition("/")[0])
+    if "postgres" in services(stack):
+        ports.setdefault("5432", set()).add("postgres")
+
+    def blame(target: str, writer: str) -> tuple[str, str]:
+        host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
+        host = host.strip("[]").lower()
+        if host.startswith(LOOPBACK):
+            return f"{target} (inside its own container)", ""
+        component = names.get(host)
+        if component and port and offered.get(component) and port not in offered[component]:
+            return target, ""  # it offers other ports: who asked asked at the wrong one
+        if component is None and len(behind := ports.get(port, set())) == 1:
+            (component,) = behind
+        if component is None or component == writer:
+            return target, ""
+        return (f"{component} ({target})" if host[:1].isdigit() else target), component
+
+    return blame
+
+
+@client(optional=("docker_engine", "backend_health"))
+def log_clock(docker_engine: DockerEngine | Missing, backend_health: HealthAnswer | Missing) -> Clock:
+    """The clock of the times in the containers' logs against ours."""
+    if isinstance(docker_engine, DockerEngine) and docker_engine.ahead_seconds is not None:
+        return Clock(docker_engine.ahead_seconds, docker_engine.uncertain_seconds)
+    told = backend_clock(backend_health) if isinstance(backend_health, HealthAnswer) else None
+    return Clock(told.ahead_seconds, told.uncertain_seconds) if told else UNKNOWN
+
+
+@probe()
+def authentication_log(
+    stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock
+) -> AuthenticationLog:
+    """Errors around logins and tokens in the backend's log, counted by kind."""
+    if stack.auth.absent:
+        raise NotPart("oncall.toml says that this stack has no login")
+    path = stack.auth.login_path.partition("?")[0]
+    containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, ledger, log_clock, path)
+    return AuthenticationLog(
+        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+    )
+
+
+@probe()
+def socket_log(stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> SocketLog:
+    """Errors around WebSockets in the backend's log, counted by kind."""
+    if stack.websocket.absent:
+        raise NotPart("oncall.toml says that this stack has no WebSocket")
+    containers, lines, kinds = _counted(log_reader, limits, SOCKET, ledger, log_clock)
+    return SocketLog(
+        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+    )
+
+
+def _counted(
+    reader: LogReader,
+    limits: Limits,
+    kinds: tuple[Counted, ...],
+    ledger: Ledger,
+    clock: Clock,
+    failing_path: str = "",
+) -> tuple[int, int, tuple[ErrorKind, ...]]:
+    written = reader.of("backend")
+    recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
+    fresh = [_since(one, recent) for one in written]
+    # Asked for only now: the lines that were read are of requests that had been noted by then.
+    requests = ledger.since(recent - OPEN_BEFORE, _addresses(reader.stack))
+    found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
+    return len(written), sum(len(one.lines) for one in written), found
+
+
+def _addresses(stack: Stack) -> list[str]:
+    """Where we ask the backend, straight or through the proxy: each as host:port."""
+    urls = (stack.backend.url, stack.frontend.url, stack.websocket.url, stack.websocket.public_url)
+    return [http.place(url)[1] for url in urls if url]
+
+
+def _since(one: Written, recent: datetime) -> Written:
+    """Without what it wrote before its last start."""
+    start = recent if one.looping or one.started_at is None else max(recent, one.started_at)
+    lines: tuple[Line, ...] = tuple(line for line in one.lines if line.at is not None and line.at >= start)
+    return Written(lines=lines, started_at=one.started_at)

@@ -1,0 +1,210 @@
+"""From lines to what they mean: which signatures count now, which are over, and how many errors make a burst.
+
+Pure functions of lines and times.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+
+from oncall.facts.logs import ErrorKind, LogSign
+from oncall.gate.patterns import AnyOf
+from oncall.gate.sql_text import masked
+from oncall.probes.logs.lines import Line
+from oncall.probes.logs.own_lines import Clock, Entry, own_lines
+from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, SIGNATURES, TARGET, Counted, Signature
+from oncall.probing.ledger import Request
+
+STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
+UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
+LONGEST_NAME = 260  # a host's 253 signs and a port
+
+Blame = Callable[[str, str], tuple[str, str]]
+
+
+class Written(Struct, frozen=True):
+    """The newest lines of one container. looping: it is restarted again and again, or has ended."""
+
+    lines: Sequence[Line]
+    started_at: datetime | None = None
+    looping: bool = False
+    bytes: int = 0
+    cut: bool = False
+
+
+class _Seen(Struct):
+    signature: Signature
+    meaning: str
+    blames: str
+    lines: list[Line] = field(default_factory=list)
+    older: list[Line] = field(default_factory=list)  # too old to count, and nothing else against them
+
+    def since(self, first: datetime | None) -> datetime | None:
+        """When the series began whose first counting line is this."""
+        for at in sorted((line.at for line in self.older if line.at), reverse=True):
+            if first is None or first - at > UNBROKEN:
+                break
+            first = at
+        return first
+
+    def sign(self, component: str) -> LogSign:
+        times = [line.at for line in self.lines if line.at]
+        shown = self.lines[-1].shown
+        return LogSign(
+            name=self.signature.name,
+            meaning=self.meaning,
+            count=len(self.lines),
+            blames="" if self.blames == component else self.blames,
+            first=min(times, default=None),
+            last=max(times, default=None),
+            since=self.since(min(times, default=None)),
+            line=masked(shown, 200) if component == "postgres" else shown,
+        )
+
+
+def signs(
+    component: str,
+    logs: Iterable[Written],
+    *,
+    now: datetime,
+    recent: timedelta,
+    up_since: Mapping[str, datetime],
+    blame: Blame,
+) -> tuple[tuple[LogSign, ...], tuple[LogSign, ...]]:
+    """The signatures that count, and those that are over; each worst first.
+
+    up_since: component -> when its oldest running container started; one that does not run is not in it.
+    blame: takes the words for a target and the component that wrote the line; gives its name to show, and the
+        component behind it or "".
+    """
+    counted: dict[tuple[str, str], _Seen] = {}
+    over: dict[tuple[str, str], _Seen] = {}
+    older: dict[tuple[str, str], list[Line]] = {}
+    for log in logs:
+        for line in log.lines:
+            if line.level == "quiet" or not (found := recognised(line, component)):
+                continue
+            signature, target = found
+            shown, behind = blame(target, component) if target else (signature.nobody, "")
+            accused = signature.blames
+            if accused == TARGET:
+                accused = behind or ("postgres" if signature.nobody == "the database" else "")
+            meaning = signature.meaning.replace("{target}", shown)
+            fresh = line.at is None or line.at >= now - recent
+            stands = signature.kind != "evidence" and not _over(line, log, signature, accused, up_since)
+            if signature.unnamed and accused in up_since:
+                accused = "network"  # the one behind the name runs
+            key = (signature.name, shown)
+            seen = counted if fresh and stands else over
+            seen.setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
+            if stands and not fresh:
+                older.setdefault(key, []).append(line)
+    for key, one in counted.items():
+        one.older = older.get(key, [])
+    return _ordered(counted, component), _ordered(over, component)[:10]
+
+
+def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
+    """The first signature that the line holds, and the target that it names."""
+    for number in ANY_SIGNATURE.which(line.words):
+        signature = SIGNATURES[number]
+        if signature.read_in(component) and (found := signature.pattern.search(line.words)):
+            named = found.groupdict()
+            target, port = (
+                next((value for name, value in named.items() if value and name.startswith(kind)), "")[:LONGEST_NAME]
+                for kind in ("to", "port")
+            )
+            return signature, f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
+    return None
+
+
+def _over(
+    line: Line,
+    log: Written,
+    signature: Signature,
+    accused: str,
+    up_since: Mapping[str, datetime],
+) -> bool:
+    """Whether the line is from before a start, or a normal part of one."""
+    if line.at is None:
+        return False
+    grace = STARTING if signature.kind == "passing" else timedelta()
+    if not log.looping and log.started_at and line.at < log.started_at + grace:
+        return True
+    return signature.kind == "passing" and accused in up_since and line.at < up_since[accused] + grace
+
+
+def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[LogSign, ...]:
+    rank = {signature.name: number for number, signature in enumerate(SIGNATURES)}
+    kinds = {"fatal": 0, "passing": 1, "evidence": 2}
+    found = sorted(seen.values(), key=lambda one: (kinds[one.signature.kind], rank[one.signature.name]))
+    return tuple(one.sign(component) for one in found)[:20]
+
+
+def bursts(
+    logs: Iterable[Written],
+    kinds: Sequence[Counted],
+    *,
+    since: datetime,
+    failing_path: str = "",
+    requests: Iterable[Request] = (),
+    clock: Clock = Clock(),  # noqa: B008  frozen
+) -> tuple[ErrorKind, ...]:
+    """Errors of each kind since then, most first; without those that runs of this suite have caused.
+
+    failing_path: a 5xx on this path counts as well. requests: ours. clock: of the lines' times against ours.
+    """
+    words = {kind.name: kind.words for kind in kinds} | {"failing": f"answers of 5xx by {failing_path}"}
+    any_of = _any_of(tuple(kinds))
+    entries, lines = [], []
+    timed = [(line.at, line) for log in logs for line in log.lines if line.at]
+    first = min((at.timestamp() for at, _ in timed), default=0.0)
+    for at, line in sorted(timed, key=lambda each: each[0]):
+        if at < since:
+            continue
+        if kind := _kind(line, kinds, any_of, failing_path):
+            entries.append(Entry(at.timestamp(), kind, line.ours))
+            lines.append(line)
+    ours = own_lines(entries, requests, clock, first=first)
+    counting: dict[str, list[Line]] = {}
+    own: dict[str, int] = {}
+    for entry, line, is_own in zip(entries, lines, ours, strict=True):
+        if entry.kind in words:
+            counting.setdefault(entry.kind, [])
+            own[entry.kind] = own.get(entry.kind, 0) + is_own
+            if not is_own:
+                counting[entry.kind].append(line)
+    found = [_told(name, words[name], each, own[name]) for name, each in counting.items()]
+    return tuple(sorted(found, key=lambda kind: -kind.count))
+
+
+def _kind(line: Line, kinds: Sequence[Counted], any_of: AnyOf[str], failing_path: str) -> str:
+    """What the line counts as, or nothing; a line that names an account of ours tells of a run, whatever it says."""
+    if failing_path and line.path == failing_path and line.status >= 500:
+        return "failing"
+    if line.level == "quiet" and not line.ours:
+        return ""
+    none, fitting = "login" if line.ours else "", any_of.which(line.words)
+    if not fitting or fitting[0] < len(NOT_COUNTED):
+        return none
+    return kinds[fitting[0] - len(NOT_COUNTED)].name
+
+
+@functools.cache
+def _any_of(kinds: tuple[Counted, ...]) -> AnyOf[str]:
+    return AnyOf((*NOT_COUNTED, *(kind.pattern for kind in kinds)))
+
+
+def _told(name: str, words: str, lines: Sequence[Line], own: int) -> ErrorKind:
+    times = [line.at for line in lines if line.at]
+    return ErrorKind(
+        name=name,
+        words=words,
+        count=len(lines),
+        own=own,
+        first=min(times, default=None),
+        last=max(times, default=None),
+        line=lines[-1].shown if lines else "",
+    )

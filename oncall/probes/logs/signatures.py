@@ -1,0 +1,202 @@
+"""What lines in a log mean: the table of signatures, as data.
+
+A line belongs to the first signature whose pattern it holds, so what says more stands before what says less.
+`to()` in a pattern is the name or address of another part; TARGET as blame is the component behind it.
+"""
+
+from functools import cached_property
+from typing import Literal
+
+from msgspec import Struct
+
+from oncall.gate.patterns import AnyOf, Pattern
+
+TARGET = "whom the line names"
+HOST = r"(?:\w(?:[\w.-]*\w)?|\[[0-9a-fA-F:.]+\]|::1)(?::\d{1,5})?"
+
+
+def to(number: int = 1) -> str:
+    """A piece of a pattern: the name or address of another part. Its groups need a number each."""
+    return f"(?P<to{number}>{HOST})"
+
+
+Kind = Literal["fatal", "passing", "evidence"]
+
+
+class Signature(Struct, frozen=True, dict=True):
+    """One thing that a log can say.
+
+    meaning: words after "log of backend: "; {target} is what the pattern found, or `nobody` when it found none.
+    kind: "passing" may end by itself, so it is a normal part of a start-up, and what the blamed component wrote before
+        its own last start is over; "fatal" is neither; "evidence" never fails a check.
+    of, not_of: the components whose logs are searched for it.
+    """
+
+    name: str
+    text: str
+    meaning: str
+    kind: Kind = "fatal"
+    blames: str = ""
+    nobody: str = "another part"
+    of: tuple[str, ...] = ()
+    not_of: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.pattern  # noqa: B018  made now: a test measures every pattern that there is
+
+    @cached_property
+    def pattern(self) -> Pattern[str]:
+        return Pattern(self.text)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether it says that a name does not resolve: the network's fault, unless nobody is there to be named."""
+        return self.name in ("name", "proxy-name")
+
+    def read_in(self, component: str) -> bool:
+        """Whether that component's log is searched for it."""
+        return (not self.of or component in self.of) and component not in self.not_of
+
+
+PG = ("postgres",)
+
+SIGNATURES: tuple[Signature, ...] = (
+    # What is full
+    Signature("shared-memory", r"could not resize shared memory segment", "its shared memory (/dev/shm) is full"),
+    Signature("disk-full", r"\bENOSPC\b|No space left on device|could not extend file|[Dd]isk quota exceeded",
+      "no space is left on its disk", blames="host"),
+    Signature("read-only", r"\bEROFS\b|Read-only file system", "its file system is read-only"),
+    Signature("heap", r"JavaScript heap out of memory|Allocation failed - process out of memory",
+      "its JavaScript heap is full"),
+    Signature("out-of-memory", r"java\.lang\.OutOfMemoryError|\bMemoryError\b|runtime: out of memory|\bENOMEM\b|"
+      r"Cannot allocate memory|ERROR:\s+out of memory|std::bad_alloc", "it found no free memory"),
+    Signature("open-files", r"\bEMFILE\b|\bENFILE\b|[Tt]oo many open files", "it has too many files open"),
+    # The database's own
+    Signature("data-version",
+      r"database files are incompatible with server|in 18\+, these Docker images are configured",
+      "its data files are of another version", of=PG),
+    Signature("data-owner", r"data directory \"[^\"]*\" has (?:wrong ownership|invalid permissions)|"
+      r"could not (?:open|create) lock file \"postmaster\.pid\"", "its data directory is not its own", of=PG),
+    Signature("killed-worker", r"(?:server|client|background worker) process .* was terminated by signal 9",
+      "one of its processes was killed (signal 9)", of=PG),
+    Signature("crashed-worker", r"(?:server|client|background worker) process .* was terminated by signal (?:6|7|11)\b",
+      "one of its processes crashed", of=PG),
+    # The database, as others meet it. What PostgreSQL itself logs of damage has a check of its own.
+    Signature("damaged-data", r"invalid page in block|could not read blocks? \d|missing chunk number \d|\bXX00[12]\b",
+      "the database says that data is damaged", blames="postgres", not_of=PG),
+    Signature("no-slot", r"too many clients already|remaining connection slots are reserved|"
+      r"too many connections for (?:role|database)|\bP2037\b|no more connections allowed",
+      "the database had no free connection slot", "passing", blames="postgres"),
+    Signature("database-password", r"\bP1000\b|password authentication failed for user",
+      "the database refuses its password", not_of=PG),
+    Signature("database-missing",
+      r"\bP1003\b|database \"[^\"]*\" does not exist", "its database does not exist", not_of=PG),
+    Signature("database-starting",
+      r"the database system is (?:starting up|shutting down|in recovery mode|not accepting)",
+      "the database is starting or stopping", "passing", blames="postgres", not_of=PG),
+    Signature("failed-migration",
+      r"\bP3009\b|\bP3018\b|found failed migrations", "a failed migration blocks the others",
+      blames="auth", not_of=PG),
+    Signature("prisma-unreachable", r"(?:\bP1001\b|\bP1002\b|[Cc]an't reach database server).*?at [`'\"]?" + to()
+      + r"[`'\"]?(?::[`'\"]?\d+)?|\bP1001\b|[Cc]an't reach database server",
+      "{target} is not reached", "passing", blames=TARGET, nobody="the database"),
+    # The secret
+    Signature("no-secret", r"JwtStrategy requires a secret|secretOrPrivateKey must have a value|"
+      r"secretOrPublicKey must (?:have a value|be provided)|secret or public key must be provided",
+      "the secret that signs tokens is missing", blames="auth"),
+    # Names, ports, and who answers there
+    Signature("port-taken", r"\bEADDRINUSE\b|[Aa]ddress already in use|port is already allocated",
+      "the port that it wants is taken"),
+    Signature("proxy-name",
+      r"\[emerg\].*host not found in upstream \"" + to(), "the name of {target} does not resolve",
+      blames=TARGET),
+    Signature("configuration", r"\[emerg\]", "nginx cannot use its configuration"),
+    Signature("name", r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) " + to(1) + r"|could not translate host name \"" + to(2)
+      + r"|failed to resolve host '" + to(3) + r"|\blookup " + to(4) + r"\b.*no such host|host not found in upstream \""
+      + to(5) + r"|(?:^|[^\w.-])" + to(6) + " could not be resolved",
+      "the name of {target} does not resolve", "passing", blames=TARGET),
+    Signature("name-unsaid",
+      r"\bENOTFOUND\b|\bEAI_AGAIN\b|Temporary failure in name resolution|Name or service not known|"
+      r"no such host\b|nodename nor servname", "a name does not resolve", "passing", blames="network"),
+    Signature("refused", r"\bECONNREFUSED " + to(1) + r"|dial tcp " + to(2) + r": connect: connection refused|"
+      r"Connect call failed \('" + to(3) + r"', (?P<port1>\d+)|connection to server at \"" + to(4)
+      + r"\".*?port (?P<port2>\d+) failed: Connection refused|"
+      r"111: Connection refused\) while connecting to upstream.*?upstream: \"\w+://" + to(5),
+      "{target} refuses connections", "passing", blames=TARGET),
+    Signature("refused-unsaid", r"\bECONNREFUSED\b|[Cc]onnection refused", "a connection was refused", "passing"),
+    Signature("unreachable", r"\b(?:EHOSTUNREACH|ENETUNREACH) " + to(1) + r"|dial tcp " + to(2)
+      + r": connect: (?:no route to host|network is unreachable)|connection to server at \"" + to(3)
+      + r"\".*? failed: (?:No route to host|Network is unreachable)|"
+      r"\((?:113: No route to host|101: Network is unreachable)\) while connecting to upstream.*?upstream: "
+      r"\"\w+://" + to(4),
+      "{target} is out of reach", "passing", blames="network"),
+    Signature("unanswered", r"\bETIMEDOUT " + to(1) + r"|dial tcp " + to(2)
+      + r": i/o timeout|upstream timed out.*?upstream: \"\w+://" + to(3)
+      + r"|connection to server at \"" + to(4) + r"\".*? failed: (?:timeout expired|Connection timed out)",
+      "{target} does not answer", "passing", blames=TARGET),
+    Signature("hung-up", r"upstream prematurely closed connection.*?upstream: \"\w+://" + to(),
+      "{target} hangs up", "passing", blames=TARGET),
+    Signature("no-upstream", r"no live upstreams", "no server behind it answers", "passing",
+      blames="backend", of=("frontend",)),
+    Signature("certificate",
+      r"CERT_HAS_EXPIRED|certificate has expired|certificate expired", "a certificate has expired"),
+    # Its own end
+    Signature("module", r"Cannot find (?:module|package) '|ModuleNotFoundError: |\bERR_MODULE_NOT_FOUND\b",
+      "a module of its own is missing"),
+    Signature("format", r"exec format error|cannot execute binary file", "its program is built for another machine"),
+    Signature("segfault", r"[Ss]egmentation fault|\bSIGSEGV\b|core dumped", "it crashed (segmentation fault)"),
+    Signature("go-panic", r"^panic: |^fatal error: ", "it panicked", not_of=PG),
+    Signature("unhandled", r"UnhandledPromiseRejection|[Uu]nhandled (?:[Pp]romise )?[Rr]ejection|uncaughtException|"
+      r"Uncaught Exception|triggerUncaughtException", "an exception was not handled"),
+    Signature("traceback", r"^Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?\z", "a stack trace", "evidence"),
+)  # fmt: skip
+ANY_SIGNATURE = AnyOf(one.pattern for one in SIGNATURES)
+
+
+class Counted(Struct, frozen=True, dict=True):
+    """Lines that mean something only when there are many."""
+
+    name: str
+    text: str
+    words: str
+
+    def __post_init__(self) -> None:
+        self.pattern  # noqa: B018  as above
+
+    @cached_property
+    def pattern(self) -> Pattern[str]:
+        return Pattern(f"(?i){self.text}")
+
+
+# Expired tokens and requests without one are a browser's daily life; the clock and the token have checks of their own.
+DAILY = Pattern(
+    r"(?i)jwt expired|token (?:has |is )?expired|signature has expired|TokenExpired|no auth token|"
+    r"jwt must be provided|missing (?:bearer |auth\w* )?token|missing authorization"
+)
+AUTHENTICATION: tuple[Counted, ...] = (
+    Counted("signature", r"invalid signature|signature verification failed|JWSSignatureVerificationFailed",
+          "tokens with an invalid signature"),
+    Counted("algorithm", r"invalid algorithm|algorithm .*not allowed|jwt signature is required",
+          "tokens with a forbidden algorithm"),
+    Counted("malformed", r"jwt malformed|not enough segments|invalid compact jw|malformed (?:jwt|token)",
+          "malformed tokens"),
+    Counted("login", r"log-?in (?:was )?(?:refused|failed|denied|failure)|failed (?:to )?log-?in|bad credentials|"
+          r"(?:invalid|incorrect|wrong) (?:credential|user ?name|password|login)|authentication (?:failed|failure)|"
+          r"unknown (?:user|account)", "refused logins"),
+    Counted("refused", r"\bunauthorized|token (?:was )?(?:refused|rejected|invalid)|invalid token|"
+          r"access denied for token", "refused tokens"),
+)  # fmt: skip
+SOCKET: tuple[Counted, ...] = (
+    Counted("too-many", r"too many (?:web ?)?(?:socket|connection)s?\b|(?:socket|connection) limit (?:was )?reached",
+          "sockets refused because there were too many"),
+    Counted("broken", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:ECONNRESET|EPIPE|\b1006\b|abnormal|hang up|"
+          r"hung up|reset by peer|broken pipe|timed? ?out)|socket hang up", "broken sockets"),
+    Counted("refused", r"(?:web ?socket|\bsocket\b|\bws\b|realtime|handshake|upgrade)\b.*(?:refus|reject|denied|"
+          r"unauthorized|forbidden|invalid)", "refused sockets"),
+    Counted("error", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:error|fail|exception)|"
+          r"WebSocket is not open", "socket errors"),
+)  # fmt: skip
+NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on")
+# How the database refuses the application is told by signatures: nobody who logs in has had a part in it.
+NOT_LOGIN = Pattern(r"(?i)password authentication failed for user|\bP1000\b|\bpg_hba\b|\bSASL\b")
+NOT_COUNTED = (DAILY, NOT_SOCKET, NOT_LOGIN)

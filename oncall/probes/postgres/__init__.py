@@ -1,0 +1,1 @@
+"""The database server, in its own words."""

@@ -1,0 +1,224 @@
+"""Snapshots: every fact of a run in one JSON file that can be mailed, judged again with other limits, compared.
+
+Facts go through JSON even in a live run, so that a live verdict and a replayed one cannot differ.
+
+    {"format": "pytest-oncall snapshot", "version": 1, "clock": "...", "seconds": 3.2, "target": {...},
+     "looks": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from oncall.facts import Fact
+from oncall.finding import COMPONENTS, MANNERS, CouldNotCheck, Manner, NotPart, ProbeCrashed
+from oncall.gate.fact_gate import LONGEST_TEXT, clean, gated
+from oncall.gate.patterns import whole
+from oncall.gate.reading import Unreadable, read_json
+from oncall.probing.lag import Load
+from oncall.probing.plausible import implausible, texts
+from oncall.probing.register import PROBES, look_key
+from oncall.target.reader import Target
+from oncall.target.validator import MOST_ITEMS, quoted, shortened
+
+QUIET = Load()
+CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
+VERSION = 1
+FORMAT = "pytest-oncall snapshot"
+F = TypeVar("F", bound=Fact)
+Saved = dict[str, Any]
+YEARS = range(2000, 2200)  # in which a run can have taken place
+Text = Annotated[str, msgspec.Meta(max_length=100_000)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86400)]
+FOREIGN = ("fact", "reason", "log")  # of a saved look: what holds values from outside
+
+
+class SnapshotError(Exception):
+    """The snapshot file cannot be read; one sentence says why."""
+
+
+def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
+    """A fact as a check gets it: bounded, redacted, and rebuilt from JSON.
+
+    Raises msgspec.ValidationError when the probe returned something else than it declared, CouldNotCheck when it
+    brought more than a run can take.
+    """
+    plain = msgspec.json.encode(gated(msgspec.to_builtins(value), kind, redact))
+    with CONVERTING:
+        return msgspec.json.decode(plain, type=kind)
+
+
+def saved(
+    kind: str,
+    value: Any,
+    reason: str,
+    seconds: float | None,
+    log: list[str],
+    blames: str | None = None,
+    manner: Manner | None = None,
+    load: Load = QUIET,
+) -> Saved:
+    """One look as a snapshot keeps it."""
+    fact = msgspec.to_builtins(value) if kind == "fact" else None
+    told = {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
+    told |= {"manner": manner} if manner else {}
+    return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
+
+
+class SavedLook(Struct, frozen=True, kw_only=True):
+    """One look of a snapshot, as far as it is no fact; it may have been written by anybody."""
+
+    kind: str
+    fact: Any = None
+    reason: Text = ""
+    blames: Text | None = None
+    seconds: Seconds | None = None
+    log: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)] = ()
+
+
+class Snapshot(Struct, frozen=True):
+    """A run's facts, the target that it looked at, the moment (UTC) when it began, and how long it took."""
+
+    clock: Annotated[datetime, msgspec.Meta(tz=True)]
+    target: Target
+    looks: dict[str, Saved]
+    seconds: Seconds | None = None  # None: an older version did not say
+
+    @property
+    def duration(self) -> float:
+        """How long the run took, at least; a replay has a duration of its own, which says nothing of the stack."""
+        if self.seconds is not None:
+            return self.seconds
+        told = [look.get("seconds") for look in self.looks.values()]
+        return max((one for one in told if isinstance(one, float) and 0 <= one <= 86400), default=0.0)
+
+    def encode(self, known: Callable[[str], str]) -> bytes:
+        """The file's content. known: takes out what was learned after a fact had passed; see Redactor.known."""
+        looks = {key: look | {part: clean(look[part], known) for part in FOREIGN} for key, look in self.looks.items()}
+        plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "seconds": self.seconds}
+        plain |= {"target": msgspec.to_builtins(self.target), "looks": looks}
+        return msgspec.json.format(msgspec.json.encode(plain), indent=1)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Read a snapshot file, which anybody may have sent; raises SnapshotError with one sentence."""
+    try:
+        plain = read_json(path)
+    except Unreadable as error:
+        raise SnapshotError(f"{path}: the snapshot cannot be read: {error}") from None
+    except ValueError as error:
+        raise SnapshotError(f"{path}: this is not a snapshot: {error}") from None
+    if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
+    if plain.get("version") != VERSION:
+        version = shortened(quoted(plain.get("version")))
+        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}")
+    try:
+        read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
+        msgspec.convert(read.looks, dict[str, SavedLook])
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise SnapshotError(f"{path}: the snapshot is damaged: {str(error)[:200]}") from None
+    if problem := _implausible(read):
+        raise SnapshotError(f"{path}: the snapshot is damaged: {problem}")
+    return read
+
+
+def _implausible(read: Snapshot) -> str:
+    """What no run of this suite can have saved, and what would cost more than it is worth."""
+    if read.clock.year not in YEARS:
+        return f"its clock says the year {read.clock.year}"
+    stack = read.target.stack
+    parts = {"endpoints": stack.backend.endpoints, "components": stack.components, "accepted": read.target.accepted}
+    for name, part in parts.items():
+        if len(part) > MOST_ITEMS:
+            return f"its target holds {len(part)} {name}, more than {MOST_ITEMS}"
+    longest = max(map(len, texts(msgspec.to_builtins(read.target))), default=0)
+    return f"its target holds a text of {longest} characters" if longest > LONGEST_TEXT else ""
+
+
+class Replay:
+    """Stands where the runner stands in a live run, and answers from a snapshot. Never looks at anything."""
+
+    interrupted = False
+
+    def __init__(self, snapshot: Snapshot, redact: Callable[[str], str]):
+        self.snapshot, self.redact = snapshot, redact
+        self.components = {*COMPONENTS, *snapshot.target.stack.components}
+
+    def start(self, name: str, given: Mapping[str, str]) -> None:
+        """Nothing to start."""
+
+    def ready(self, name: str, given: Mapping[str, str]) -> bool:
+        return True
+
+    def answer(self, name: str, given: Mapping[str, str]) -> Any:
+        """The saved fact; raises CouldNotCheck for one that was not saved or that this version cannot read."""
+        key = look_key(name, given)
+        look = self.snapshot.looks.get(key)
+        if look is None:
+            raise CouldNotCheck(f"{key} is not in the snapshot")
+        kind, reason = look.get("kind"), self._said(str(look.get("reason")))
+        if kind == "fact":
+            return self._fact(name, key, look)
+        if kind in ("absent", "crashed"):
+            raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
+        blames = look.get("blames")
+        manner = next((one for one in MANNERS if one == look.get("manner")), None)
+        raise CouldNotCheck(reason, blames=blames if blames in self.components else None, manner=manner)
+
+    def _said(self, text: str) -> str:
+        return self.redact(whole(text[:LONGEST_TEXT]))
+
+    def _fact(self, name: str, key: str, look: Saved) -> Fact:
+        record = PROBES[name].fact
+        if record is None:
+            raise ProbeCrashed(f"{name} is a client: a check can only name facts")
+        try:
+            fact = msgspec.convert(gated(look.get("fact"), record, self.redact), record)
+        except msgspec.ValidationError as error:
+            raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {str(error)[:200]}") from None
+        if problem := implausible(fact, self.components):
+            raise CouldNotCheck(f"{key} in the snapshot cannot be true: {problem}")
+        if blind := fact.blind():
+            raise CouldNotCheck(blind)
+        return fact
+
+    def load(self, keys: Iterable[str]) -> Load:
+        """What the machine suffered that looked then."""
+        told = [look["load"] for key in keys if "load" in (look := self.snapshot.looks.get(key, {}))]
+        try:
+            return max((msgspec.convert(one, Load) for one in told), key=lambda load: load.lost, default=QUIET)
+        except msgspec.ValidationError:
+            return QUIET
+
+    def pause(self) -> None:
+        """Nothing to wait for."""
+
+    def interrupt(self) -> None:
+        """Nothing to stop."""
+
+    def finish(self) -> None:
+        """Nothing was opened."""
+
+    def saved(self) -> dict[str, Saved]:
+        return {
+            key: look
+            | {"reason": self._said(str(look.get("reason"))), "log": [*map(self._said, look.get("log") or ())]}
+            for key, look in self.snapshot.looks.items()
+        }
+
+    def facts(self) -> dict[str, Fact]:
+        """Those of the saved facts that this version can read."""
+        found = {}
+        for key, look in self.snapshot.looks.items():
+            name = key.partition("[")[0]
+            if look.get("kind") == "fact" and name in PROBES:
+                with suppress(CouldNotCheck, ProbeCrashed):
+                    found[key] = self._fact(name, key, look)
+        return found

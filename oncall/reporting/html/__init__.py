@@ -1,0 +1,1 @@
+"""The report that pytest-html writes, and what stands in it."""

@@ -1,0 +1,1 @@
+"""What pytest needs: options, context, scheduling, recording of outcomes, waiting, progress, publishing."""

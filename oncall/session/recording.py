@@ -1,0 +1,196 @@
+"""From a pytest report to a verdict: the map of finding.py, applied."""
+
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from msgspec import Struct, field
+
+from oncall.finding import TIMED, CouldNotCheck, Finding, Message
+from oncall.gate.fact_gate import clean
+from oncall.gate.patterns import whole
+from oncall.probing.register import look_key, parameters
+from oncall.probing.runner import Runner
+from oncall.reporting import junit
+from oncall.session.loop import WAITED, looks_of
+from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict
+
+FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
+WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
+
+
+class Judge(Struct, eq=False):
+    """Holds the verdicts of one run.
+
+    accepted: check name -> why and until when the team lives with its finding.
+    today: the run's day; the snapshot's in a replay.
+    catalogue: every collected check by name, selected or not.
+    note: told of every verdict.
+    """
+
+    runner: Any
+    accepted: dict[str, Acceptance]
+    today: date
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    catalogue: dict[str, Check] = field(default_factory=dict)
+    note: Callable[[Verdict], None] = lambda verdict: None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+        if call.excinfo and isinstance(call.excinfo.value, CouldNotCheck):
+            call.excinfo.traceback = call.excinfo.traceback[-1:]  # its reason says all: rendering frames takes long
+        report = yield
+        if not looks_of(item):
+            return report
+        if call.when == "teardown" and WAITED in item.stash:
+            report.duration = max(0.0, report.duration - item.stash[WAITED].waited)
+        if report.failed or (report.skipped and call.excinfo) or (call.when == "call" and report.passed):
+            self._judge(item, call, report)
+        if item.nodeid in self.verdicts and call.when != "setup":  # pytest's JUnit file reads the last report alone
+            report.user_properties += junit.properties(self.verdicts[item.nodeid])
+        return report
+
+    def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
+        outcome, found, reason = self._outcome(item, call, report)
+        blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
+        manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
+        if manner in TIMED and outcome in ("failed", "unknown"):
+            load = self.runner.load(look_key(name, parameters(item)) for name in looks_of(item))
+            if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
+                outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
+                blames, found = "host", None
+        accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
+        if outcome in ("failed", "unknown") and accepted and self.today <= accepted.until:
+            outcome, report.outcome = (
+                "accepted",
+                "passed" if found else "skipped",
+            )  # a look that was not made is no pass
+        severity = severity_of(item)
+        verdict = Verdict(
+            check=item.name,
+            nodeid=item.nodeid,
+            severity=severity,
+            outcome=cast(Any, outcome),
+            claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
+            noticed=item.get_closest_marker("unnoticed") is None,
+            playbook=playbook_of(item),
+            symptom=whole(found.symptom) if found else None,
+            evidence=clean(found.evidence, str) if found else {},
+            component=found.component if found else component_of(item),
+            blames=blames,
+            layer=found.layer if found else "correct",
+            manner=manner,
+            proof=found.proof if found else "",
+            doubt=found.doubt if found else "",
+            see=found.see if found else "",
+            reason=reason and whole(reason),
+            accepted=accepted if outcome == "accepted" else None,
+            probes=tuple(self._notes(item)),
+            position=self.positions.get(item.nodeid, 0),
+        )
+        self.verdicts[item.nodeid] = verdict
+        self.note(verdict)
+        # pytest_report_teststatus gets nothing but the report
+        report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
+        if found and outcome in ("failed", "accepted"):
+            report.longrepr = str(Message(found))
+        elif accepted and outcome == "accepted":
+            told = f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {reason})"
+            report.longrepr = (str(item.path), (item.location[1] or 0) + 1, told)  # as pytest keeps a skip
+        elif outcome == "unknown":
+            report.longrepr = f"UNKNOWN: {reason}"
+        ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+        report.sections += ours
+        report.oncall_sections = ours  # type: ignore[attr-defined]  # as above: masked already
+
+    def _outcome(
+        self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport
+    ) -> tuple[str, Finding | None, str | None]:
+        error = call.excinfo.value if call.excinfo else None
+        if error is None:
+            return "passed", None, None
+        if report.skipped:
+            return "skipped", None, str(getattr(error, "msg", error))
+        if isinstance(error, CouldNotCheck):
+            return "unknown", None, str(error)
+        found = item.stash.get(FOUND, None)
+        if call.when == "call" and isinstance(error, AssertionError) and found:
+            return "failed", found, None
+        last = call.excinfo.traceback[-1] if call.excinfo else None
+        where = f"{Path(last.path).name}:{last.lineno + 1}" if last else "an unknown place"
+        what = "an assertion without a finding" if isinstance(error, AssertionError) else type(error).__name__
+        first = (str(error).splitlines() or [""])[0]
+        return "error", None, f"{what} at {where}: {first}".rstrip(": ")
+
+    def _notes(self, item: pytest.Item) -> list[ProbeNote]:
+        looks = self.runner.saved() if not isinstance(self.runner, Runner) else None
+        notes = []
+        for name in looks_of(item):
+            key = look_key(name, parameters(item))
+            if looks is not None:
+                saved = looks.get(key, {})
+                notes.append(ProbeNote(name=key, seconds=saved.get("seconds"), log=tuple(saved.get("log") or ())))
+            elif run := self.runner.runs.get(key):
+                notes.append(ProbeNote(name=key, seconds=run.seconds, log=tuple(run.log)))
+        return notes
+
+    def idle_acceptances(self) -> list[str]:
+        """A sentence for each entry of [accepted] that did nothing for its checks, of those that were judged."""
+        sentences = []
+        for name, entry in self.accepted.items():
+            about = [one for one in self.verdicts.values() if name in (one.check, one.check.partition("[")[0])]
+            if about and self.today > entry.until:
+                sentences.append(
+                    f"accepted.{name} ended on {entry.until.isoformat()}: set a later day, or leave it out"
+                )
+            elif about and all(one.outcome == "skipped" for one in about):
+                sentences.append(f"accepted.{name} has no effect, for the target skips this check: leave it out")
+        return sentences
+
+    def uncollected(self, report: pytest.CollectReport) -> None:
+        """A check file that does not import is a verdict too: what it would have looked at is not known."""
+        lines = [line for line in str(report.longrepr).splitlines() if line.strip()]
+        reason = (lines or ["it cannot be collected"])[-1].removeprefix("E").strip()
+        self.verdicts[report.nodeid] = Verdict(
+            check=report.nodeid, nodeid=report.nodeid, severity="p1", outcome="error", reason=reason
+        )
+
+
+def pytest_report_teststatus(report: Any) -> Any:
+    outcome = getattr(report, "oncall_outcome", None)
+    if outcome == "failed":
+        return "failed", "F", ("FAILED", {"red": True})
+    if outcome in WORDS:
+        colour = {"unknown": "purple", "error": "red"}.get(outcome, "yellow")
+        return outcome, WORDS[outcome], (outcome.upper(), {colour: True})
+    return None
+
+
+def severity_of(item: pytest.Item) -> Severity:
+    """The check's one severity; p1 for a check that forgot it, so that it is never overlooked."""
+    return next((severity for severity in SEVERITIES if item.get_closest_marker(severity)), "p1")
+
+
+def playbook_of(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker("playbook")
+    return str(marker.args[0]) if marker and marker.args else None
+
+
+def check_of(item: pytest.Item) -> Check:
+    """A check as its marks describe it."""
+    return Check(severity=severity_of(item), component=component_of(item), playbook=playbook_of(item))
+
+
+def component_of(item: pytest.Item) -> str | None:
+    """Whom a check looks at: as its marker says, or else the service that it was given."""
+    marker = item.get_closest_marker("component")
+    return str(marker.args[0]) if marker and marker.args else parameters(item).get("service")
+
+
+def asserts_are_live() -> bool:
+    """Whether asserts run at all: python -O would turn every check green."""
+    return not sys.flags.optimize

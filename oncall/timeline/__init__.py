@@ -1,0 +1,1 @@
+"""Facts in, what happened when out. Pure."""
