@@ -141,17 +141,17 @@ def _here():
 
 def work(cases, docker, jobs, board):
     """Run all cases, on as many stacks as there are jobs; what one worker cannot go on with ends the whole."""
-    waiting, troubles = queue.SimpleQueue(), []
+    waiting, problems = queue.SimpleQueue(), []
     for case in cases:
         waiting.put(case)
 
     def worker():
         try:
             with patients.healthy(docker) as stack, contextlib.suppress(queue.Empty):
-                while not troubles:
+                while not problems:
                     board.add(row(stack.home, waiting.get_nowait(), docker))
         except Exception as error:
-            troubles.append(error)
+            problems.append(error)
 
     if jobs == 1 and cases:
         worker()  # in this thread, so that Ctrl-C takes the stack down
@@ -161,8 +161,8 @@ def work(cases, docker, jobs, board):
             thread.start()
         for thread in threads:
             thread.join()
-    if troubles:
-        raise troubles[0]
+    if problems:
+        raise problems[0]
 
 
 def row(home, case, docker):

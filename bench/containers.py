@@ -86,7 +86,7 @@ def _judged(target, folder):
 
 
 def _only(judged, *checks):
-    """These fail and no others: only then was the trouble met, and only it."""
+    """These fail and no others: only then was the problem met, and only it."""
     done, verdicts = judged
     failed = {verdict["check"].rpartition("::")[2] for verdict in verdicts if verdict["outcome"] in ("failed", "error")}
     if failed != set(checks):

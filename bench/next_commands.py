@@ -47,11 +47,11 @@ class Row:
     fault: str
     steps: list[Step] = field(default_factory=list)
     same: bool = False
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def as_said(self):
-        return not self.trouble and self.same and not any(step.wrong or step.left_out for step in self.steps)
+        return not self.problem and self.same and not any(step.wrong or step.left_out for step in self.steps)
 
 
 def measure(names=(), result=None, docker=True):
@@ -92,7 +92,7 @@ def row(home, fault):
         with tempfile.TemporaryDirectory(prefix="oncall-next-") as folder:
             found.steps = [typed(component, step, Path(folder)) for component, step in nexts]
     except (StackError, NotMeasured) as error:
-        found.trouble = " ".join(str(error).split())[:300]
+        found.problem = " ".join(str(error).split())[:300]
     return found
 
 
@@ -164,7 +164,7 @@ def typed(component, step, folder):
 
 def told(found):
     """The row for the eye."""
-    said = found.trouble or ("as said" if found.as_said else "NOT AS SAID" if found.same else "OUTPUTS DIFFER")
+    said = found.problem or ("as said" if found.as_said else "NOT AS SAID" if found.same else "OUTPUTS DIFFER")
     sections = ", ".join(f"{step.section} {step.number}" for step in found.steps)
     codes = ", ".join(str(each["code"]) for step in found.steps for each in step.as_typed)
     yield f"{found.fault:42} {sections:32} exit {codes or '-':12} {said}"

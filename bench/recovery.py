@@ -39,7 +39,7 @@ class Row:
     seconds: float = 0.0
     left: tuple[str, ...] = ()
     expected: str = "yes"
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def edits(self):
@@ -48,7 +48,7 @@ class Row:
     @property
     def as_expected(self):
         """Healed by what was typed; or, where only a step that was left out can do it, left out it was."""
-        if self.trouble:
+        if self.problem:
             return False
         if self.expected == "yes":
             return bool(self.healed)
@@ -58,7 +58,7 @@ class Row:
     def verdict(self):
         if self.healed:
             return f"healed by step {self.healed}"
-        return self.trouble or (f"only by a step of risk: {self.expected}" if self.as_expected else "NOT HEALED")
+        return self.problem or (f"only by a step of risk: {self.expected}" if self.as_expected else "NOT HEALED")
 
 
 def measure(names=(), result=None, docker=True, lossy=False):
@@ -98,7 +98,7 @@ def row(home, fault, lossy=False):
         with tempfile.TemporaryDirectory(prefix="oncall-recovery-") as folder:
             follow(Person(stack, fault, Path(folder), lossy), run, found)
     except (StackError, NotMeasured) as error:
-        found.trouble = " ".join(str(error).split())[:300]
+        found.problem = " ".join(str(error).split())[:300]
     found.seconds = round(time.monotonic() - began, 1)
     return found
 

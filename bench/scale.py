@@ -19,7 +19,7 @@ pytest_plugins = ["oncall.plugin"]
 class Slots(Fact, frozen=True, kw_only=True):
     free: int
 
-    def blind(self):
+    def inconclusive_reason(self):
         return None
 
 

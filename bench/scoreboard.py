@@ -2,7 +2,7 @@
 
 detection       anything was red or unknown, and the exit code said so
 localisation    the components of the causes are exactly those of the faults
-cause class     the cause's own words tell what kind of trouble it is, where they can
+cause class     the cause's own words tell what kind of problem it is, where they can
 evidence        every cause shows what decided, and the playbook has a next command for it
 folding         all that failed or could not be looked at lies under the right cause, once
 false alarm     anything red or unknown where all is well

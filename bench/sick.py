@@ -15,13 +15,13 @@ P1, ALL = "-m p1", "all checks"
 
 def measure(board, stack, folder):
     playbook.has_ping(stack)
-    for title, situation in SITUATIONS.items():
-        with situation(stack) as (target, environment):
+    for title, context in SITUATIONS.items():
+        with context(stack) as (target, environment):
             others = rivals(stack, environment)
             timings = ours(target, folder) | {name: timing([done]) for name, done in others.items()}
         board.show(timings, P1, title)
-        if blind := [name for name, done in others.items() if not (done.code or done.cut)]:
-            board.say(f"exit 0, as if all were well: {'; '.join(blind)}")
+        if inconclusive_reason := [name for name, done in others.items() if not (done.code or done.cut)]:
+            board.say(f"exit 0, as if all were well: {'; '.join(inconclusive_reason)}")
         for name in (P1, ALL):
             board.bar(f"{name}, {title}, slowest", max(timings[name].seconds), BUDGET + 1, "the budget + 1 s")
 

@@ -14,8 +14,8 @@ reachable   nothing listens, no way leads there
 answers     it accepts, and then says nothing
 correct     it answers, and wrongly
 fast        it answers late, or is near a limit
-setting     a standing setting is wrong, whether anything runs or not: it has no lower layer
-trace       a log line or a counter tells of something that happened: it has no lower layer either
+config      a standing setting is wrong, whether anything runs or not: it has no lower layer
+log_evidence  a log line or a counter tells of something that happened: it has no lower layer either
 
 Manners, what the part does that fails:
 
@@ -31,7 +31,7 @@ from typing import Literal, get_args
 from msgspec import Struct, field
 
 Value = str | int | float | bool | None
-Layer = Literal["exists", "runs", "reachable", "answers", "correct", "fast", "setting", "trace"]
+Layer = Literal["exists", "runs", "reachable", "answers", "correct", "fast", "config", "log_evidence"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 Manner = Literal[
     "absent", "exits", "refused", "silent", "late", "error answer", "wrong answer", "config", "log evidence"
@@ -70,9 +70,9 @@ class Finding(Struct, frozen=True):
     blames: the part that the evidence itself accuses, when it is another one.
     layer: how far the look got.
     manner: what the part does that fails; None: not said.
-    proof: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
-    doubt: what would look just the same, where something would.
-    see: the check that tells the same story nearer to its cause, if it fails as well.
+    corroboration: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
+    ambiguity: what would look just the same, where something would.
+    root_check: the check that tells the same story nearer to its cause, if it fails as well.
     """
 
     symptom: str
@@ -80,9 +80,9 @@ class Finding(Struct, frozen=True):
     evidence: Mapping[str, Value] = field(default_factory=dict)
     blames: str | None = None
     layer: Layer = "correct"
-    proof: str = ""
-    doubt: str = ""
-    see: str = ""
+    corroboration: str = ""
+    ambiguity: str = ""
+    root_check: str = ""
     manner: Manner | None = None
 
 
@@ -111,9 +111,9 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         layer: Layer = "correct",
         evidence: Mapping[str, Value] | None = None,
         blames: str | None = None,
-        proof: str = "",
-        doubt: str = "",
-        see: str = "",
+        corroboration: str = "",
+        ambiguity: str = "",
+        root_check: str = "",
         manner: Manner | None = None,
     ) -> Message:
         for name in (component, blames):
@@ -125,7 +125,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
             raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
         accused = blames if blames != component else None
         told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
-        found = Finding(symptom, component, told, accused, layer, proof, doubt, see, manner)
+        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root_check, manner)
         keep(found)
         return Message(found)
 

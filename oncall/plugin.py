@@ -16,17 +16,16 @@ import pytest
 
 from oncall.finding import COMPONENTS, Finding, Message, recorder
 from oncall.gate.redaction import likely_secrets
-from oncall.notify.notifier import Informer
+from oncall.notify.notifier import Notifier
 from oncall.probing.register import PROBES, RUNNER, parameters
-from oncall.probing.runner import ProbeLog, Run, Runner
+from oncall.probing.runner import ProbeLog, ProbeRun, Runner
 from oncall.probing.snapshot import Replay
-from oncall.session import options
-from oncall.session import recording as judging
-from oncall.session.context import SITUATION, Situation, history, read_situation, whom_to_inform
-from oncall.session.loop import looks_of, run_checks
+from oncall.session import options, recording
+from oncall.session.context import CONTEXT, RunContext, history, read_context, recipients
+from oncall.session.loop import probes_of, run_checks
 from oncall.session.progress import watching
 from oncall.session.publishing import Publisher
-from oncall.session.recording import FOUND, Judge
+from oncall.session.recording import FOUND, OutcomeRecorder
 from oncall.session.takeover import Recalled, Spokesman, read_notes, report
 from oncall.session.watchdog import Watchdog
 from oncall.target.reader import Target, unknown_accepted, variables
@@ -64,28 +63,28 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     options.refuse_pairs(config.option)
-    situation = config.stash[SITUATION] = read_situation(config)
-    config.pluginmanager.register(judging, "oncall-teststatus")
+    context = config.stash[CONTEXT] = read_context(config)
+    config.pluginmanager.register(recording, "oncall-teststatus")
     report = str(config.getini("oncall_report"))
     kept = history(config, report)
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
     named = kept and config.option.run_name and not config.option.replay
     page = kept.newest if kept and named else config.rootpath / report
-    publisher = Publisher(config, situation.redact, page if wanted else None, kept)
+    publisher = Publisher(config, context.redact, page if wanted else None, kept)
     config.pluginmanager.register(publisher, "oncall-publisher")
-    config.pluginmanager.register(Informer(config, publisher, whom_to_inform(config, situation)), "oncall-informer")
+    config.pluginmanager.register(Notifier(config, publisher, recipients(config, context)), "oncall-informer")
 
 
 @pytest.fixture
 def stack(request: pytest.FixtureRequest) -> Stack:
     """The stack as the target file describes it."""
-    return request.config.stash[SITUATION].target.stack
+    return request.config.stash[CONTEXT].target.stack
 
 
 @pytest.fixture
 def limits(request: pytest.FixtureRequest) -> Limits:
     """The numbers that claims use."""
-    return request.config.stash[SITUATION].target.limits
+    return request.config.stash[CONTEXT].target.limits
 
 
 @pytest.fixture
@@ -95,14 +94,14 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
     def keep(found: Finding) -> None:
         request.node.stash[FOUND] = found
 
-    return recorder(keep, components(request.config.stash[SITUATION].target.stack))
+    return recorder(keep, components(request.config.stash[CONTEXT].target.stack))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A check that names `endpoint` or `service` runs once for each of the target's."""
-    if SITUATION not in metafunc.config.stash or not PROBES.keys() & set(metafunc.fixturenames):
+    if CONTEXT not in metafunc.config.stash or not PROBES.keys() & set(metafunc.fixturenames):
         return
-    stack = metafunc.config.stash[SITUATION].target.stack
+    stack = metafunc.config.stash[CONTEXT].target.stack
     several = {"endpoint": [endpoint.name for endpoint in stack.backend.endpoints], "service": [*services(stack)]}
     marks = [
         (*mark.args, mark.kwargs.get("argnames", ""))[0] for mark in metafunc.definition.iter_markers("parametrize")
@@ -118,13 +117,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Active checks that nobody asked for are deselected; asking for one that does not exist is an error."""
-    config.stash[CATALOGUE] = {item.name: judging.check_of(item) for item in items if looks_of(item)}
+    config.stash[CATALOGUE] = {item.name: recording.check_of(item) for item in items if probes_of(item)}
     asked = {name.strip() for name in str(config.option.active).split(",") if name.strip()}
     actives = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("active")) and mark.args}
     if unknown := asked - set(actives.values()):
         raise pytest.UsageError(f"--with {', '.join(sorted(unknown))}: no check needs it; there is: {_names(actives)}")
-    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and SITUATION in config.stash:
-        _refuse_unknown_acceptances(config.stash[SITUATION].target, items)
+    if config.args_source is pytest.Config.ArgsSource.TESTPATHS and CONTEXT in config.stash:
+        _refuse_unknown_acceptances(config.stash[CONTEXT].target, items)
     dropped = [item for item, name in actives.items() if name not in asked]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -143,14 +142,14 @@ def _names(actives: dict[pytest.Item, Any]) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> object:
-    option, items = session.config.option, [item for item in session.items if looks_of(item)]
+    option, items = session.config.option, [item for item in session.items if probes_of(item)]
     stopped = session.testsfailed and not option.continue_on_collection_errors
     if hasattr(session.config, "workerinput"):
         return None  # pytest-xdist runs its own loop
-    if not items or stopped or option.collectonly or option.setupplan or SITUATION not in session.config.stash:
+    if not items or stopped or option.collectonly or option.setupplan or CONTEXT not in session.config.stash:
         return None
-    situation = session.config.stash[SITUATION]
-    if not judging.asserts_are_live():
+    context = session.config.stash[CONTEXT]
+    if not recording.asserts_are_live():
         raise pytest.UsageError("python -O removes every assert: without it, please; no check would ever fail")
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
@@ -162,16 +161,16 @@ def pytest_runtestloop(session: pytest.Session) -> object:
             raise KeyboardInterrupt  # nothing was looked at yet
         stash[RUNNER].interrupt()
 
-    def begin(kept: dict[str, Run]) -> Any:
-        runner = stash[RUNNER] = _runner(session.config, items, situation, watchdog)
+    def begin(kept: dict[str, ProbeRun]) -> Any:
+        runner = stash[RUNNER] = _runner(session.config, items, context, watchdog)
         if kept:
             runner.runs.update(kept)
         for item in items:
-            for name in looks_of(item):
+            for name in probes_of(item):
                 runner.start(name, parameters(item))
         return runner
 
-    judge = Judge(None, _accepted(situation.target), situation.clock.date())
+    judge = OutcomeRecorder(None, _accepted(context.target), context.clock.date())
     judge.catalogue = session.config.stash[CATALOGUE]
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
@@ -179,52 +178,52 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if notes := read_notes(os.environ):
         if publisher.withheld:
             publisher.withheld.speaks = True
-        situation.clock, publisher.began = notes.clock, notes.began
-        _teach(session.config, items, situation)
-        notes.teach(situation.redact)
+        context.clock, publisher.began = notes.clock, notes.began
+        _teach(session.config, items, context)
+        notes.teach(context.redact)
         session.config.pluginmanager.register(Spokesman(notes), "oncall-spokesman")
-        publisher.follow(judge, Recalled(notes, situation.target, situation.redact), situation)
+        publisher.follow(judge, Recalled(notes, context.target, context.redact), context)
         publisher.notes.append(notes.sentence)
         report(session, judge, notes)
         return True
-    if not situation.snapshot:
+    if not context.snapshot:
         judge.note = watchdog.verdict
         session.config.pluginmanager.register(watchdog, "oncall-watchdog")
         watchdog.start(session.config)
     atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
     if option.wait:
-        from oncall.session.polling import Rounds
+        from oncall.session.polling import Polling
 
-        publisher.follow(judge, None, situation)
-        rounds = Rounds(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))
-        _listen(situation, rounds.interrupt)
-        last = rounds.wait(option.wait)
-        situation.clock, judge.runner, judge.verdicts = last.clock, last.runner, last.verdicts
+        publisher.follow(judge, None, context)
+        polling = Polling(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))
+        _listen(context, polling.interrupt)
+        last = polling.wait(option.wait)
+        context.clock, judge.runner, judge.verdicts = last.clock, last.runner, last.verdicts
         publisher.began = time.monotonic() - last.seconds
-        publisher.follow(judge, last.runner, situation)
-        rounds.report(last)
+        publisher.follow(judge, last.runner, context)
+        polling.report(last)
         return True
-    _listen(situation, interrupt)
+    _listen(context, interrupt)
     runner = judge.runner = begin({})
-    publisher.follow(judge, runner, situation)
+    publisher.follow(judge, runner, context)
     with watching(session.config, judge, runner) as idle:
         run_checks(session, runner, idle)
     return True
 
 
-def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situation, watchdog: Watchdog) -> Any:
-    if situation.snapshot:
-        return Replay(situation.snapshot, situation.redact)
-    stack, limits = situation.target.stack, situation.target.limits
-    _teach(config, items, situation)
+def _runner(config: pytest.Config, items: list[pytest.Item], context: RunContext, watchdog: Watchdog) -> Any:
+    if context.snapshot:
+        return Replay(context.snapshot, context.redact)
+    stack, limits = context.target.stack, context.target.limits
+    _teach(config, items, context)
     file = Path(stack.secrets_file) if stack.secrets_file else None
     named = (name for _, name in variables(stack))
     environ, refused = parted(os.environ, named, allowed_names(config.option.allow, os.environ))
-    secrets = Secrets(environ, file, watchdog.learning(situation.redact.learn), situation.redact.token, refused)
-    active = [name for item in items if item.get_closest_marker("active") for name in looks_of(item)]
+    secrets = Secrets(environ, file, watchdog.learning(context.redact.learn), context.redact.token, refused)
+    active = [name for item in items if item.get_closest_marker("active") for name in probes_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
-    watchdog.begin(situation.clock, budget)
-    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, situation.redact, watchdog.look)
+    watchdog.begin(context.clock, budget)
+    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, context.redact, watchdog.look)
     logging.getLogger("oncall").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
@@ -232,11 +231,11 @@ def _runner(config: pytest.Config, items: list[pytest.Item], situation: Situatio
     return runner
 
 
-def _teach(config: pytest.Config, items: list[pytest.Item], situation: Situation) -> None:
+def _teach(config: pytest.Config, items: list[pytest.Item], context: RunContext) -> None:
     """What must be masked, and what must not, as far as it is known before the first look."""
-    situation.redact.spare(_own_words(config, items, situation.target))
-    for name, value in _known_secrets(situation.target.stack):
-        situation.redact.learn(value, name)
+    context.redact.spare(_own_words(config, items, context.target))
+    for name, value in _known_secrets(context.target.stack):
+        context.redact.learn(value, name)
 
 
 def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) -> str:
@@ -262,7 +261,7 @@ def components(stack: Stack) -> tuple[str, ...]:
     return (*COMPONENTS, *stack.components)
 
 
-def _listen(situation: Situation, interrupt: Callable[[], None]) -> None:
+def _listen(context: RunContext, interrupt: Callable[[], None]) -> None:
     """Ctrl-C or SIGTERM stops the waiting, and what is known is reported; a second one aborts."""
 
     def stop(number: int, frame: object) -> None:
@@ -270,9 +269,9 @@ def _listen(situation: Situation, interrupt: Callable[[], None]) -> None:
         signal.signal(number, signal.SIG_DFL)
 
     with contextlib.suppress(ValueError):  # not the main thread: somebody runs pytest inside their own program
-        situation.handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        context.handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for number, handler in config.stash[SITUATION].handlers.items() if SITUATION in config.stash else ():
+    for number, handler in config.stash[CONTEXT].handlers.items() if CONTEXT in config.stash else ():
         signal.signal(number, handler)

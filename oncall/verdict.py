@@ -64,9 +64,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     blames: str | None = None  # whom the evidence accuses; of an unknown: who stood in the way
     layer: Layer = "correct"  # how far a look got
     manner: Manner | None = None  # what the part does that fails; None: not said
-    proof: str = ""  # what proves it, where a second trace does
-    doubt: str = ""  # what would look the same
-    see: str = ""  # the check that tells the same story nearer to its cause, if it fails as well
+    corroboration: str = ""  # what proves it, where a second trace does
+    ambiguity: str = ""  # what would look the same
+    root_check: str = ""  # the check that tells the same story nearer to its cause, if it fails as well
     reason: str | None = None  # unknown, also where that is accepted; skipped and error
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()

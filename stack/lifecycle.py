@@ -32,7 +32,7 @@ def up(home: Home, tell: Tell) -> Running:
         down(home, lambda text: None, keep_lock=True)
     else:
         stack = Running(home, state)
-        sick = [part for part in PARTS if stack.sickness(part)]
+        sick = [part for part in PARTS if stack.problem(part)]
         if not sick and not state["broken"]:
             if _fresh_backup(stack):
                 _use_it(stack)
@@ -165,7 +165,7 @@ def status(home: Home) -> list[str]:
     stack = Running(home, state)
     lines = []
     for part in PARTS:
-        reason = stack.sickness(part)
+        reason = stack.problem(part)
         pid = f"pid {stack.pid(part)}" if stack.lives(part) else ""
         verdict = "DOWN" if reason else "up"
         lines.append(f"{part:9} {verdict:5} 127.0.0.1:{stack.ports[part]:<6} {pid:12} {reason or ARE[part]}")

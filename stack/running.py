@@ -291,7 +291,7 @@ class Running:
                 raise StackError(f"{what}: this did not happen within {patience:g} s")
             time.sleep(0.03)
 
-    def sickness(self, part: str) -> str | None:
+    def problem(self, part: str) -> str | None:
         """Why a part is not healthy, in a few words."""
         if not self.lives(part):
             return "not running"
@@ -310,7 +310,7 @@ class Running:
 
     def wait_healthy(self, part: str, patience: float = 30.0) -> None:
         until = time.monotonic() + patience
-        while reason := self.sickness(part):
+        while reason := self.problem(part):
             if not self.lives(part) or time.monotonic() > until:
                 out = self.log("backend.out")
                 log = out if part == "backend" and out.exists() and out.stat().st_size else self.log(part)

@@ -22,7 +22,7 @@ class Slots(Fact, frozen=True, kw_only=True):
     limit: int
     note: str = ""
 
-    def blind(self):
+    def inconclusive_reason(self):
         return None if self.limit else "no slot was seen"
 """
 

@@ -11,7 +11,7 @@ from msgspec.structs import fields
 from oncall.diagnosis.causes import Cause
 from oncall.reporting.json import VERSION
 from oncall.results.comparison import Moment
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.timeline.merge import Event
 from oncall.verdict import OUTCOMES, Verdict
 from tests.readme_index import ROOT
@@ -19,7 +19,7 @@ from tests.readme_index import ROOT
 FILE = ROOT / "oncall/reporting/result.schema.json"
 ABOUT = f"""One run of pytest-oncall, as --result writes it and as reports/ keeps it. Version {VERSION}: within a \
 version members may be added, and none changes its meaning or goes. A reader ignores what it does not know."""
-NAMES = dict.fromkeys(("findings", "consequences", "hidden"), tuple[str, ...])
+NAMES = dict.fromkeys(("findings", "consequences", "blocked"), tuple[str, ...])
 NOT_TOLD = ("facts", "diagnosis")
 MEMBERS = {
     "started": "when the run began, UTC; a replayed run began when its snapshot was taken",
@@ -28,7 +28,7 @@ MEMBERS = {
     "commands_from": "whose target fills the playbook's commands: snapshot, where nothing here has checked them",
     "selection": "-m, -k, --with and the places, as typed",
     "host": "the machine looked from",
-    "trouble": "what went wrong with the run itself",
+    "problem": "what went wrong with the run itself",
     "report": "where the HTML report is; null: there is none",
     "interrupted": "whether somebody ended it before every look was done",
     "budget": "seconds that all looks together may take",
@@ -52,7 +52,7 @@ def schema():
         "timeline": tuple[told(Event, {}), ...],
         "verdicts": tuple[Verdict, ...],
     }
-    result = told(Run, members, without=NOT_TOLD)
+    result = told(RunRecord, members, without=NOT_TOLD)
     _, records = msgspec.json.schema_components([result], ref_template="#/$defs/{name}")
     records = {name: whole(record) for name, record in records.items()}
     top = records.pop("Run") | {"title": "Result of pytest-oncall", "description": ABOUT}

@@ -143,15 +143,15 @@ def localisation(faults, result):
 def folding(pairs, causes, verdicts):
     """What is wrong with how the verdicts lie in the causes."""
     shown = Counter(check for cause in causes for check in told(cause))
-    hidden = Counter(check for cause in causes for check in cause["hidden"])
+    blocked = Counter(check for cause in causes for check in cause["blocked"])
     failed = {verdict["check"] for verdict in verdicts if verdict["outcome"] == "failed"}
     unknown = {verdict["check"]: verdict for verdict in verdicts if verdict["outcome"] == "unknown"}
     wrong = [f"{check} failed, and is in no cause" for check in sorted(failed - set(shown))]
     wrong += [f"{check} is in a cause, and did not fail" for check in sorted(set(shown) - failed)]
-    wrong += [f"{check} is hidden, and not unknown" for check in sorted(set(hidden) - set(unknown))]
-    wrong += [f"{check} is in several causes" for check, times in (shown + hidden).items() if times > 1]
+    wrong += [f"{check} is blocked, and not unknown" for check in sorted(set(blocked) - set(unknown))]
+    wrong += [f"{check} is in several causes" for check, times in (shown + blocked).items() if times > 1]
     for check, verdict in unknown.items():
-        if pairs and check not in hidden:
+        if pairs and check not in blocked:
             wrong.append(f"{check} is unknown behind no cause: {verdict['reason']}")
         elif not pairs and not NAMED.search(verdict["reason"] or ""):
             wrong.append(f"{check} does not name what to set: {verdict['reason']}")

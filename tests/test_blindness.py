@@ -91,7 +91,7 @@ def blinded(keys, kind):
     return {key: BLIND[kind](key.partition("[")[0]) for key in keys}
 
 
-def looks_of(verdict):
+def probes_of(verdict):
     return [note["name"] for note in verdict["probes"]]
 
 
@@ -108,7 +108,7 @@ def test_every_check_names_a_fact(replay):
     """A check without a fact looks at nothing, and would be green for ever."""
     _, _, verdicts = replay()
 
-    assert [check for check, verdict in verdicts.items() if not looks_of(verdict)] == []
+    assert [check for check, verdict in verdicts.items() if not probes_of(verdict)] == []
 
 
 @pytest.mark.parametrize("kind", BLIND)
@@ -124,18 +124,18 @@ def test_no_check_passes_blind(healthy, replay, kind):
 def test_no_check_passes_on_half_of_its_facts(healthy, replay):
     """A check that names several facts needs each of them: one empty is enough to make it unknown."""
     _, _, verdicts = replay()
-    several = {key for verdict in verdicts.values() if len(looks_of(verdict)) > 1 for key in looks_of(verdict)}
+    several = {key for verdict in verdicts.values() if len(probes_of(verdict)) > 1 for key in probes_of(verdict)}
 
     for key in sorted(several):
         _, _, verdicts = replay(**blinded([key], "empty"))
-        green = [check for check, one in verdicts.items() if key in looks_of(one) and one["outcome"] == "passed"]
+        green = [check for check, one in verdicts.items() if key in probes_of(one) and one["outcome"] == "passed"]
         assert green == [], f"green although {key} is empty"
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
 def test_empty_record_is_blind(fact):
     """A record with nothing in any field says in one sentence what was not looked at."""
-    sentence = empty(fact).blind()
+    sentence = empty(fact).inconclusive_reason()
 
     assert sentence, f"an empty {fact.__name__} passes for evidence"
     assert "\n" not in sentence

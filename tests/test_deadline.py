@@ -13,7 +13,7 @@ import pytest
 from oncall.probing import lag
 from oncall.probing.deadline import OPENED, Opened, shut_descriptor, side_thread, uncounted, wait_for, watch
 from oncall.probing.lag import Load, Meter, stack_time
-from oncall.probing.network import Wire
+from oncall.probing.network import DeadlineNetwork
 
 CHECK = """
 import pytest
@@ -145,7 +145,7 @@ def test_request_gets_the_time_that_this_machine_took_from_it(monkeypatch):
         connection.close()
 
     threading.Thread(target=answer, daemon=True).start()
-    stream = Wire(0.6).connect_tcp("127.0.0.1", port)
+    stream = DeadlineNetwork(0.6).connect_tcp("127.0.0.1", port)
 
     assert stream.read(10) == b"late"
     server.close()
@@ -158,7 +158,7 @@ def test_closed_port_is_refused_however_late_it_is(monkeypatch):
         port = server.getsockname()[1]
 
     with pytest.raises(ConnectionRefusedError):
-        Wire(2.0).connect_tcp("127.0.0.1", port)
+        DeadlineNetwork(2.0).connect_tcp("127.0.0.1", port)
 
 
 OVERLOAD = """

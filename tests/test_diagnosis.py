@@ -35,7 +35,7 @@ def causes(*verdicts, catalogue=None):
     """Each cause as its component, with the names of what it explains."""
     placed = [replace(one, position=place) for place, one in enumerate(verdicts)]
     return {
-        cause.component: {one.check for one in (*cause.consequences, *cause.hidden)}
+        cause.component: {one.check for one in (*cause.consequences, *cause.blocked)}
         for cause in diagnose(placed, catalogue).causes
     }
 
@@ -87,7 +87,7 @@ def test_false_accusation_is_told_once():
 
 def test_proof_is_believed_against_a_component_that_passes():
     """What was asked inside the container stands, whatever can be reached from outside."""
-    port = failed("test_port", "backend", "reachable", blames="network", proof="asked inside the container")
+    port = failed("test_port", "backend", "reachable", blames="network", corroboration="asked inside the container")
     cause = only(port, HEALTH, passed("test_name", "network"), passed("test_database", "postgres"))
 
     assert (cause.component, cause.confidence) == ("network", "confirmed")
@@ -112,7 +112,7 @@ def test_higher_layer_never_explains_a_lower_one():
 
 def test_setting_stands_alone():
     """A weak secret is no consequence of a dead backend."""
-    weak = failed("test_weak", "auth", "setting", severity="p2", playbook="jwt-secret")
+    weak = failed("test_weak", "auth", "config", severity="p2", playbook="jwt-secret")
     gone = failed("test_runs", "backend", "runs")
 
     assert set(causes(weak, gone)) == {"auth", "backend"}
@@ -120,8 +120,8 @@ def test_setting_stands_alone():
 
 def test_settings_of_one_section_are_one_cause():
     """A default secret is too short as well: one thing to mend."""
-    default = failed("test_default", "auth", "setting", playbook="jwt-secret")
-    short = failed("test_short", "auth", "setting", playbook="jwt-secret")
+    default = failed("test_default", "auth", "config", playbook="jwt-secret")
+    short = failed("test_short", "auth", "config", playbook="jwt-secret")
 
     assert len(diagnose([default, short]).causes) == 1
 
@@ -143,14 +143,14 @@ def test_two_sections_of_one_component_are_two_causes():
 
 def test_trace_is_folded_under_what_it_tells_of():
     """A log line about the refused database is no second finding."""
-    line = failed("test_log", "backend", "trace", blames="postgres")
+    line = failed("test_log", "backend", "log_evidence", blames="postgres")
 
     assert causes(line, DATABASE, HEALTH) == {"postgres": {"test_log", "test_health"}}
 
 
 def test_trace_alone_is_likely():
     """What a log told minutes ago may be over."""
-    cause = only(failed("test_log", "backend", "trace", blames="postgres"), passed("test_database", "postgres"))
+    cause = only(failed("test_log", "backend", "log_evidence", blames="postgres"), passed("test_database", "postgres"))
 
     assert (cause.component, cause.confidence) == ("postgres", "likely")
 
@@ -177,23 +177,25 @@ def test_unknown_stands_behind_what_it_points_at():
 
 def test_unknown_with_a_reason_of_its_own_stands_alone():
     """A password that nobody set has nothing to do with the dead frontend."""
-    blind = unknown("test_login", "set ONCALL_PASSWORD")
-    diagnosis = diagnose([blind, failed("test_page", "frontend", "reachable")])
+    inconclusive_reason = unknown("test_login", "set ONCALL_PASSWORD")
+    diagnosis = diagnose([inconclusive_reason, failed("test_page", "frontend", "reachable")])
 
-    assert diagnosis.unknown == (blind,)
-    assert [cause.hidden for cause in diagnosis.causes] == [()]
+    assert diagnosis.unknown == (inconclusive_reason,)
+    assert [cause.blocked for cause in diagnosis.causes] == [()]
 
 
 def test_a_line_that_accuses_a_healthy_part_is_mended_where_the_check_says_that_it_points_at():
     """The backend's log says that there is no secret: the section of the secret, not that of the login."""
-    line = failed("test_log", "backend", "trace", blames="auth", see="test_secret", playbook="service-down")
+    line = failed(
+        "test_log", "backend", "log_evidence", blames="auth", root_check="test_secret", playbook="service-down"
+    )
     catalogue = {
         "test_login": Check(severity="p1", component="auth", playbook="login-fails"),
         "test_secret": Check(severity="p2", component="auth", playbook="jwt-secret"),
     }
 
     assert [cause.playbook for cause in diagnose([line], catalogue).causes] == ["jwt-secret"]
-    unpointed = failed("test_log", "backend", "trace", blames="auth", playbook="service-down")
+    unpointed = failed("test_log", "backend", "log_evidence", blames="auth", playbook="service-down")
     assert [cause.playbook for cause in diagnose([unpointed], catalogue).causes] == ["login-fails"]
 
 
@@ -204,21 +206,21 @@ def test_selection_names_the_cause_outside_of_it():
     cause = only(*lost, catalogue=catalogue)
 
     assert (cause.component, cause.confidence, cause.playbook) == ("backend", "likely", "backend-down")
-    assert (cause.symptom, len(cause.hidden)) == ("the backend gave no answer", 2)
+    assert (cause.symptom, len(cause.blocked)) == ("the backend gave no answer", 2)
 
 
 def test_doubt_is_not_proven():
     """Exit 137 without a trace of the OOM killer looks the same as docker kill."""
-    doubt = "exit 137 without an OOM event looks the same as docker kill"
-    cause = only(failed("test_runs", "backend", "runs", doubt=doubt))
+    ambiguity = "exit 137 without an OOM event looks the same as docker kill"
+    cause = only(failed("test_runs", "backend", "runs", ambiguity=ambiguity))
 
-    assert (cause.confidence, cause.because) == ("not proven", doubt)
+    assert (cause.confidence, cause.because) == ("not proven", ambiguity)
 
 
 def test_proof_comes_before_its_like():
     """Killed for lack of memory says more than does not run."""
-    runs = failed("test_runs", "backend", "runs", doubt="it looks the same as docker kill")
-    killed = failed("test_killed", "backend", "runs", proof="State.OOMKilled and the kernel log", position=1)
+    runs = failed("test_runs", "backend", "runs", ambiguity="it looks the same as docker kill")
+    killed = failed("test_killed", "backend", "runs", corroboration="State.OOMKilled and the kernel log", position=1)
     cause = only(runs, killed)
 
     assert (cause.symptom, cause.confidence) == ("test_killed fails", "confirmed")
@@ -254,7 +256,7 @@ def test_late_one_is_held_up_by_what_hid_a_look():
 def test_the_same_story_is_told_by_the_check_it_points_at():
     """Icons that are missing with the scripts are no second cause, however different their severity."""
     scripts = failed("test_scripts", "frontend", playbook="frontend-build")
-    icons = failed("test_icons", "frontend", severity="p4", playbook="ui-glitches", see="test_scripts")
+    icons = failed("test_icons", "frontend", severity="p4", playbook="ui-glitches", root_check="test_scripts")
 
     assert causes(scripts, icons) == {"frontend": {"test_icons"}}
     assert only(icons).findings == (icons,)

@@ -37,7 +37,7 @@ pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
 class RedisAnswer(Fact, frozen=True, kw_only=True):
     said: str
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.said else "redis was not asked"
 
 
@@ -143,7 +143,7 @@ def home(tmp_path_factory):
 
 
 class Redis(socketserver.StreamRequestHandler):
-    """As much of a cache as its port shows; one in trouble repeats the password, as careless programs do."""
+    """As much of a cache as its port shows; one that fails repeats the password, as careless programs do."""
 
     def handle(self):
         password = self.rfile.readline().decode().split()[1]

@@ -219,7 +219,7 @@ def packages(node):
     return {name.partition(".")[0] for name in imports(node)}
 
 
-SENTENCES = frozenset(("claim", "symptom", "reason", "because", "doubt", "proof"))
+SENTENCES = frozenset(("claim", "symptom", "reason", "because", "ambiguity", "corroboration"))
 OF_TEXT = frozenset(
     ("startswith", "endswith", "find", "rfind", "index", "rindex", "count", "partition", "rpartition", "removeprefix")
     + ("removesuffix", "split")

@@ -16,10 +16,10 @@ def verdict(check, outcome="failed", reason=None):
     return {"check": check, "outcome": outcome, "symptom": "it is so", "reason": reason, "component": "postgres"}
 
 
-def cause(component="postgres", findings=RED[:1], consequences=RED[1:], hidden=("test_login",), **more):
+def cause(component="postgres", findings=RED[:1], consequences=RED[1:], blocked=("test_login",), **more):
     return {"component": component, "symptom": "it is so", "confidence": "confirmed", "because": "seen"} | {
         "evidence": {"said": "refused"}, "playbook": "database-down", "findings": list(findings),
-        "consequences": list(consequences), "hidden": list(hidden), **more}  # fmt: skip
+        "consequences": list(consequences), "blocked": list(blocked), **more}  # fmt: skip
 
 
 def result(*causes):
@@ -37,12 +37,12 @@ def test_a_right_diagnosis_has_nothing_wrong():
     [
         ([], "no cause names postgres"),
         ([cause(component="backend")], "backend is named, and is no cause"),
-        ([cause(), cause(component="frontend", findings=(), consequences=(), hidden=())], "frontend is named"),
+        ([cause(), cause(component="frontend", findings=(), consequences=(), blocked=())], "frontend is named"),
         ([cause(consequences=())], "test_backend_answers_its_health_check failed, and is in no cause"),
-        ([cause(hidden=())], "test_login is unknown behind no cause"),
+        ([cause(blocked=())], "test_login is unknown behind no cause"),
         ([cause(consequences=(*RED, "test_page"))], "test_page is in a cause, and did not fail"),
         ([cause(consequences=RED)], "test_database_is_reachable is in several causes"),
-        ([cause(hidden=("test_login", "test_page"))], "test_page is hidden, and not unknown"),
+        ([cause(blocked=("test_login", "test_page"))], "test_page is blocked, and not unknown"),
     ],
 )
 def test_what_is_wrong_is_said(causes, said):
@@ -69,10 +69,10 @@ def test_what_only_hides_is_no_cause():
 def test_two_causes_of_one_component_are_told_apart_by_their_checks():
     """Each fault's checks belong into its own cause."""
     other = faults.catalogue()["postgres-index-invalid"]
-    index = cause(findings=other.must_fail, consequences=(), hidden=())
+    index = cause(findings=other.must_fail, consequences=(), blocked=())
     both = result(index, cause())
     both["verdicts"].append(verdict(other.must_fail[0]))
-    swapped = result(cause(consequences=(*RED[1:], *other.must_fail)), cause(findings=(), consequences=(), hidden=()))
+    swapped = result(cause(consequences=(*RED[1:], *other.must_fail)), cause(findings=(), consequences=(), blocked=()))
     swapped["verdicts"].append(verdict(other.must_fail[0]))
 
     assert localisation([STOPPED, other], both) == []
@@ -93,7 +93,7 @@ def test_the_board_says_what_so_many_runs_prove():
 
 def test_the_board_wants_evidence_and_a_next_command():
     """A name alone helps nobody at three in the morning."""
-    bare = Run(1, "", result(cause(evidence={}), cause(findings=(), consequences=(), hidden=(), playbook=None)))
+    bare = Run(1, "", result(cause(evidence={}), cause(findings=(), consequences=(), blocked=(), playbook=None)))
     row = scoreboard.score(scoreboard.Row("x", "real", "stopped"), (STOPPED,), bare)
 
     assert (row.detected, row.evidence, row.right) == (True, False, False)

@@ -54,7 +54,7 @@ def test_missing_variable_says_where_to_put_it(secrets):
     assert str(caught.value) == "ONCALL_DB_PASSWORD is not set: put it into the environment or into .env"
 
 
-def test_missing_file_is_no_trouble(tmp_path):
+def test_missing_file_is_no_problem(tmp_path):
     """Many run with the environment alone."""
     with pytest.raises(CouldNotCheck, match=r"A is not set: put it into the environment or into .*no\.env$"):
         Secrets({}, tmp_path / "no.env", print)["A"]

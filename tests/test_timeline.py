@@ -82,7 +82,7 @@ def kill(source="container state", **more):
 
 
 def test_a_run_without_facts_has_itself_to_tell_of():
-    """Its start and its end; nothing is trouble."""
+    """Its start and its end; nothing is a problem."""
     events = timeline({}, NOW, 2.5)
 
     assert [(one.what, one.kind, one.at) for one in events] == [
@@ -120,7 +120,7 @@ def test_the_order_of_arrival_makes_no_difference():
 
 
 def test_at_most_sixty_lines_and_the_first_sign_among_them():
-    """The oldest changes go first; of trouble the first sign stays whatever comes after it."""
+    """The oldest changes go first; of problems the first sign stays whatever comes after it."""
     migrated = tuple(
         MigrationTimes(name=f"{number:02}", finished_at=ago(hours=1, seconds=number)) for number in range(20)
     )
@@ -133,17 +133,17 @@ def test_at_most_sixty_lines_and_the_first_sign_among_them():
         "log": ContainerLog(service="backend", containers=1, signs=signs),
     }
     events = timeline(facts, NOW, 1.0)
-    only_trouble = timeline(
+    only_problem = timeline(
         {str(n): ContainerLog(service=f"s{n}", containers=1, signs=signs) for n in range(3)}, NOW, 1
     )
 
-    assert len(events) == len(only_trouble) == 60
+    assert len(events) == len(only_problem) == 60
     assert [one.what for one in events if one.kind == "change"] == [f"migration {n:02} was applied" for n in (1, 0)]
-    assert first_sign(events).what == first_sign(only_trouble).what == "sign 55"
+    assert first_sign(events).what == first_sign(only_problem).what == "sign 55"
     assert [one.kind for one in events[-2:]] == ["run", "run"]
 
 
-def test_a_change_of_long_ago_is_left_out_and_trouble_is_not():
+def test_a_change_of_long_ago_is_left_out_and_problem_is_not():
     """What was deployed last year tells nothing of today; what has been broken since then does."""
     facts = [
         Migrations(table="m", exists=True, newest=(MigrationTimes(name="old", finished_at=ago(days=300)),)),
@@ -179,24 +179,24 @@ def test_the_life_of_a_container():
         ),
     ],
 )
-def test_an_end_that_lasts_is_trouble(state, words):
+def test_an_end_that_lasts_is_problem(state, words):
     """It does not run, or it only starts again and again."""
     one = container(started_at=ago(seconds=50), finished_at=ago(seconds=40), **state)
     found = told(LOCAL, service(one))
 
     assert first_sign(found) == Event(
-        at=ago(seconds=40), what=words, source="container state", kind="trouble", component="backend"
+        at=ago(seconds=40), what=words, source="container state", kind="problem", component="backend"
     )
 
 
 def test_a_container_that_never_started_was_made_and_failed_at_once():
-    """The change stands beside the trouble that it brought."""
+    """The change stands beside the problem that it brought."""
     one = container(status="created", exit_code=127, error="no such file", created_at=ago(minutes=1))
     found = told(LOCAL, service(one))
 
     assert [(event.kind, event.what) for event in found] == [
         ("change", "container made anew"),
-        ("trouble", "was created but never started: exit code 127, its command was not found"),
+        ("problem", "was created but never started: exit code 127, its command was not found"),
     ]
     assert [one.what for one in changes(found, "backend", first_sign(found).at)] == ["container made anew"]
 
@@ -224,7 +224,7 @@ def test_a_snapshot_without_the_moments_counts_back():
     one = container(status="exited", exit_code=1, ended_seconds_ago=60.0)
     (event,) = told(LOCAL, service(one), seconds=4.0)
 
-    assert (event.at, event.within_seconds, event.kind) == (ago(minutes=1), 4.0, "trouble")
+    assert (event.at, event.within_seconds, event.kind) == (ago(minutes=1), 4.0, "problem")
 
 
 # Docker's health log
@@ -241,7 +241,7 @@ def test_health_is_told_from_its_first_failure():
         at=ago(minutes=6),
         what="health check failed for the first time of 12 in a row (b)",
         source="health log",
-        kind="trouble",
+        kind="problem",
         component="backend",
         within_seconds=30.0,
     )
@@ -262,7 +262,7 @@ def test_one_moment_of_two_sources_is_one_line():
 
     assert [(one.kind, one.what, one.source) for one in found[1:]] == [
         ("change", "was sent SIGKILL by somebody", "engine event"),
-        ("trouble", "ended with exit code 137, killed (SIGKILL)", "container state, engine event"),
+        ("problem", "ended with exit code 137, killed (SIGKILL)", "container state, engine event"),
     ]
     assert first_sign(found).at == end
     assert changes(found, "backend", end)[0].what == "was sent SIGKILL by somebody"
@@ -279,7 +279,7 @@ def test_traces_of_one_kill_are_one_line():
     )
     found = told(LOCAL, service(state), kills(*traces, events=(happened("oom", end), happened("die", end))))
 
-    assert [(one.what, one.source) for one in found if one.kind == "trouble"] == [
+    assert [(one.what, one.source) for one in found if one.kind == "problem"] == [
         (
             "killed for lack of memory; ended with exit code 137, killed (SIGKILL)",
             "container state, engine event, kernel log",
@@ -312,7 +312,7 @@ def test_a_loop_is_told_by_its_first_and_its_last_round():
     )
     found = told(LOCAL, service(state), kills(events=tuple(events)))
 
-    assert [one.kind for one in found] == ["change", "trouble", "change", "trouble"]
+    assert [one.kind for one in found] == ["change", "problem", "change", "problem"]
     assert first_sign(found).at == events[1].at
     assert any(one.what.endswith("the last of several times") for one in found)
 
@@ -326,8 +326,8 @@ def test_a_container_that_is_gone_is_known_by_its_events():
     found = told(LOCAL, service(component="frontend"), kills(events=gone))
 
     assert [(one.kind, one.what) for one in found] == [
-        ("trouble", "ended with exit code 0"),
-        ("trouble", "container removed by somebody"),
+        ("problem", "ended with exit code 0"),
+        ("problem", "container removed by somebody"),
     ]
 
 
@@ -353,7 +353,7 @@ def test_a_deployment_is_a_change_and_its_new_image_is_told():
     ]
 
 
-def test_a_pause_is_trouble_while_it_lasts():
+def test_a_pause_is_problem_while_it_lasts():
     """Somebody's pause of before is none."""
     paused = service(container(status="paused", started_at=ago(hours=1)))
     going = service(container(started_at=ago(hours=1)))
@@ -427,7 +427,7 @@ HERRINGS = {
 
 
 @pytest.mark.parametrize("name", HERRINGS)
-def test_what_is_over_is_no_sign_of_trouble(name):
+def test_what_is_over_is_no_sign_of_problem(name):
     """Before the last start, superseded, old, or mended: at most a change."""
     found = told(LOCAL, EXACT, *HERRINGS[name])
 
@@ -468,36 +468,36 @@ def test_a_sign_is_told_by_its_first_and_its_last_line():
     log = ContainerLog(service="backend", containers=1, signs=signs)
 
     assert lines(LOCAL, log) == [
-        (480, "trouble", "backend", "postgres refuses connections (first of 40 lines)"),
-        (180, "trouble", "backend", "no space is left on its disk"),
-        (0, "trouble", "backend", "postgres refuses connections (last line)"),
+        (480, "problem", "backend", "postgres refuses connections (first of 40 lines)"),
+        (180, "problem", "backend", "no space is left on its disk"),
+        (0, "problem", "backend", "postgres refuses connections (last line)"),
     ]
     assert {one.source for one in told(LOCAL, log)} == {"log of backend"}
 
 
 def test_a_sign_that_has_gone_on_for_longer_than_counts():
-    """The first sign of trouble is where the unbroken series began."""
+    """The first sign of a problem is where the unbroken series began."""
     sign = LogSign(
         name="refused", meaning="it is refused", count=9, first=ago(minutes=14), last=NOW, since=ago(hours=2)
     )
 
     assert lines(LOCAL, ContainerLog(service="backend", containers=1, signs=(sign,)))[0] == (
         7200,
-        "trouble",
+        "problem",
         "backend",
         "it is refused (since then, again and again)",
     )
 
 
 def test_a_burst_of_errors_belongs_to_its_subject():
-    """Refused logins are trouble of auth, whoever writes the line; too few are none."""
+    """Refused logins are problem of auth, whoever writes the line; too few are none."""
     many, few = (ErrorKind(name=str(n), words="refused logins", count=n, first=ago(minutes=3), last=NOW)
                  for n in (30, 9))  # fmt: skip
     log = AuthenticationLog(service="backend", containers=1, minutes=15, kinds=(many, few))
 
     assert lines(LOCAL, log) == [
-        (180, "trouble", "auth", "refused logins (first of 30)"),
-        (0, "trouble", "auth", "refused logins (last line)"),
+        (180, "problem", "auth", "refused logins (first of 30)"),
+        (0, "problem", "auth", "refused logins (last line)"),
     ]
     assert told(LOCAL, log, limits=Limits(log_burst=31)) == []
 
@@ -510,9 +510,9 @@ def test_damage_does_not_age():
     log = CorruptionLog(files=("a",), lines_read=9, count=2, first=ago(days=31), last=ago(days=30))
 
     assert [one[1:] for one in lines(EXACT, checksums, log)] == [
-        ("trouble", "postgres", "the log speaks of damage (first of 2 lines)"),
-        ("trouble", "postgres", "last of 2 checksum failures in motel"),
-        ("trouble", "postgres", "the log speaks of damage (last line)"),
+        ("problem", "postgres", "the log speaks of damage (first of 2 lines)"),
+        ("problem", "postgres", "last of 2 checksum failures in motel"),
+        ("problem", "postgres", "the log speaks of damage (last line)"),
     ]
 
 
@@ -520,7 +520,7 @@ def test_damage_does_not_age():
 
 
 def test_migrations_are_changes_until_one_fails():
-    """A quick one is one line, a slow one two; what began and never ended is trouble."""
+    """A quick one is one line, a slow one two; what began and never ended is problem."""
     newest = (
         MigrationTimes(name="04", started_at=ago(minutes=5)),
         MigrationTimes(name="03", started_at=ago(hours=1), rolled_back_at=ago(minutes=50)),
@@ -537,7 +537,7 @@ def test_migrations_are_changes_until_one_fails():
         ("change", "migration 02 was applied"),
         ("change", "migration 03 began"),
         ("change", "migration 03 was marked as rolled back"),
-        ("trouble", "migration 04 began, and never finished"),
+        ("problem", "migration 04 began, and never finished"),
     ]
     for component in ("auth", "backend", "postgres"):
         assert changes(told(EXACT, fact), component, NOW)[0].what == "migration 03 was marked as rolled back"
@@ -549,7 +549,7 @@ def test_a_failed_migration_of_an_old_snapshot_counts_back():
     fact = Migrations(table="m", exists=True, rows=1, failed=(FailedMigration(name="04", age_seconds=300.0),))
     (event,) = told(fact, seconds=2.0)
 
-    assert (event.at, event.within_seconds, event.kind) == (ago(minutes=5), 2.0, "trouble")
+    assert (event.at, event.within_seconds, event.kind) == (ago(minutes=5), 2.0, "problem")
 
 
 def test_sessions_are_told_when_they_are_over_their_limits():
@@ -585,8 +585,8 @@ def test_backups_are_changes_until_they_fail_us():
     old = NewestBackup(pattern="*", matches=1, age_seconds=30 * 3600.0, reading="read")
 
     assert [one[1] for one in lines(fresh)] == ["change"]
-    assert lines(broken) == [(3600, "trouble", "host", "the newest backup was written, and cannot be read")]
-    assert lines(old)[1] == (4 * 3600, "trouble", "host", "the newest backup became older than 26 h")
+    assert lines(broken) == [(3600, "problem", "host", "the newest backup was written, and cannot be read")]
+    assert lines(old)[1] == (4 * 3600, "problem", "host", "the newest backup became older than 26 h")
     assert told(NewestBackup(pattern="*", matches=0)) == []
 
 
@@ -600,7 +600,7 @@ def test_what_the_run_met_itself_has_a_moment_too():
     ]
 
     assert {(one.component, one.kind, one.source) for one in told(*facts)} == {
-        (component, "trouble", "this run") for component in ("backend", "postgres", "docker")
+        (component, "problem", "this run") for component in ("backend", "postgres", "docker")
     }
     assert told(DatabaseConnection(address="db:5432", outcome="accepted", looked_at=NOW)) == []
 
@@ -659,20 +659,20 @@ def test_times_that_no_calendar_holds_are_left_out():
 
 
 def test_changes_of_the_last_day_newest_first():
-    """Before the first sign, of this component only; trouble and the run are no changes."""
+    """Before the first sign, of this component only; problem and the run are no changes."""
 
     def event(hours, component="backend", kind="change", what="started"):
         return Event(at=ago(hours=hours), what=what, source="container state", kind=kind, component=component)
 
-    events = (event(30), event(20), event(9, "frontend"), event(5), event(4, kind="trouble"), event(3))
+    events = (event(30), event(20), event(9, "frontend"), event(5), event(4, kind="problem"), event(3))
 
     assert changes(events, "backend", ago(hours=4)) == (event(5), event(20))
 
 
 def test_the_first_sign_can_be_asked_of_some_components_only():
     """A backup that failed last night is not when today's outage began."""
-    night = Event(at=ago(hours=10), what="broken", source="backup file", kind="trouble", component="host")
-    today = Event(at=ago(minutes=1), what="ended", source="container state", kind="trouble", component="postgres")
+    night = Event(at=ago(hours=10), what="broken", source="backup file", kind="problem", component="host")
+    today = Event(at=ago(minutes=1), what="ended", source="container state", kind="problem", component="postgres")
 
     assert first_sign((night, today)) == night
     assert first_sign((night, today), {"postgres", "backend"}) == today
@@ -703,7 +703,7 @@ def broken(tmp_path, life, *names):
 
 
 def sign_of(events):
-    return next(event for event in events if event["kind"] == "trouble")
+    return next(event for event in events if event["kind"] == "problem")
 
 
 @pytest.mark.stack

@@ -7,8 +7,8 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down"), pytest.mark.
 
 def test_backend_answers_its_health_check(backend_health, limits, finding):
     """Nothing in the application works, or all of it is slow."""
-    assert not backend_health.trouble, finding(
-        f"backend {backend_health.trouble}",
+    assert not backend_health.problem, finding(
+        f"backend {backend_health.problem}",
         evidence=backend_health.evidence,
         component="backend",
         layer=backend_health.layer,

@@ -13,7 +13,7 @@ def test_newest_backup_is_recent(newest_backup, limits, finding):
         f"the newest backup is {newest_backup.age_hours:.0f} hours old" if newest_backup.matches
         else "there is no backup",
         evidence={"pattern": newest_backup.pattern, "file": newest_backup.path, "limit hours": limits.backup_age_hours},
-        component="host", layer="setting",
+        component="host", layer="config",
     )  # fmt: skip
 
 
@@ -24,5 +24,5 @@ def test_newest_backup_is_readable(newest_backup, finding):
         f"the newest backup cannot be read by {newest_backup.reader}" if newest_backup.size_bytes
         else "the newest backup is empty",
         evidence={"file": newest_backup.path, "bytes": newest_backup.size_bytes, "said": newest_backup.reader_said},
-        component="host", layer="setting",
+        component="host", layer="config",
     )  # fmt: skip

@@ -64,5 +64,5 @@ def test_backend_has_a_memory_limit(backend_service, finding):
         "backend may take all of the host's memory",
         evidence=backend_service.described(unlimited),
         component="backend",
-        layer="setting",
+        layer="config",
     )

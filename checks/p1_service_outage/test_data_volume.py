@@ -11,7 +11,7 @@ def test_data_volume_is_in_place(data_volume, finding):
         f"the database's data {data_volume.misplaced}",
         evidence=data_volume.evidence,
         component="postgres",
-        layer="setting",
+        layer="config",
     )
 
 

@@ -7,8 +7,8 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down"), pytest.mark
 
 def test_frontend_serves_its_page(frontend_page, limits, finding):
     """People see an error page, an empty one, or none at all."""
-    assert not frontend_page.trouble, finding(
-        f"frontend {frontend_page.trouble}",
+    assert not frontend_page.problem, finding(
+        f"frontend {frontend_page.problem}",
         evidence=frontend_page.evidence,
         component="frontend",
         layer=frontend_page.layer,

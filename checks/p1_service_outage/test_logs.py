@@ -11,7 +11,7 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         container_log.symptom,
         evidence=container_log.evidence,
         component=service,
-        layer="trace",
+        layer="log_evidence",
         blames=container_log.blames,
-        see=container_log.see,
+        root_check=container_log.root_check,
     )

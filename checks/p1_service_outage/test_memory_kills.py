@@ -12,6 +12,6 @@ def test_nothing_was_killed_for_memory(oom_kills, limits, finding):
         f"{killed[0].victim} was killed for lack of memory",
         evidence=oom_kills.evidence,
         component=killed[0].component,
-        layer="runs" if killed[0].down else "trace",
-        proof=oom_kills.proof(killed[0]),
+        layer="runs" if killed[0].down else "log_evidence",
+        corroboration=oom_kills.corroboration(killed[0]),
     )

@@ -7,21 +7,21 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("container-network")]
 
 def test_services_share_a_network(peer_network, service, finding):
     """Everything runs, but requests between the parts fail."""
-    assert peer_network.trouble is None, finding(
-        f"{service} {peer_network.trouble}",
+    assert peer_network.problem is None, finding(
+        f"{service} {peer_network.problem}",
         evidence=peer_network.evidence,
         component=service,
         layer="exists",
         blames="network",
-        proof="the engine's own record of its networks",
+        corroboration="the engine's own record of its networks",
     )
 
 
 @pytest.mark.component("network")
 def test_database_name_resolves_in_the_backend(name_resolution, finding):
     """The backend answers, but everything that needs data fails with 'ENOTFOUND'."""
-    assert name_resolution.trouble is None, finding(
-        f"the name {name_resolution.name} {name_resolution.trouble} in the backend",
+    assert name_resolution.problem is None, finding(
+        f"the name {name_resolution.name} {name_resolution.problem} in the backend",
         evidence={
             "asked with": name_resolution.tool,
             "in": name_resolution.container,
@@ -32,20 +32,20 @@ def test_database_name_resolves_in_the_backend(name_resolution, finding):
         layer="reachable",
         blames=name_resolution.blames,
         manner=name_resolution.manner,
-        proof="asked inside the backend's container",
+        corroboration="asked inside the backend's container",
     )
 
 
 @pytest.mark.component("network")
 def test_database_port_answers_in_the_backend(port_from_inside, finding):
     """The backend answers, but everything that needs data fails with 'ECONNREFUSED' or a timeout."""
-    assert port_from_inside.trouble is None, finding(
-        f"{port_from_inside.address} {port_from_inside.trouble} when asked from the backend",
+    assert port_from_inside.problem is None, finding(
+        f"{port_from_inside.address} {port_from_inside.problem} when asked from the backend",
         evidence={"asked with": port_from_inside.tool, "in": port_from_inside.container, "said": port_from_inside.said},
         component="backend",
         layer="reachable",
         blames=port_from_inside.blames,
         manner=port_from_inside.manner,
-        see="test_database_name_resolves_in_the_backend",
-        proof="asked inside the backend's container" if port_from_inside.blames == "network" else "",
+        root_check="test_database_name_resolves_in_the_backend",
+        corroboration="asked inside the backend's container" if port_from_inside.blames == "network" else "",
     )

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("service-down")]
 def test_docker_engine_answers(docker_engine, finding):
     """No container can be looked at, started or stopped."""
     assert docker_engine.answers, finding(
-        docker_engine.trouble,
+        docker_engine.problem,
         evidence={
             "address": docker_engine.address,
             "named by": docker_engine.source,
@@ -33,11 +33,11 @@ def test_service_is_running(service, service_containers, limits, finding):
     )
     down = service_containers.not_running(limits.restarts)
     assert not down, finding(
-        f"{service} {down[0].trouble}",
+        f"{service} {down[0].problem}",
         evidence=service_containers.described(down),
         component=service,
         layer="runs",
-        doubt=down[0].doubt,
+        ambiguity=down[0].ambiguity,
     )
 
 
@@ -56,11 +56,11 @@ def test_service_is_healthy(service, service_health, finding):
     """The service runs, but does not do its work."""
     sick = service_health.unhealthy
     assert not sick, finding(
-        f"{service} {sick[0].trouble}",
+        f"{service} {sick[0].problem}",
         evidence=service_health.evidence,
         component=service,
         layer=sick[0].layer,
         manner=sick[0].manner,
         blames=service_health.blames,
-        see=service_health.see,
+        root_check=service_health.root_check,
     )

@@ -8,10 +8,10 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("login-fails"), pytest.mark.c
 def test_probe_account_logs_in(login, limits, finding):
     """Users cannot log in, or wait long for it."""
     slow = f"takes {login.exchange.seconds:.1f} s, longer than {limits.login_seconds:g} s"
-    trouble = login.trouble or (slow if login.exchange.seconds > limits.login_seconds else None)
+    problem = login.problem or (slow if login.exchange.seconds > limits.login_seconds else None)
 
-    assert trouble is None, finding(
-        f"login {trouble}",
+    assert problem is None, finding(
+        f"login {problem}",
         evidence=login.evidence,
         component="auth",
         layer=login.layer,
@@ -22,8 +22,8 @@ def test_probe_account_logs_in(login, limits, finding):
 
 def test_unknown_account_is_refused(refused_login, finding):
     """A typing mistake in the password ends in an error page, or lets anybody in."""
-    assert refused_login.trouble is None, finding(
-        f"login {refused_login.trouble}",
+    assert refused_login.problem is None, finding(
+        f"login {refused_login.problem}",
         evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
         component="auth",
         layer=refused_login.exchange.layer,
@@ -38,5 +38,5 @@ def test_no_burst_of_authentication_errors(authentication_log, limits, finding):
         f"log of backend: {authentication_log.symptom}",
         evidence=authentication_log.evidence,
         component="auth",
-        layer="trace",
+        layer="log_evidence",
     )

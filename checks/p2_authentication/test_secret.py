@@ -22,7 +22,7 @@ def test_jwt_secret_is_not_a_default(jwt_secret, finding):
         f"{jwt_secret.variable} {jwt_secret.guessable}",
         evidence=jwt_secret.evidence,
         component="auth",
-        layer="setting",
+        layer="config",
     )
 
 
@@ -33,8 +33,8 @@ def test_jwt_secret_is_long_enough(jwt_secret, finding):
         f"{jwt_secret.variable} has {jwt_secret.bytes} bytes; {jwt_secret.algorithm} needs {jwt_secret.needed_bytes}",
         evidence=jwt_secret.evidence,
         component="auth",
-        see="test_token_is_well_formed",
-        layer="setting",
+        root_check="test_token_is_well_formed",
+        layer="config",
     )
 
 
@@ -44,5 +44,5 @@ def test_jwt_secret_is_the_same_everywhere(jwt_secret_copies, finding):
         f"{jwt_secret_copies.variable} {jwt_secret_copies.difference}",
         evidence=jwt_secret_copies.evidence,
         component="auth",
-        layer="setting",
+        layer="config",
     )

@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("token-refused"), pytest.mark
 def test_issued_token_is_accepted(issued_token_use, finding):
     """Users log in, and the next page says 'Unauthorized'."""
     assert issued_token_use.is_accepted, finding(
-        f"protected route {issued_token_use.trouble}",
+        f"protected route {issued_token_use.problem}",
         evidence={
             "address": issued_token_use.exchange.address,
             "status": issued_token_use.exchange.status or None,
@@ -25,8 +25,8 @@ def test_issued_token_is_accepted(issued_token_use, finding):
 @pytest.mark.parametrize("forgery", ["no-token", "tampered", "expired", "alg-none", "empty-key"])
 def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
     """Nobody notices: strangers can read what only users may."""
-    assert forged_token_use.trouble is None, finding(
-        forged_token_use.trouble,
+    assert forged_token_use.problem is None, finding(
+        forged_token_use.problem,
         evidence={
             "forgery": forgery,
             "address": forged_token_use.exchange.address,
@@ -52,9 +52,9 @@ def test_token_is_well_formed(issued_token, finding):
 
 def test_token_times_are_sane(issued_token, limits, finding):
     """Users are logged out at once, or never."""
-    troubles = issued_token.time_troubles(limits.token_lifetime_hours, limits.clock_skew_seconds)
+    problems = issued_token.time_problems(limits.token_lifetime_hours, limits.clock_skew_seconds)
 
-    assert not troubles, finding(f"issued token {troubles[0]}", evidence=issued_token.evidence, component="auth")
+    assert not problems, finding(f"issued token {problems[0]}", evidence=issued_token.evidence, component="auth")
 
 
 def test_token_is_signed_with_the_current_secret(token_signature, finding):

@@ -9,8 +9,8 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections"), pyt
 @pytest.mark.component("backend")
 def test_connection_count_is_exported(connection_metric, finding):
     """Nobody can tell how many people are connected."""
-    assert not connection_metric.trouble, finding(
-        f"backend's metrics page {connection_metric.trouble}",
+    assert not connection_metric.problem, finding(
+        f"backend's metrics page {connection_metric.problem}",
         evidence=connection_metric.evidence,
         component="backend",
         layer=connection_metric.exchange.layer,
@@ -45,5 +45,5 @@ def test_no_burst_of_socket_errors(socket_log, limits, finding):
         f"log of backend: {socket_log.symptom}",
         evidence=socket_log.evidence,
         component="websocket",
-        layer="trace",
+        layer="log_evidence",
     )

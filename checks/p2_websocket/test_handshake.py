@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-down"), pytest.mar
 def test_handshake_succeeds(direct_handshake, finding):
     """The interface shows 'Offline' and nothing updates by itself."""
     assert direct_handshake.succeeded, finding(
-        f"websocket {direct_handshake.trouble}",
+        f"websocket {direct_handshake.problem}",
         evidence=direct_handshake.evidence,
         component="websocket",
         layer=direct_handshake.layer,
@@ -20,21 +20,21 @@ def test_handshake_succeeds(direct_handshake, finding):
 def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
     """The interface shows 'Offline' for everybody who comes through the proxy."""
     assert public_handshake.succeeded, finding(
-        f"{public_handshake.beside}: websocket {public_handshake.trouble}",
+        f"{public_handshake.beside}: websocket {public_handshake.problem}",
         evidence=public_handshake.evidence,
         component="frontend",
         layer=public_handshake.layer,
         manner=public_handshake.manner,
-        see=public_handshake.see,
+        root_check=public_handshake.root_check,
     )
 
 
 def test_ping_is_answered_in_time(websocket_ping, limits, finding):
     """Real-time updates come late, and the interface reconnects again and again."""
-    trouble = websocket_ping.trouble(limits.websocket_ping_seconds)
+    problem = websocket_ping.problem(limits.websocket_ping_seconds)
 
-    assert trouble is None, finding(
-        f"websocket {trouble}",
+    assert problem is None, finding(
+        f"websocket {problem}",
         evidence={
             "ping": websocket_ping.kind,
             "seconds": round(websocket_ping.seconds, 3),
@@ -50,7 +50,7 @@ def test_ping_is_answered_in_time(websocket_ping, limits, finding):
 def test_socket_stays_open(websocket_hold, finding):
     """The interface reconnects every minute or so."""
     assert websocket_hold.stayed_open, finding(
-        f"websocket {websocket_hold.trouble}",
+        f"websocket {websocket_hold.problem}",
         evidence={
             "address": websocket_hold.address,
             "through the proxy": websocket_hold.through_proxy,

@@ -35,7 +35,7 @@ def test_host_memory_pressure_is_low(host_pressure, limits, finding):
         evidence={**host_pressure.summary, "most memory": "; ".join(most) or "not seen"},
         component="host",
         layer="fast",
-        see="test_memory_is_available",
+        root_check="test_memory_is_available",
     )
 
 
@@ -51,5 +51,5 @@ def test_host_io_pressure_is_low(host_pressure, limits, finding):
         },
         component="host",
         layer="fast",
-        see="test_host_memory_pressure_is_low",
+        root_check="test_host_memory_pressure_is_low",
     )

@@ -12,7 +12,7 @@ def test_no_index_is_invalid(indexes, finding):
         evidence={"invalid": len(indexes.invalid), "indexes": indexes.total}
         | {f"index {number}": name for number, name in enumerate(indexes.invalid[:5], 1)},
         component="postgres",
-        layer="setting",
+        layer="config",
     )
 
 
@@ -25,7 +25,7 @@ def test_large_tables_are_read_by_index(table_reads, limits, finding):
             one.table: f"{one.full_scans} full reads of {one.rows_per_full_scan:.0f} rows, {one.index_scans} by index"
             for one in read[:5]
         },
-        component="postgres", layer="setting",
+        component="postgres", layer="config",
     )  # fmt: skip
 
 
@@ -36,5 +36,5 @@ def test_foreign_keys_on_large_tables_are_indexed(foreign_keys, limits, finding)
         f"the foreign key {bare[0].name} on {bare[0].table} has no index",
         evidence={f"{key.table}.{key.name}": f"({', '.join(key.columns)}), about {key.rows} rows" for key in bare[:5]},
         component="postgres",
-        layer="setting",
+        layer="config",
     )

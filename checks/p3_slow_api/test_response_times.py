@@ -7,8 +7,8 @@ pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-endpoint"), pytest.mark
 
 def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
     """Pages that need this endpoint load slowly or show an error."""
-    assert not response_times.trouble, finding(
-        f"{response_times.name} {response_times.trouble}",
+    assert not response_times.problem, finding(
+        f"{response_times.name} {response_times.problem}",
         evidence=response_times.evidence,
         component="backend",
         layer=response_times.layer,
@@ -20,5 +20,5 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         component="backend",
         layer="fast",
         manner="late",
-        see="test_backend_answers_its_health_check",
+        root_check="test_backend_answers_its_health_check",
     )

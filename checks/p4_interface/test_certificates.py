@@ -13,5 +13,5 @@ def test_certificates_are_not_near_their_end(certificates, limits, finding):
         evidence={"address": failing[0].address}
         | {certificate.address: certificate.state for certificate in failing[:5]},
         component=failing[0].component,
-        layer="setting",
+        layer="config",
     )

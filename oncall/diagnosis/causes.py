@@ -2,10 +2,10 @@
 
 Each failed check has at most one reason among the others, found in this order:
 
-    told        another check that tells the same story nearer to its cause (`see`) fails as well
+    told        another check that tells the same story nearer to its cause (`root_check`) fails as well
     accused     the evidence accuses another component that is sick itself, or that nobody has seen well
     ground      a lower layer of the same component fails (it does not run, so it cannot answer)
-    trace       a log line or a counter tells of what the same component's checks have found
+    log_evidence  a log line or a counter tells of what the same component's checks have found
     echoed      it repeats the accusation of a component that it rests on, and nobody believes that one
     waits       it is late or silent, and so is a component that it has to wait for
 
@@ -40,7 +40,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     component: what a person would restart or edit. severity: the worst of all that it explains.
     symptom, evidence: of the finding nearest to it. because: the reason for the confidence, in words.
     findings: the failed checks that show it itself, the nearest first; empty when it is only accused.
-    consequences: the failed checks that it explains. hidden: what could not be looked at because of it.
+    consequences: the failed checks that it explains. blocked: what could not be looked at because of it.
     playbook: the section of PLAYBOOK.md that mends it; None: there is none. next: what to type first, from there; None:
     there is no such section (see `oncall.diagnosis.advice`).
     """
@@ -53,14 +53,14 @@ class Cause(Struct, frozen=True, kw_only=True):
     evidence: Mapping[str, Value] = field(default_factory=dict)
     findings: tuple[Verdict, ...] = ()
     consequences: tuple[Verdict, ...] = ()
-    hidden: tuple[Verdict, ...] = ()
+    blocked: tuple[Verdict, ...] = ()
     playbook: str | None = None
     next: Next | None = None
 
     @property
     def explains(self) -> int:
         """How many checks it explains besides those that show it."""
-        return len(self.consequences) + len(self.hidden)
+        return len(self.consequences) + len(self.blocked)
 
 
 class Diagnosis(Struct, frozen=True, kw_only=True):
@@ -96,13 +96,13 @@ class _Case:
     def closed(self) -> Diagnosis:
         groups = self._groups()
         homes = {verdict.nodeid: number for number, group in enumerate(groups) for verdict in group}
-        hidden: dict[int, list[Verdict]] = {number: [] for number in range(len(groups))}
+        blocked: dict[int, list[Verdict]] = {number: [] for number in range(len(groups))}
         alone: list[Verdict] = []
         for verdict in self.verdicts:
             if verdict.outcome == "unknown":
                 home = self._in_the_way(verdict, homes, groups)
-                (alone if home is None else hidden[home]).append(verdict)
-        causes = [self._cause(group, hidden[number]) for number, group in enumerate(groups)]
+                (alone if home is None else blocked[home]).append(verdict)
+        causes = [self._cause(group, blocked[number]) for number, group in enumerate(groups)]
         guessed, alone = self._guesses(alone)
         urgent = sorted([*causes, *guessed], key=lambda one: (SEVERITIES.index(one.severity), -one.explains))
         return Diagnosis(causes=tuple(urgent), unknown=tuple(alone))
@@ -111,13 +111,13 @@ class _Case:
 
     def _reason(self, verdict: Verdict) -> Verdict | None:
         """The failed check that explains this one, or None: it is the end of its chain."""
-        told = self.named.get(verdict.see)
+        told = self.named.get(verdict.root_check)
         if told is not None and told.outcome == "failed":
             return told
         accused = self._accused(verdict)
         if accused:
-            return self._nearest(other for other in self._of(accused) if other.layer != "setting")
-        if verdict.layer == "setting":
+            return self._nearest(other for other in self._of(accused) if other.layer != "config")
+        if verdict.layer == "config":
             return None
         grounds = [other for other in self._of(verdict.component) if _grounds(other, verdict)]
         if grounds:
@@ -132,10 +132,10 @@ class _Case:
     def _accused(self, verdict: Verdict) -> str | None:
         """The other component that this check accuses, unless that one was seen well.
 
-        A proof is believed all the same, and so is a trace: what it tells of may be over.
+        A corroborated one is believed all the same, and so is log evidence: what it tells of may be over.
         """
         accused = verdict.accuses
-        believed = accused not in self.cleared or verdict.proof or verdict.layer == "trace"
+        believed = accused not in self.cleared or verdict.corroboration or verdict.layer == "log_evidence"
         return accused if accused and believed else None
 
     def _seen_well(self, component: str) -> bool:
@@ -151,7 +151,9 @@ class _Case:
 
     def _nearest(self, verdicts: Iterable[Verdict]) -> Verdict | None:
         """The one on the lowest layer; one with a second trace before its like."""
-        return min(verdicts, key=lambda one: (LAYERS.index(one.layer), not one.proof, one.position), default=None)
+        return min(
+            verdicts, key=lambda one: (LAYERS.index(one.layer), not one.corroboration, one.position), default=None
+        )
 
     # What belongs together.
 
@@ -232,7 +234,7 @@ class _Case:
         for verdict in unknown:
             pointed = self._outside(verdict)
             (behind.setdefault(pointed, []) if pointed else rest).append(verdict)
-        return [self._guess(component, hidden) for component, hidden in behind.items()], rest
+        return [self._guess(component, blocked) for component, blocked in behind.items()], rest
 
     def _outside(self, verdict: Verdict, depth: int = 5) -> str | None:
         """The component of the unselected check at which an unknown points, be it through others."""
@@ -245,23 +247,23 @@ class _Case:
         check = self.catalogue.get(match[1])
         return verdict.blames or (check.component if check else None)
 
-    def _guess(self, component: str, hidden: list[Verdict]) -> Cause:
-        first = next((one for one in hidden if not self._pointed(one)), hidden[0])
+    def _guess(self, component: str, blocked: list[Verdict]) -> Cause:
+        first = next((one for one in blocked if not self._pointed(one)), blocked[0])
         match = POINTER.search(first.reason or "")
         check = self.catalogue.get(match[1]) if match else None
         return Cause(
             component=component,
-            severity=min((one.severity for one in hidden), key=SEVERITIES.index),
+            severity=min((one.severity for one in blocked), key=SEVERITIES.index),
             symptom=POINTER.sub("", first.reason or ""),
             confidence="likely",
-            because=f"{_number(hidden)} could not look because of it; its own checks are not in this selection",
-            hidden=tuple(hidden),
+            because=f"{_number(blocked)} could not look because of it; its own checks are not in this selection",
+            blocked=tuple(blocked),
             playbook=(check.playbook if check else None) or self._chapter(component),
         )
 
     # How it is told.
 
-    def _cause(self, group: list[Verdict], hidden: list[Verdict]) -> Cause:
+    def _cause(self, group: list[Verdict], blocked: list[Verdict]) -> Cause:
         ends = [verdict for verdict in group if self._end(verdict) is verdict]
         head = self._nearest(ends) or group[0]
         component = self._component(head)
@@ -277,7 +279,7 @@ class _Case:
             evidence={name: value for name, value in head.evidence.items() if value not in ("", None)},
             findings=tuple(shown),
             consequences=tuple(one for one in group if one not in ends),
-            hidden=tuple(hidden),
+            blocked=tuple(blocked),
             playbook=self._section(head, component),
         )
 
@@ -286,8 +288,8 @@ class _Case:
     ) -> tuple[Confidence, str]:
         if self.reason[head.nodeid] is not None:
             return "not proven", f"{head.component} and {head.accuses} accuse each other"
-        if head.proof or head.doubt:
-            return ("not proven", head.doubt) if head.doubt else ("confirmed", head.proof)
+        if head.corroboration or head.ambiguity:
+            return ("not proven", head.ambiguity) if head.ambiguity else ("confirmed", head.corroboration)
         if self._accused(head):
             accusers = ", ".join(dict.fromkeys(one.check for one in ends))
             seen = "its own checks show nothing" if self._looked_at(component) else "nobody has looked at it itself"
@@ -297,7 +299,7 @@ class _Case:
             return "likely", f"it accuses {head.accuses}, whose own checks pass: {way}"
         if held := self._held_up(head):
             return "likely", POINTER.sub("", held.reason or "")
-        if head.layer == "trace":
+        if head.layer == "log_evidence":
             return "likely", f"{head.check} read it in a trace of the last minutes"
         if (head.manner == "silent" or head.layer == "answers") and not witnesses:
             return "likely", "from here, a part that hangs and a line that swallows everything look the same"
@@ -310,7 +312,7 @@ class _Case:
         """Where the playbook mends it: as the check says that looks at the component, or the one it points at."""
         if head.component == component:
             return head.playbook
-        nearer = self.catalogue.get(head.see)
+        nearer = self.catalogue.get(head.root_check)
         told = nearer.playbook if nearer and nearer.component == component else None
         return told or self._chapter(component) or head.playbook
 
@@ -326,7 +328,7 @@ def _grounds(lower: Verdict, higher: Verdict) -> bool:
     """Whether a failed check of the same component can be why the other one failed."""
     if lower is higher or lower.layer not in LADDER:
         return False
-    if higher.layer == "trace":
+    if higher.layer == "log_evidence":
         return True
     return lower.layer in STOPS and LAYERS.index(lower.layer) < LAYERS.index(higher.layer)
 

@@ -26,15 +26,15 @@ class Login(Fact, frozen=True, kw_only=True):
     seen: tuple[str, ...] = ()
     blames: str | None = None
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why nobody gets in, as words after "login"; None: the token came."""
         status = self.exchange.status
         if not self.exchange.answered:
-            return self.exchange.trouble
+            return self.exchange.problem
         if status in self.expected:
             if self.token_found:
                 return None
@@ -57,12 +57,12 @@ class Login(Fact, frozen=True, kw_only=True):
     @property
     def manner(self) -> Manner | None:
         """Slow where nothing else is wrong."""
-        return self.exchange.manner if self.trouble else "late"
+        return self.exchange.manner if self.problem else "late"
 
     @property
     def layer(self) -> Layer:
         """How far it got; a login that brought a token can only be slow."""
-        return self.exchange.layer if self.trouble else "fast"
+        return self.exchange.layer if self.problem else "fast"
 
     @property
     def evidence(self) -> dict[str, str | int | float]:
@@ -90,15 +90,15 @@ class RefusedLogin(Fact, frozen=True, kw_only=True):
     token_found: bool = False
     blames: str | None = None
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong with the answer, as words after "login"; None: it was refused."""
         status = self.exchange.status
         if not self.exchange.answered:
-            return self.exchange.trouble
+            return self.exchange.problem
         if self.token_found:
             return "gives a token to an account that does not exist"
         if status in self.refused:
@@ -118,21 +118,21 @@ class IssuedTokenUse(Fact, frozen=True, kw_only=True):
     refused: tuple[int, ...]
     blames: str | None = None
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
     def is_accepted(self) -> bool:
         return self.exchange.answered and self.exchange.status in self.accepted
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What happened to the token, as words after "protected route"; None: it was accepted."""
         status = self.exchange.status
         if self.is_accepted:
             return None
         if not self.exchange.answered:
-            return self.exchange.trouble
+            return self.exchange.problem
         if status in self.refused:
             return f"refuses the token just issued ({status})"
         if status >= 500:
@@ -154,8 +154,8 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     refused: tuple[int, ...]
     genuine_type: str = ""
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
     def is_accepted(self) -> bool:
@@ -175,7 +175,7 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
         return self.exchange.answered and self.exchange.status in self.refused
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What the route does that it must not; None: it refused."""
         if self.is_refused:
             return None

@@ -26,7 +26,7 @@ class SubCheck(Struct, frozen=True, kw_only=True):
 class HealthAnswer(Fact, frozen=True, kw_only=True):
     """What the health check answered.
 
-    body_trouble: why the body could not be understood, as words after "backend"; empty when it was.
+    body_problem: why the body could not be understood, as words after "backend"; empty when it was.
     status: the body's own verdict in its own word; empty when it has none. `says_healthy` is what that word means.
     checks: the sub-checks that say how they are; `silent` names the ones that do not. None: the body has no such part.
     memory_used, memory_limit: in the body's own unit.
@@ -35,7 +35,7 @@ class HealthAnswer(Fact, frozen=True, kw_only=True):
 
     exchange: Exchange
     expected: tuple[int, ...]
-    body_trouble: str = ""
+    body_problem: str = ""
     status: str = ""
     says_healthy: bool = False
     checks: tuple[SubCheck, ...] | None = None
@@ -45,25 +45,25 @@ class HealthAnswer(Fact, frozen=True, kw_only=True):
     date: datetime | None = None
     looked_at: datetime | None = None
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
     def failing(self) -> tuple[SubCheck, ...]:
         return tuple(check for check in self.checks or () if not check.healthy)
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong with the answer itself, as words after "backend"; None: it is the expected one.
 
         A body that says "error" and names the sub-check that fails is that sub-check's story, not this one's.
         """
-        if self.exchange.trouble:
-            return self.exchange.trouble
+        if self.exchange.problem:
+            return self.exchange.problem
         if self.exchange.status not in self.expected:
             return f"answers {self.exchange.status}{_because(self.failing)}"
-        if self.body_trouble:
-            return self.body_trouble
+        if self.body_problem:
+            return self.body_problem
         if self.status and not self.says_healthy and not self.failing:
             return f"says it is {self.status[:30]!r}"
         return None
@@ -90,7 +90,7 @@ class HealthChecks(Fact, frozen=True, kw_only=True):
     checks: tuple[SubCheck, ...]
     silent: tuple[str, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.checks else "no sub-check of the health body says how it is"
 
     @property
@@ -121,7 +121,7 @@ class HealthMemory(Fact, frozen=True, kw_only=True):
     limit: float
     judged: bool = False
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.limit > 0 and self.used > 0 else "the health body tells no memory use"
 
     @property
@@ -138,27 +138,27 @@ class Metric(Struct, frozen=True, kw_only=True):
 
 
 class MetricsPage(Fact, frozen=True, kw_only=True):
-    """The backend's metrics page. `body_trouble` says why it cannot be read, as words after "metrics page"."""
+    """The backend's metrics page. `body_problem` says why it cannot be read, as words after "metrics page"."""
 
     exchange: Exchange
-    body_trouble: str = ""
+    body_problem: str = ""
     samples: int = 0
     websocket_connections: Metric
     open_fds: Metric
     max_fds: Metric
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why the count of connections cannot be had from this page, as words after "metrics page"."""
-        if self.exchange.trouble:
-            return self.exchange.trouble
+        if self.exchange.problem:
+            return self.exchange.problem
         if not 200 <= self.exchange.status < 300:
             return f"answers {self.exchange.status}"
-        if self.body_trouble:
-            return self.body_trouble
+        if self.body_problem:
+            return self.body_problem
         if not self.websocket_connections.samples:
             return f"does not export {self.websocket_connections.name}"
         return None
@@ -175,7 +175,7 @@ class WebSocketConnections(Fact, frozen=True, kw_only=True):
     samples: int
     count: float
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.samples else "the metrics page told no number of connections"
 
 
@@ -185,7 +185,7 @@ class OpenFiles(Fact, frozen=True, kw_only=True):
     open: float
     limit: float
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.limit > 0 and self.open > 0 else "the metrics page told no file descriptors"
 
     @property
@@ -205,9 +205,9 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
     samples: tuple[Exchange, ...]
     failure: Exchange | None = None
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         if self.failure is not None:
-            return self.failure.blind()
+            return self.failure.inconclusive_reason()
         return None if any(sample.seconds > 0 for sample in self.samples) else "no request was timed"
 
     @property
@@ -244,11 +244,11 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
         return f"mostly {self.slow.phases.slowest}"
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What was answered instead of success, as words after the path."""
         if self.failure is None:
             return None
-        return self.failure.trouble or f"answers {self.failure.status}"
+        return self.failure.problem or f"answers {self.failure.status}"
 
     @property
     def evidence(self) -> dict[str, Value]:

@@ -9,7 +9,7 @@ class ContainerUse(Struct, frozen=True, kw_only=True):
     """One container's use, measured over `seconds`.
 
     memory_mib: page cache that can be dropped not counted.
-    cpu_percent, throttled_percent: the lowest of the intervals: a burst is no trouble. cpu_most_percent: the highest.
+    cpu_percent, throttled_percent: the lowest of the intervals: a burst is no problem. cpu_most_percent: the highest.
     """
 
     id: str
@@ -61,6 +61,6 @@ class ContainerStats(Fact, frozen=True, kw_only=True):
         found = [one for one in self.containers if one.processes_limit and one.processes_percent >= percent]
         return tuple(sorted(found, key=lambda one: -one.processes_percent))
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         looked = any(one.seconds and one.processes for one in self.containers)
         return None if looked else "no container's statistics were read"

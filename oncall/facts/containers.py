@@ -30,7 +30,7 @@ EXIT_CODES = {
     139: "segmentation fault (SIGSEGV)",
     143: "terminated (SIGTERM)",
 }
-ENGINE_TROUBLE = {
+ENGINE_PROBLEM = {
     "no socket": "the Docker engine's socket is not there",
     "permission denied": "we have no permission for the Docker engine's socket",
     "refused": "the Docker engine does not run: its address refuses connections",
@@ -79,10 +79,10 @@ class DockerEngine(Fact, frozen=True, kw_only=True):
         return self.outcome == "answers"
 
     @property
-    def trouble(self) -> str:
-        return ENGINE_TROUBLE.get(self.outcome, "")
+    def problem(self) -> str:
+        return ENGINE_PROBLEM.get(self.outcome, "")
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome else "the Docker engine was not asked"
 
 
@@ -115,7 +115,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return self.status == "restarting" or (self.status == "running" and self.restarts >= restarts and fresh)
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why it does not run, "" when it does."""
         if self.status == "running":
             return ""
@@ -129,7 +129,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return f"is {self.status or 'in no known state'}"
 
     @property
-    def doubt(self) -> str:
+    def ambiguity(self) -> str:
         """What would look the same, "" when nothing would: the kernel and `docker kill` send the same signal."""
         killed = self.status == "exited" and self.exit_code == 137 and not self.oom_killed
         return "exit code 137 without an OOM event looks the same as docker kill" if killed else ""
@@ -175,7 +175,7 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
 
     def not_running(self, restarts: int) -> tuple[ContainerState, ...]:
         """Those that do not run; raises CouldNotCheck when some merely are between two starts of a loop."""
-        down = [one for one in self.containers if one.trouble and not one.looping(restarts)]
+        down = [one for one in self.containers if one.problem and not one.looping(restarts)]
         if not down and self.looping(restarts):
             raise CouldNotCheck(
                 f"{self.component} starts again and again (see test_service_stays_up[{self.component}])"
@@ -188,7 +188,7 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
 
     def must_run(self, restarts: int) -> None:
         """Raises CouldNotCheck unless every container runs or loops."""
-        down = [one for one in self.containers if one.trouble and not one.looping(restarts)]
+        down = [one for one in self.containers if one.problem and not one.looping(restarts)]
         if down or not self.containers:
             raise CouldNotCheck(f"{self.component} is not running (see test_service_is_running[{self.component}])")
 
@@ -223,7 +223,7 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
             there["containers of this project"] = self.in_project
         return there
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.service else "no service was looked for"
 
 
@@ -252,7 +252,7 @@ class HealthResult(Struct, frozen=True, kw_only=True):
         return self.status == "starting" and self.up_seconds > self.starting_seconds
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """What is wrong, "" when nothing is."""
         if self.overdue:
             return f"is still starting after {ago(self.up_seconds)}"
@@ -268,12 +268,12 @@ class HealthResult(Struct, frozen=True, kw_only=True):
     def layer(self) -> Layer:
         """How far the health check got; one that cannot be run itself says nothing of the service."""
         if self.exit_code in (126, 127):
-            return "setting"
+            return "config"
         return "answers" if self.overdue or self.exit_code == -1 else "correct"
 
     @property
     def manner(self) -> Manner | None:
-        return "late" if self.overdue else "silent" if self.trouble and self.exit_code == -1 else None
+        return "late" if self.overdue else "silent" if self.problem and self.exit_code == -1 else None
 
 
 class ServiceHealth(Fact, frozen=True, kw_only=True):
@@ -290,14 +290,14 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
     @property
     def unhealthy(self) -> tuple[HealthResult, ...]:
         """The failing ones; raises CouldNotCheck when none fails, but one is not through its first check."""
-        sick = tuple(one for one in self.containers if one.trouble)
+        sick = tuple(one for one in self.containers if one.problem)
         starting = [one for one in self.containers if one.status == "starting"]
         if not sick and starting:
             raise CouldNotCheck(f"{self.component}'s first health check is not through: ask again soon")
         return sick
 
     @property
-    def see(self) -> str:
+    def root_check(self) -> str:
         """The check that asks what most services' own health checks ask, and says how it was answered."""
         return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else ASKED_BY.get(self.component, "")
 
@@ -315,5 +315,5 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
             found[f"{one.name} {one.id}"] = f"{one.status}, {one.streak} failures in a row, exit code {code}{said}"
         return {"service": self.service, **found}
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.containers and self.containers[0].status else "no health check's result was read"

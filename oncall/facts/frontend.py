@@ -36,15 +36,15 @@ class Page(Fact, frozen=True, kw_only=True):
     named: tuple[Named, ...] = ()
     elsewhere: int = 0
 
-    def blind(self) -> str | None:
-        return self.exchange.blind()
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong with the page, as words after "frontend"; None: it is a page."""
         exchange = self.exchange
-        if exchange.trouble:
-            return exchange.trouble
+        if exchange.problem:
+            return exchange.problem
         if exchange.status in GATEWAY:
             return f"answers {GATEWAY[exchange.status]}: a gateway error"
         if exchange.status != 200:
@@ -69,7 +69,7 @@ class Page(Fact, frozen=True, kw_only=True):
 
 
 class Asset(Struct, frozen=True, kw_only=True):
-    """One thing that was asked for. `trouble` is what is wrong with it, as words after its address; empty: nothing."""
+    """One thing that was asked for. `problem` is what is wrong with it, as words after its address; empty: nothing."""
 
     kind: str
     url: str
@@ -78,7 +78,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     content_type: str
     length: int
     seconds: float
-    trouble: str = ""
+    problem: str = ""
     manner: Manner | None = None
 
 
@@ -93,19 +93,19 @@ class Assets(Fact, frozen=True, kw_only=True):
     unasked: int = 0
     css_names: tuple[Named, ...] = ()
 
-    def blind(self) -> str | None:
-        if any(asset.status or asset.trouble for asset in self.assets):
+    def inconclusive_reason(self) -> str | None:
+        if any(asset.status or asset.problem for asset in self.assets):
             return None
         return "nothing that the page names was asked for"
 
     @property
     def broken(self) -> tuple[Asset, ...]:
-        """Those in trouble; what is not there at all before what is merely odd."""
-        return tuple(sorted((a for a in self.assets if a.trouble), key=lambda a: a.status == 200))
+        """Those with a problem; what is not there at all before what is merely odd."""
+        return tuple(sorted((a for a in self.assets if a.problem), key=lambda a: a.status == 200))
 
     @property
     def complete(self) -> bool:
-        """Whether none is in trouble; raises CouldNotCheck when that is only known of a part of them."""
+        """Whether none has a problem; raises CouldNotCheck when that is only known of a part of them."""
         if not self.broken and self.unasked:
             asked = len(self.assets)
             raise CouldNotCheck(f"only {asked} of {asked + self.unasked} files of the page could be asked for in time")
@@ -116,7 +116,7 @@ class Assets(Fact, frozen=True, kw_only=True):
         """The first broken one in words, and how many more there are."""
         first, more = self.broken[0], len(self.broken) - 1
         name = first.path if len(first.path) <= 32 else f"...{first.path[-29:]}"
-        return f"{first.kind} {name} {first.trouble}" + (f", {more} more" if more else "")
+        return f"{first.kind} {name} {first.problem}" + (f", {more} more" if more else "")
 
     @property
     def manner(self) -> Manner | None:
@@ -126,27 +126,27 @@ class Assets(Fact, frozen=True, kw_only=True):
     @property
     def evidence(self) -> dict[str, str]:
         first = {"asset": self.broken[0].url} if self.broken else {}
-        return first | {asset.path: asset.trouble for asset in self.broken[:5]}
+        return first | {asset.path: asset.problem for asset in self.broken[:5]}
 
 
 class Certificate(Struct, frozen=True, kw_only=True):
-    """One TLS address. `trouble` is why its certificate is refused, or why there is none; empty: it is good."""
+    """One TLS address. `problem` is why its certificate is refused, or why there is none; empty: it is good."""
 
     address: str
     component: str = "frontend"
-    trouble: str = ""
+    problem: str = ""
     ends: datetime | None = None
     days_left: float | None = None
 
     @property
     def symptom(self) -> str:
-        if self.trouble:
-            return f"certificate of {self.address} {self.trouble}"
+        if self.problem:
+            return f"certificate of {self.address} {self.problem}"
         return f"certificate of {self.address} ends in {self.days_left or 0.0:.1f} days"
 
     @property
     def state(self) -> str:
-        return self.trouble or (f"good until {self.ends:%Y-%m-%d %H:%M} UTC" if self.ends else "good")
+        return self.problem or (f"good until {self.ends:%Y-%m-%d %H:%M} UTC" if self.ends else "good")
 
 
 class Certificates(Fact, frozen=True, kw_only=True):
@@ -155,12 +155,12 @@ class Certificates(Fact, frozen=True, kw_only=True):
     seen: tuple[Certificate, ...]
     unreachable: tuple[Certificate, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         if any(certificate.address for certificate in self.seen):
             return None
         if self.unreachable:
             first = self.unreachable[0]
-            return f"no certificate could be seen: {first.address} {first.trouble}"
+            return f"no certificate could be seen: {first.address} {first.problem}"
         return "no TLS address was looked at"
 
     def failing(self, days: float) -> tuple[Certificate, ...]:
@@ -168,10 +168,10 @@ class Certificates(Fact, frozen=True, kw_only=True):
 
         Raises CouldNotCheck when the seen ones are good and some could not be seen.
         """
-        refused = [certificate for certificate in self.seen if certificate.trouble]
-        dated = [one for one in self.seen if not one.trouble and one.days_left is not None and one.days_left < days]
+        refused = [certificate for certificate in self.seen if certificate.problem]
+        dated = [one for one in self.seen if not one.problem and one.days_left is not None and one.days_left < days]
         failing = (*refused, *sorted(dated, key=lambda one: one.days_left or 0.0))
         if not failing and self.unreachable:
             first = self.unreachable[0]
-            raise CouldNotCheck(f"the certificate of {first.address} could not be seen: it {first.trouble}")
+            raise CouldNotCheck(f"the certificate of {first.address} could not be seen: it {first.problem}")
         return failing

@@ -43,7 +43,7 @@ class Filesystems(Fact, frozen=True, kw_only=True):
         found = sorted(counted, key=lambda pair: -pair[0])
         return tuple(one for used, one in found if used >= percent)
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         looked = any(one.size_kib for one in self.filesystems)
         return None if looked else "no filesystem's size was read"
 
@@ -64,7 +64,7 @@ class Memory(Fact, frozen=True, kw_only=True):
     def swap_used_percent(self) -> float:
         return 100.0 * (1 - self.swap_free_kib / self.swap_total_kib) if self.swap_total_kib else 0.0
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.total_kib else "the host's memory was not read"
 
 
@@ -96,5 +96,5 @@ class NewestBackup(Fact, frozen=True, kw_only=True):
             raise CouldNotCheck(self.reader_said or "the newest backup was not read")
         return self.reading == "read"
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.pattern else "no backup was looked for"

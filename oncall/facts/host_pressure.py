@@ -158,7 +158,7 @@ class HostPressure(Fact, frozen=True, kw_only=True):
                 told[f"{name} pressure"] = "{:.0f} % of 10 s, {:.0f} % of 60 s, {:.0f} % now".format(*values)
         return told
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.cpus and self.seconds > 0 else "the host's CPU times were not read"
 
 

@@ -94,7 +94,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
         return self.content_type.partition(";")[0].strip().lower()
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What went wrong on the way, as words that follow a name: "backend refuses connections on ..."."""
         within = f"within {self.allowed_seconds:.3g} s"
         if self.outcome == "timeout":
@@ -127,5 +127,5 @@ class Exchange(Struct, frozen=True, kw_only=True):
             detail=self.detail,
         )
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome and self.at else "nothing was asked: the record of this request is empty"

@@ -48,7 +48,7 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
     signs: tuple[LogSign, ...] = ()
     past: tuple[LogSign, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.containers else "no container's log was read"
 
     @property
@@ -57,7 +57,7 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
         return f"log of {self.service}: {self.signs[0].meaning[:70]}" if self.signs else ""
 
     @property
-    def see(self) -> str:
+    def root_check(self) -> str:
         """The check that tells the same story nearer to its cause, where a line has one."""
         return NEARER.get(self.signs[0].name, "") if self.signs else ""
 
@@ -94,7 +94,7 @@ class ErrorLog(Fact, frozen=True, kw_only=True):
     lines_read: int = 0
     kinds: tuple[ErrorKind, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.containers else "no container's log was read"
 
     @property

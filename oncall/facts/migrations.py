@@ -25,7 +25,7 @@ class AccountsTable(Fact, frozen=True, kw_only=True):
         said = {"missing": "does not exist", "empty": "has no rows", "damaged": "cannot be read: its data is damaged"}
         return f"the accounts table {self.table} {said.get(self.outcome, 'was read')}"
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome else "the accounts table was not read"
 
 
@@ -70,7 +70,7 @@ class Migrations(Fact, frozen=True, kw_only=True):
     applied: tuple[Applied, ...] = ()
     newest: tuple[MigrationTimes, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         if not self.table:
             return "the migrations table was not looked for"
         return f"the migrations table {self.table} is empty" if self.exists and not self.rows else None
@@ -90,7 +90,7 @@ class MigrationLock(Fact, frozen=True, kw_only=True):
     seconds: float = 0.0
     waiting: int = 0
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.locks_seen else "no lock was looked at"
 
 
@@ -120,5 +120,5 @@ class MigrationDrift(Fact, frozen=True, kw_only=True):
         ]
         return f"of {self.in_folder} migrations: {', '.join(parts)}" if parts else "all migrations are applied"
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.in_folder else f"the migrations folder {self.folder} holds no migration"

@@ -23,24 +23,26 @@ class PeerNetwork(Fact, frozen=True, kw_only=True):
     unattached: int = 0
     without_address: tuple[str, ...] = ()
     peers: dict[str, str]
-    apart: tuple[str, ...] = ()
-    adrift: tuple[str, ...] = ()
+    unshared_peers: tuple[str, ...] = ()
+    peers_without_network: tuple[str, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.containers else "no running container was looked at"
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong, as words after the service's name; raises CouldNotCheck when only a peer is to be judged."""
         if self.unattached:
             some = f"{self.unattached} of {self.containers} containers" if self.containers > 1 else "its container"
             return f"is on no network ({some})" if self.containers > 1 else "is on no network"
-        if self.apart:
-            return f"shares no network with {self.apart[0]}"
+        if self.unshared_peers:
+            return f"shares no network with {self.unshared_peers[0]}"
         if self.without_address:
             return f"has no address in the network {self.without_address[0]}"
-        if self.adrift:
-            raise CouldNotCheck(f"{self.adrift[0]} is on no network (see {SHARING}[{self.adrift[0]}])")
+        if self.peers_without_network:
+            raise CouldNotCheck(
+                f"{self.peers_without_network[0]} is on no network (see {SHARING}[{self.peers_without_network[0]}])"
+            )
         return None
 
     @property
@@ -66,7 +68,7 @@ class NameResolution(Fact, frozen=True, kw_only=True):
     timed_out: bool = False
     said: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.container and self.name else "no name was looked up"
 
     @property
@@ -79,7 +81,7 @@ class NameResolution(Fact, frozen=True, kw_only=True):
         return "silent" if self.timed_out else None
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong, as words after the name."""
         if self.timed_out:
             return "gets no answer from the name server"
@@ -99,7 +101,7 @@ class PortFromInside(Fact, frozen=True, kw_only=True):
     outcome: Reached = ""
     said: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome else "no connection was tried from inside the backend"
 
     @property
@@ -112,8 +114,8 @@ class PortFromInside(Fact, frozen=True, kw_only=True):
         return {"timeout": "silent", "refused": "refused"}.get(self.outcome)  # type: ignore[return-value]  # both are
 
     @property
-    def trouble(self) -> str | None:
-        """What is wrong, as words after the address; raises CouldNotCheck when its name is the trouble."""
+    def problem(self) -> str | None:
+        """What is wrong, as words after the address; raises CouldNotCheck when its name is the problem."""
         if self.outcome == "unresolved":
             raise CouldNotCheck("the name does not resolve (see test_database_name_resolves_in_the_backend)")
         return {

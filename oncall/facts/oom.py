@@ -93,7 +93,7 @@ class OomKills(Fact, frozen=True, kw_only=True):
                 chosen[one.id] = one
         return tuple(sorted(chosen.values(), key=_weight))
 
-    def proof(self, kill: OomKill) -> str:
+    def corroboration(self, kill: OomKill) -> str:
         """Where this kill left its traces: "container state and engine event"."""
         return " and ".join(dict.fromkeys(one.source for one in self.kills if one.id == kill.id))
 
@@ -109,7 +109,7 @@ class OomKills(Fact, frozen=True, kw_only=True):
         unread = [f"{name} ({state})" for name, state in self.sources.items() if state != "read"]
         return found | ({"not read": "; ".join(unread)[:300]} if unread else {})
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         if any(state == "read" for state in self.sources.values()):
             return None
         reasons = "; ".join(f"{name}: {state}" for name, state in self.sources.items())

@@ -56,7 +56,7 @@ class DatabaseConnection(Fact, frozen=True, kw_only=True):
         template = SAID.get(self.outcome, "{address} answered")
         return template.format(address=self.address, seconds=self.seconds)
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         if self.outcome:
             return None
         return f"the connection to the database could not be tried: {self.message or 'no reason is known'}"
@@ -70,7 +70,7 @@ class DatabaseLogin(Fact, frozen=True, kw_only=True):
     sqlstate: str = ""
     message: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome else "no login to the database was tried"
 
 
@@ -87,7 +87,7 @@ class DatabaseRole(Fact, frozen=True, kw_only=True):
     def layer(self) -> Layer:
         return "correct" if self.state == "standby" else "runs"
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.state else "the server did not say what it is"
 
 
@@ -97,7 +97,7 @@ class DatabaseAnswer(Fact, frozen=True, kw_only=True):
     seconds: float
     timed_out: bool = False
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.seconds > 0 else "SELECT 1 was not asked"
 
 
@@ -113,7 +113,7 @@ class DatabaseWrites(Fact, frozen=True, kw_only=True):
     set_by: str
     read_only_writers: tuple[str, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.set_by else "default_transaction_read_only was not read"
 
     @property
@@ -171,7 +171,7 @@ class ConnectionSlots(Fact, frozen=True, kw_only=True):
             found[f"holder {number}"] = f"{holder.count} x {' '.join(word for word in words if word)}"
         return found | ({"full": ", ".join(self.full[:5])} if self.full else {})
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.limit or self.refused else "no connection slot was counted"
 
 
@@ -181,7 +181,7 @@ class DatabaseClock(Fact, frozen=True, kw_only=True):
     offset_seconds: float
     round_trip_seconds: float
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.round_trip_seconds > 0 else "the database's clock was not read"
 
 
@@ -203,7 +203,7 @@ class PageChecksums(Fact, frozen=True, kw_only=True):
     def failures(self) -> int:
         return sum(database.failures for database in self.damaged)
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.databases_seen else "no database's checksum counter was read"
 
 
@@ -227,5 +227,5 @@ class CorruptionLog(Fact, frozen=True, kw_only=True):
     first: datetime | None = None
     last: datetime | None = None
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.lines_read else "the database's log is empty"

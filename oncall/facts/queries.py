@@ -37,7 +37,7 @@ class Statements(Fact, frozen=True, kw_only=True):
         found = [one for one in self.slowest if one.calls >= calls and one.mean_seconds > seconds]
         return tuple(sorted(found, key=lambda one: -one.mean_seconds))
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.tracked else "pg_stat_statements has counted no statement of this database yet"
 
 
@@ -102,5 +102,5 @@ class Sessions(Fact, frozen=True, kw_only=True):
         names = dict.fromkeys(one.root.told if one.root else one.root_name for one in blocked)
         return tuple(enumerate(names, 1))
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.seen else "no session of the database was seen"

@@ -12,7 +12,7 @@ class Indexes(Fact, frozen=True, kw_only=True):
     total: int
     invalid: tuple[str, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.tables_seen else "the database has no tables"
 
 
@@ -56,7 +56,7 @@ class TableReads(Fact, frozen=True, kw_only=True):
         ]
         return tuple(sorted(found, key=lambda table: -table.rows_by_full_scans))
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.tables_seen else "the database has no tables"
 
 
@@ -79,5 +79,5 @@ class ForeignKeys(Fact, frozen=True, kw_only=True):
     def on_large_tables(self, rows: int) -> tuple[ForeignKey, ...]:
         return tuple(key for key in self.unindexed if key.rows >= rows)
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.tables_seen else "the database has no tables"

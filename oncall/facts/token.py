@@ -39,7 +39,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
     lifetime_seconds: float | None = None
     issuer_behind_seconds: float | None = None
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.parts else "no token was looked at"
 
     @property
@@ -55,33 +55,33 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
             return f"names the algorithm {self.algorithm[:20]!r}; allowed: {', '.join(self.allowed)}"
         return None
 
-    def time_troubles(self, longest_hours: float, leeway_seconds: float) -> tuple[str, ...]:
+    def time_problems(self, longest_hours: float, leeway_seconds: float) -> tuple[str, ...]:
         """What is wrong with its times, as words after "issued token", worst first.
 
         Raises CouldNotCheck when there are no claims to be read.
         """
         if not self.readable:
             raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
-        troubles = [f"has {name} in milliseconds instead of seconds" for name in self.millisecond_times]
-        troubles += [f"has {'an' if name[0] in 'ei' else 'a'} {name} that is no number" for name in self.odd_times]
+        problems = [f"has {name} in milliseconds instead of seconds" for name in self.millisecond_times]
+        problems += [f"has {'an' if name[0] in 'ei' else 'a'} {name} that is no number" for name in self.odd_times]
         behind = self.issuer_behind_seconds or 0.0
         if abs(behind) > leeway_seconds + CUT_SECONDS:
             side = "behind" if behind > 0 else "ahead of"
-            troubles.append(f"was issued by a clock that is {span(abs(behind))} {side} the backend's")
+            problems.append(f"was issued by a clock that is {span(abs(behind))} {side} the backend's")
         if self.starts_in_seconds is not None and self.starts_in_seconds > leeway_seconds:
-            troubles.append(f"is not valid for another {span(self.starts_in_seconds)}")
+            problems.append(f"is not valid for another {span(self.starts_in_seconds)}")
         if self.expires_in_seconds is None:
             if "exp" not in self.odd_times:
-                troubles.append("never expires: it has no exp")
-            return tuple(troubles)
+                problems.append("never expires: it has no exp")
+            return tuple(problems)
         lifetime = self.lifetime_seconds or 0.0
         if self.expires_in_seconds <= 0:
-            troubles.append(f"had expired {span(-self.expires_in_seconds)} before it was issued")
+            problems.append(f"had expired {span(-self.expires_in_seconds)} before it was issued")
         elif lifetime <= 0:
-            troubles.append("expires before it is issued: exp is not after iat")
+            problems.append("expires before it is issued: exp is not after iat")
         elif lifetime > longest_hours * 3600 and "exp" not in self.millisecond_times:
-            troubles.append(f"lives {span(lifetime)}, longer than {longest_hours:g} h")
-        return tuple(troubles)
+            problems.append(f"lives {span(lifetime)}, longer than {longest_hours:g} h")
+        return tuple(problems)
 
     @property
     def evidence(self) -> dict[str, str | int | float]:
@@ -111,7 +111,7 @@ class TokenSignature(Fact, frozen=True, kw_only=True):
     algorithm: str
     source: str
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.algorithm and self.source else "no signature was looked at"
 
 
@@ -140,7 +140,7 @@ class JwtSecret(Fact, frozen=True, kw_only=True):
     algorithm: str = ""
     token: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.variable and self.source else "no secret was looked for"
 
     @property
@@ -206,7 +206,7 @@ class JwtSecretCopies(Fact, frozen=True, kw_only=True):
     variable: str
     copies: tuple[SecretCopy, ...]
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if any(copy.group for copy in self.copies) else "no copy of the secret was looked at"
 
     @property
@@ -251,7 +251,7 @@ class Clocks(Fact, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...]
     missing: tuple[str, ...] = ()
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.clocks else "no clock of the stack could be read"
 
     @property

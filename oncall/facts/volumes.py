@@ -31,7 +31,7 @@ class DataVolume(Fact, frozen=True, kw_only=True):
     exists: bool | None = None
     accessible: bool | None = None
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.container and self.data_directory else "no container's mounts were looked at"
 
     @property
@@ -74,5 +74,5 @@ class DataVolumeSpace(Fact, frozen=True, kw_only=True):
     used_percent: float
     device: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.size_kib else "the data volume's size was not read"

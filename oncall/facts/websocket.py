@@ -88,15 +88,15 @@ class Handshake(Fact, frozen=True, kw_only=True):
     page_status: int = 0
     straight: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.outcome and self.at else "no handshake was tried"
 
     @property
     def succeeded(self) -> bool:
-        return self.trouble is None
+        return self.problem is None
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What went wrong, as words after "websocket"; None: it opened and stayed open."""
         if self.outcome == "open":
             if self.close_code is not None:
@@ -133,7 +133,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
         return "auth" if self.status == 401 and self.with_token else self.blames
 
     @property
-    def see(self) -> str:
+    def root_check(self) -> str:
         """The check that tells the story of a failure through the proxy nearer to its cause, if that one fails too: a
         proxy that answers its page in the same way, or a replica that knows another secret."""
         if self.status and self.status == self.page_status:
@@ -165,7 +165,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
             allowed_seconds=self.allowed_seconds,
             waiting_for=self.waiting_for,
         )
-        return words.get(self.outcome) or plain.trouble or self.outcome
+        return words.get(self.outcome) or plain.problem or self.outcome
 
     @property
     def evidence(self) -> dict[str, str | int | float | bool]:
@@ -190,10 +190,10 @@ class WebSocketPing(Fact, frozen=True, kw_only=True):
     seconds: float
     close_code: int | None = None
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.kind and (self.answered or self.seconds > 0) else "no ping was sent"
 
-    def trouble(self, limit_seconds: float) -> str | None:
+    def problem(self, limit_seconds: float) -> str | None:
         """What is wrong, as words after "websocket"; None: answered in time."""
         if self.close_code is not None:
             return f"is closed when it is pinged ({close_words(self.close_code)})"
@@ -215,7 +215,7 @@ class WebSocketHold(Fact, frozen=True, kw_only=True):
     close_code: int | None = None
     close_reason: str = ""
 
-    def blind(self) -> str | None:
+    def inconclusive_reason(self) -> str | None:
         return None if self.address and self.wanted_seconds > 0 else "no socket was held open"
 
     @property
@@ -225,7 +225,7 @@ class WebSocketHold(Fact, frozen=True, kw_only=True):
         return self.close_code is None
 
     @property
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """How it ended, as words after "websocket"."""
         after = f"after {self.held_seconds:.0f} s idle"
         return f"is closed {after} ({close_words(self.close_code or 1006)})"

@@ -15,9 +15,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from oncall.gate.patterns import Pattern, whole
-from oncall.notify import heartbeat as dead_man
-from oncall.notify import messaging
-from oncall.results.record import Run
+from oncall.notify import heartbeat, messaging
+from oncall.results.record import RunRecord
 
 HOST: Pattern[str] = Pattern(r"localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+")
 LEAST, SURELY = 8, 20  # characters: a shorter word, or one of letters alone, may be a word of the diagnosis
@@ -45,7 +44,7 @@ def addresses(ping: str | None, notify: list[str] | None, *places: Mapping[str, 
 
     Raises AddressError for a typed one that cannot be right; one from elsewhere is told of when it is needed.
     """
-    if ping and (wrong := dead_man.wrong_address(ping)):
+    if ping and (wrong := heartbeat.wrong_address(ping)):
         raise AddressError(f"--ping {wrong}")
     for address in notify or ():
         if wrong := messaging.wrong_address(address):
@@ -77,7 +76,7 @@ def _like_a_token(piece: str) -> bool:
     return len(piece) >= SURELY or (len(piece) >= LEAST and any(sign.isdigit() for sign in piece))
 
 
-class Informer:
+class Notifier:
     """Registered beside the publisher; informs when pytest lets go."""
 
     def __init__(self, config: pytest.Config, publisher: Any, whom: Addresses):
@@ -94,38 +93,38 @@ class Informer:
         if hasattr(self.config, "workerinput"):
             return
         code = int(self.session.exitstatus)
-        for trouble in filter(None, self._inform(run, code)):
-            self.publisher.tell(f"TROUBLE  {trouble}")
+        for problem in filter(None, self._inform(run, code)):
+            self.publisher.tell(f"PROBLEM  {problem}")
 
-    def _inform(self, run: Run | None, code: int) -> Iterator[str]:
+    def _inform(self, run: RunRecord | None, code: int) -> Iterator[str]:
         if self.whom.ping:
-            yield dead_man.call(self.whom.ping, code, self._diagnosis(run, code))
+            yield heartbeat.call(self.whom.ping, code, self._diagnosis(run, code))
         if self.whom.notify and self._worth_a_message(run, code):
             text = self._message(run) if run else self._diagnosis(run, code)
             yield from messaging.send(self.whom.notify, self._title(run, code), text, sick=code != 0)
 
-    def _worth_a_message(self, run: Run | None, code: int) -> bool:
+    def _worth_a_message(self, run: RunRecord | None, code: int) -> bool:
         """With `change`, a sick run without an earlier one counts as changed."""
         if self.config.option.notify_on == "change" and run and run.comparison:
             return bool(run.comparison.new or run.comparison.gone)
         return code != 0
 
-    def _diagnosis(self, run: Run | None, code: int) -> str:
+    def _diagnosis(self, run: RunRecord | None, code: int) -> str:
         if run is None:
             return f"No check was run: pytest ended with exit code {code}.\n"
         from oncall.reporting.terminal import report as terminal
 
         return whole("\n".join(terminal.lines(run, self.publisher.playbook)) + "\n")
 
-    def _message(self, run: Run) -> str:
+    def _message(self, run: RunRecord) -> str:
         from oncall.reporting import announcement, changes
 
         lines = [announcement.incident_channel(run, self.publisher.playbook)]
         lines += changes.lines(run.comparison) if run.comparison else []
         return whole("\n".join(lines).replace("@", "(at)"))  # a chat takes @here for a mention
 
-    def _title(self, run: Run | None, code: int) -> str:
+    def _title(self, run: RunRecord | None, code: int) -> str:
         from oncall.reporting import announcement, plain
 
         words = announcement.headline(run) if run else f"no check was run (exit code {code})"
-        return whole(plain.visible(f"{run.stack if run else 'pytest-oncall'}: {words}", 200))
+        return whole(plain.escape_control_chars(f"{run.stack if run else 'pytest-oncall'}: {words}", 200))

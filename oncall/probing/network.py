@@ -21,7 +21,7 @@ from oncall.probing.deadline import PIECE, side_thread, wait_for, watch
 from oncall.probing.lag import METER, stack_time
 
 
-class Wire:
+class DeadlineNetwork:
     """The network under one request, in the shape that httpcore asks of a backend."""
 
     def __init__(self, seconds: float) -> None:
@@ -132,7 +132,7 @@ class Wire:
 class Stream:
     """An open connection, in the shape that httpcore asks of a stream."""
 
-    def __init__(self, sock: socket.socket, wire: Wire) -> None:
+    def __init__(self, sock: socket.socket, wire: DeadlineNetwork) -> None:
         self.sock = sock
         self.wire = wire
 

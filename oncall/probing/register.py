@@ -30,7 +30,7 @@ PROVIDED = ("stack", "limits", "secrets", "own_lag")
 RUNNER: "pytest.StashKey[Any]" = pytest.StashKey()
 
 
-class Look(Struct, frozen=True, dict=True):
+class Probe(Struct, frozen=True, dict=True):
     """One registered probe or client.
 
     deadline: seconds, counted from when the look's needs are there.
@@ -54,7 +54,7 @@ class Look(Struct, frozen=True, dict=True):
         return self.deadline(limits) if callable(self.deadline) else self.deadline
 
 
-PROBES: dict[str, Look] = {}
+PROBES: dict[str, Probe] = {}
 
 
 def probe(
@@ -69,7 +69,7 @@ def probe(
         fact = inspect.get_annotations(function, eval_str=True).get("return")
         if not (isinstance(fact, type) and issubclass(fact, Fact)):
             raise TypeError(f"probe {function.__name__} must name its fact: -> SomeFact")
-        return _fixture(Look(function.__name__, function, deadline, optional, fact, keep))
+        return _fixture(Probe(function.__name__, function, deadline, optional, fact, keep))
 
     return register
 
@@ -80,12 +80,12 @@ def client(
     """Register a handle that probes share; a generator function closes it after its one yield."""
 
     def register(function: Callable[..., Any]) -> Any:
-        return _fixture(Look(function.__name__, function, deadline, optional, None, keep))
+        return _fixture(Probe(function.__name__, function, deadline, optional, None, keep))
 
     return register
 
 
-def _fixture(look: Look) -> Any:
+def _fixture(look: Probe) -> Any:
     """A function-scoped fixture that waits for the look: the results live in the runner, so no scope can mismatch."""
     PROBES[look.name] = look
 
@@ -108,7 +108,7 @@ def parameters(item: pytest.Item) -> dict[str, str]:
     return dict(callspec.params) if callspec else {}
 
 
-def look_key(name: str, given: Mapping[str, str]) -> str:
+def probe_key(name: str, given: Mapping[str, str]) -> str:
     """A look's name in a run and in a snapshot: with the check parameters that it, or a look it needs, asks for."""
     wanted = dict.fromkeys(_wanted(name, given, ()))
     return name + (f"[{'-'.join(wanted)}]" if wanted else "")

@@ -24,7 +24,7 @@ from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Manner, NotPart, ProbeCrashed
 from oncall.probing.deadline import OPENED, Opened
 from oncall.probing.lag import METER, Load, stack_time
-from oncall.probing.register import PROBES, Look, look_key
+from oncall.probing.register import PROBES, Probe, probe_key
 from oncall.probing.snapshot import Saved, saved, through
 
 Kind = Literal["fact", "unknown", "absent", "crashed"]
@@ -49,14 +49,14 @@ class Outcome(Struct, frozen=True):
         raise EXCEPTIONS[self.kind](self.reason)
 
 
-class Run(Struct, eq=False):
+class ProbeRun(Struct, eq=False):
     """One run of one look, for one set of arguments.
 
     deadline: by `stack_time`; None: it has not begun. began: by `time.monotonic`. thread: as the system numbers it.
     load: what this machine suffered while it was looked, by this look or those that it needs.
     """
 
-    look: Look
+    look: Probe
     key: str
     arguments: dict[str, Any]
     outcome: Outcome | None = None
@@ -64,7 +64,7 @@ class Run(Struct, eq=False):
     seconds: float | None = None
     log: list[str] = field(default_factory=list)
     close: Iterator[Any] | None = None
-    behind: "list[Run]" = field(default_factory=list)  # the looks that wait for this one
+    behind: "list[ProbeRun]" = field(default_factory=list)  # the looks that wait for this one
     begun: bool = False
     began: float | None = None
     thread: int | None = None
@@ -74,7 +74,7 @@ class Run(Struct, eq=False):
     @property
     def since(self) -> float | None:
         """When the first of all looks began that brought this one's answer."""
-        needed = [one.since for one in self.arguments.values() if isinstance(one, Run)]
+        needed = [one.since for one in self.arguments.values() if isinstance(one, ProbeRun)]
         return min((at for at in (self.began, *needed) if at is not None), default=None)
 
 
@@ -83,7 +83,7 @@ class TimeUp(BaseException):
 
 
 # Whose log lines these are; a probe hands it to threads of its own by contextvars.copy_context().run.
-LOOKING: ContextVar[Run | None] = ContextVar("looking", default=None)
+LOOKING: ContextVar[ProbeRun | None] = ContextVar("looking", default=None)
 
 
 class Runner:
@@ -100,26 +100,26 @@ class Runner:
         budget: float,
         provided: Mapping[str, Any],
         redact: Callable[[str], str],
-        note: Callable[[Run], None] = lambda run: None,
+        note: Callable[[ProbeRun], None] = lambda run: None,
     ):
         METER.start()
         self.budget, self.redact, self.note = budget, redact, note
         self.lag = METER
         self.provided = {"own_lag": METER, **provided}
-        self.runs: dict[str, Run] = {}
+        self.runs: dict[str, ProbeRun] = {}
         self.deadline = time.monotonic() + budget
         self.interrupted = False
         self._changed = threading.Condition()
         self._starting: list[str] = []
-        self._threadless: list[tuple[Run, dict[str, Any]]] = []  # looks for which there was no thread
-        self._here: Run | None = None  # the one of them that runs in the main thread
+        self._threadless: list[tuple[ProbeRun, dict[str, Any]]] = []  # looks for which there was no thread
+        self._here: ProbeRun | None = None  # the one of them that runs in the main thread
 
-    def start(self, name: str, given: Mapping[str, str]) -> Run:
+    def start(self, name: str, given: Mapping[str, str]) -> ProbeRun:
         """The one run of a look for these check parameters, started when first wanted."""
-        key = look_key(name, given)
+        key = probe_key(name, given)
         if key in self.runs:
             return self.runs[key]
-        run = Run(PROBES[name], key, {})
+        run = ProbeRun(PROBES[name], key, {})
         self._starting.append(name)
         try:
             run.arguments = {need: self._argument(name, need, given) for need in run.look.needs}
@@ -164,7 +164,7 @@ class Runner:
         if self._here is not None:
             raise TimeUp
 
-    def _wait(self, run: Run) -> Outcome:
+    def _wait(self, run: ProbeRun) -> Outcome:
         while not (outcome := self._expire(run)):
             if self._look_here():
                 continue
@@ -174,11 +174,11 @@ class Runner:
                     self._changed.wait(min(0.1, max(0.001, left)))
         return outcome
 
-    def _left(self, run: Run) -> float:
+    def _left(self, run: ProbeRun) -> float:
         """Seconds of `stack_time` until a look's deadline."""
         return (run.deadline or 0.0) + run.opened.allowance - stack_time()
 
-    def _expire(self, run: Run) -> Outcome | None:
+    def _expire(self, run: ProbeRun) -> Outcome | None:
         """The run's outcome; settles it as unknown when its time is up, or that of one that it needs."""
         if run.outcome is not None:
             return run.outcome
@@ -192,16 +192,16 @@ class Runner:
             self._abandon(run, Outcome("unknown", reason=reason, manner="late"))
         elif run.deadline is None:
             for need in run.arguments.values():
-                if isinstance(need, Run):
+                if isinstance(need, ProbeRun):
                     self._expire(need)
         return run.outcome
 
-    def _abandon(self, run: Run, outcome: Outcome) -> None:
+    def _abandon(self, run: ProbeRun, outcome: Outcome) -> None:
         """Nobody waits any more: the look's sockets are shut, so that it ends."""
         self._settle(run, outcome)
         run.opened.shut()
 
-    def _settle(self, run: Run, outcome: Outcome, seconds: float | None = None) -> None:
+    def _settle(self, run: ProbeRun, outcome: Outcome, seconds: float | None = None) -> None:
         load, since = Load(), run.since
         if since is not None:
             load = METER.between(since, time.monotonic())
@@ -214,14 +214,14 @@ class Runner:
         for one in run.behind:
             self._begin(one)
 
-    def _begin(self, run: Run) -> None:
+    def _begin(self, run: ProbeRun) -> None:
         """Look, unless something that the look needs is still to come, or never comes."""
         values: dict[str, Any] = {}
         with self._changed:
             if run.begun or run.outcome:
                 return
             for name, value in run.arguments.items():
-                if isinstance(value, Run) and value.outcome is None:
+                if isinstance(value, ProbeRun) and value.outcome is None:
                     value.behind.append(run)
                     return
                 try:
@@ -265,7 +265,7 @@ class Runner:
         self._expire(run)
         return True
 
-    def _work(self, run: Run, values: dict[str, Any]) -> None:
+    def _work(self, run: ProbeRun, values: dict[str, Any]) -> None:
         LOOKING.set(run)
         OPENED.set(run.opened)
         run.thread, run.began, started = threading.get_native_id(), time.monotonic(), time.monotonic()
@@ -277,8 +277,8 @@ class Runner:
                 run.close, value = value, next(value)
             if run.look.fact:
                 value = through(value, run.look.fact, self.redact)
-                if blind := value.blind():
-                    raise CouldNotCheck(blind)
+                if inconclusive_reason := value.inconclusive_reason():
+                    raise CouldNotCheck(inconclusive_reason)
             outcome = Outcome("fact", value)
         except TimeUp:
             if not self._expire(run):
@@ -347,9 +347,9 @@ class Runner:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _value(look: Look, name: str, value: Any) -> Any:
+def _value(look: Probe, name: str, value: Any) -> Any:
     """What the look is given: of another look its fact, or where it can do without, why there is none."""
-    if not isinstance(value, Run) or not value.outcome:
+    if not isinstance(value, ProbeRun) or not value.outcome:
         return value
     try:
         return value.outcome.get()
@@ -364,7 +364,7 @@ def _failure(error: Exception, reason: str) -> Outcome:
     return Outcome(kind, reason=reason, blames=getattr(error, "blames", None), manner=getattr(error, "manner", None))
 
 
-def _crash(run: Run, error: BaseException, redact: Callable[[str], str]) -> Outcome:
+def _crash(run: ProbeRun, error: BaseException, redact: Callable[[str], str]) -> Outcome:
     """A probe's bug, unless this machine has no thread or memory left for it."""
     if isinstance(error, RuntimeError) and _code(error) is threading.Thread.start.__code__:
         return Outcome("unknown", reason=f"{run.key} needs a thread, and this machine gives none", blames="host")

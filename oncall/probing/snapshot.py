@@ -23,13 +23,20 @@ from oncall.gate.patterns import whole
 from oncall.gate.reading import Unreadable, read_json
 from oncall.probing.lag import Load
 from oncall.probing.plausible import implausible, texts
-from oncall.probing.register import PROBES, look_key
+from oncall.probing.register import PROBES, probe_key
 from oncall.target.reader import Target
 from oncall.target.validator import MOST_ITEMS, quoted, shortened
 
 QUIET = Load()
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
-VERSION = 1
+VERSION = 2
+# What members of facts were called in version 1.
+FORMER = {
+    "trouble": "problem",
+    "body_trouble": "body_problem",
+    "apart": "unshared_peers",
+    "adrift": "peers_without_network",
+}
 FORMAT = "pytest-oncall snapshot"
 F = TypeVar("F", bound=Fact)
 Saved = dict[str, Any]
@@ -116,9 +123,11 @@ def read_snapshot(path: Path) -> Snapshot:
         raise SnapshotError(f"{path}: this is not a snapshot: {error}") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
-    if plain.get("version") != VERSION:
+    if plain.get("version") == 1:
+        plain["looks"] = _renamed(plain.get("looks"))
+    elif plain.get("version") != VERSION:
         version = shortened(quoted(plain.get("version")))
-        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}")
+        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads 1 and {VERSION}")
     try:
         read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
         msgspec.convert(read.looks, dict[str, SavedLook])
@@ -127,6 +136,12 @@ def read_snapshot(path: Path) -> Snapshot:
     if problem := _implausible(read):
         raise SnapshotError(f"{path}: the snapshot is damaged: {problem}")
     return read
+
+
+def _renamed(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {FORMER.get(key, key): _renamed(value) for key, value in plain.items()}
+    return [_renamed(each) for each in plain] if isinstance(plain, list) else plain
 
 
 def _implausible(read: Snapshot) -> str:
@@ -159,7 +174,7 @@ class Replay:
 
     def answer(self, name: str, given: Mapping[str, str]) -> Any:
         """The saved fact; raises CouldNotCheck for one that was not saved or that this version cannot read."""
-        key = look_key(name, given)
+        key = probe_key(name, given)
         look = self.snapshot.looks.get(key)
         if look is None:
             raise CouldNotCheck(f"{key} is not in the snapshot")
@@ -185,8 +200,8 @@ class Replay:
             raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {str(error)[:200]}") from None
         if problem := implausible(fact, self.components):
             raise CouldNotCheck(f"{key} in the snapshot cannot be true: {problem}")
-        if blind := fact.blind():
-            raise CouldNotCheck(blind)
+        if inconclusive_reason := fact.inconclusive_reason():
+            raise CouldNotCheck(inconclusive_reason)
         return fact
 
     def load(self, keys: Iterable[str]) -> Load:

@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 
 from oncall.diagnosis.causes import Cause
 from oncall.playbook import Playbook
-from oncall.reporting import phrases as wording
-from oncall.reporting import plain
-from oncall.reporting import summary as outline
-from oncall.results.record import Run
+from oncall.reporting import phrases, plain, summary
+from oncall.results.record import RunRecord
 from oncall.verdict import SEVERITIES, Verdict
 
 SHOWN = 3  # causes, and things that people notice, before "and 2 more"
@@ -25,16 +23,16 @@ FELT = {"p1": "The service does not work as it should", "p2": "A part of the ser
 FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the page do not look right"}
 
 
-def incident_channel(run: Run, playbook: Playbook) -> str:
+def incident_channel(run: RunRecord, playbook: Playbook) -> str:
     """For colleagues: what is broken, the causes and how sure they are, what is not known, when to look here again."""
     return "\n".join(_channel(run, playbook))
 
 
-def status_page(run: Run, playbook: Playbook) -> str:
+def status_page(run: RunRecord, playbook: Playbook) -> str:
     """For everybody outside: what does not work, and when there is news."""
     felt = [cause for cause in run.diagnosis.causes if noticed(cause)]
     if not felt:
-        if outline.state(run) == "healthy" or run.diagnosis.causes:
+        if summary.state(run) == "healthy" or run.diagnosis.causes:
             return "Operational: no problem that you would notice is known."
         text = f"Investigating: we are checking parts of the service; no fault is known at {run.started:%H:%M} UTC."
         return _with_next(text, _worst(run), run, playbook)
@@ -45,14 +43,14 @@ def status_page(run: Run, playbook: Playbook) -> str:
     return _with_next(text, felt[0].severity, run, playbook)
 
 
-def headline(run: Run) -> str:
+def headline(run: RunRecord) -> str:
     """The whole run in one line: "P1 postgres, P2 auth (likely); 3 checks without an answer"."""
     causes = run.diagnosis.causes
     if not causes:
-        return outline.headline(run)
-    named = dict.fromkeys(wording.title(cause).partition(": ")[0] for cause in causes)
-    rest = len(wording.unexplained(run, "unknown")) + len(run.of(None, "error"))
-    return ", ".join(named) + (f"; {outline.checks(rest)} without an answer" if rest else "")
+        return summary.headline(run)
+    named = dict.fromkeys(phrases.title(cause).partition(": ")[0] for cause in causes)
+    rest = len(phrases.unexplained(run, "unknown")) + len(run.of(None, "error"))
+    return ", ".join(named) + (f"; {summary.checks(rest)} without an answer" if rest else "")
 
 
 def noticed(cause: Cause) -> bool:
@@ -67,16 +65,16 @@ def notices(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, claims)))
 
 
-def next_update(severity: str, run: Run, playbook: Playbook) -> datetime | None:
+def next_update(severity: str, run: RunRecord, playbook: Playbook) -> datetime | None:
     """When the next text is due, UTC: at the respond-by time, or as long after the run where that is over already."""
-    due = wording.respond_by(severity, run, playbook)
+    due = phrases.respond_by(severity, run, playbook)
     ended = run.started + timedelta(seconds=run.seconds)
     if due is None or due > ended:
         return due
     return ended + playbook.levels[severity].respond_within
 
 
-def _channel(run: Run, playbook: Playbook) -> Iterator[str]:
+def _channel(run: RunRecord, playbook: Playbook) -> Iterator[str]:
     """Foreign text made harmless. Commands as they are typed; left out where a chat would see a mention in them, and
     where a snapshot has filled them: this text is copied.
     """
@@ -92,7 +90,7 @@ def _channel(run: Run, playbook: Playbook) -> Iterator[str]:
         yield _harmless(line)
 
 
-def _told(run: Run) -> list[str]:
+def _told(run: RunRecord) -> list[str]:
     causes = run.diagnosis.causes
     lines = [f"{run.stack} at {run.started:%H:%M} UTC: {headline(run)}"]
     lines += [_cause(cause) for cause in causes[:SHOWN]]
@@ -102,23 +100,23 @@ def _told(run: Run) -> list[str]:
     if felt:
         more_felt = f" (and {len(felt) - SHOWN} more)" if len(felt) > SHOWN else ""
         lines.append(f"People notice: {' '.join(felt[:SHOWN])}{more_felt}")
-    for reason, alike in list(outline.by_reason(wording.unexplained(run, "unknown")).items())[:SHOWN]:
-        lines.append(f"Not known: {wording.unanswered(reason, alike)}")
+    for reason, alike in list(summary.by_reason(phrases.unexplained(run, "unknown")).items())[:SHOWN]:
+        lines.append(f"Not known: {phrases.unanswered(reason, alike)}")
     return lines
 
 
-def _due(run: Run, playbook: Playbook) -> Iterator[str]:
+def _due(run: RunRecord, playbook: Playbook) -> Iterator[str]:
     """By when somebody answers, and when there is news."""
     causes = run.diagnosis.causes
     severity = causes[0].severity if causes else _worst(run)
-    if severity and (by := wording.deadline(severity, run, playbook, causes[0] if causes else None)):
+    if severity and (by := phrases.deadline(severity, run, playbook, causes[0] if causes else None)):
         update = next_update(severity, run, playbook)
         yield f"Respond {by}." + (f" Next update by {_moment(update, run)}." if update else "")
 
 
 def _cause(cause: Cause) -> str:
-    explains = wording.explains(cause)
-    return f"{wording.title(cause)}" + (f"; {explains}" if explains else "")
+    explains = phrases.explains(cause)
+    return f"{phrases.title(cause)}" + (f"; {explains}" if explains else "")
 
 
 def _public(cause: Cause) -> str:
@@ -132,20 +130,20 @@ def _public(cause: Cause) -> str:
     return f"{area.capitalize()} {'do not work as they' if area.endswith('s') else 'does not work as it'} should"
 
 
-def _worst(run: Run) -> str | None:
+def _worst(run: RunRecord) -> str | None:
     open_ = run.of(None, "failed", "unknown", "error")
     return min((verdict.severity for verdict in open_), key=SEVERITIES.index, default=None)
 
 
-def _with_next(text: str, severity: str | None, run: Run, playbook: Playbook) -> str:
+def _with_next(text: str, severity: str | None, run: RunRecord, playbook: Playbook) -> str:
     update = next_update(severity, run, playbook) if severity else None
     return f"{text} Next update by {_moment(update, run)}." if update else text
 
 
-def _moment(at: datetime, run: Run) -> str:
+def _moment(at: datetime, run: RunRecord) -> str:
     return f"{at:%H:%M} UTC" if at.date() == run.started.date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _harmless(line: str) -> str:
     """One line that calls nobody: a chat takes a pasted @here for a mention."""
-    return plain.visible(" ".join(line.split()), LENGTH).replace(MENTION, "(at)")
+    return plain.escape_control_chars(" ".join(line.split()), LENGTH).replace(MENTION, "(at)")

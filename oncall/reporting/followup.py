@@ -12,7 +12,7 @@ import msgspec
 from oncall.diagnosis.causes import Cause
 from oncall.gate.reading import Unreadable, read_json
 from oncall.reporting.json import VERSION
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.timeline.merge import Event
 from oncall.verdict import Verdict
 
@@ -36,7 +36,7 @@ class Ended(msgspec.Struct, frozen=True):
         return "unknown" if self.outcome == "accepted" and self.symptom is None else self.outcome
 
 
-class Later(msgspec.Struct, frozen=True):
+class Followup(msgspec.Struct, frozen=True):
     """The few members of a result that a post-mortem needs; the others are left out."""
 
     version: int
@@ -47,7 +47,7 @@ class Later(msgspec.Struct, frozen=True):
 
     def state(self, cause: Cause) -> Healed:
         """What has become of a cause: healed once each of its checks was looked at and none of them fails."""
-        return self._of((*cause.findings, *cause.consequences, *cause.hidden))
+        return self._of((*cause.findings, *cause.consequences, *cause.blocked))
 
     def _of(self, verdicts: Iterable[Verdict]) -> Healed:
         now = {ended.check: ended.known for ended in self.verdicts}
@@ -56,20 +56,20 @@ class Later(msgspec.Struct, frozen=True):
             return "still there"
         return "healed" if outcomes <= {"passed", "accepted", "skipped"} else "not known"
 
-    def over(self, run: Run) -> bool:
+    def over(self, run: RunRecord) -> bool:
         """Whether the whole incident is over: every cause healed, and nothing of that run is unanswered."""
         bad = run.of(None, "failed", "unknown", "error")
         return bool(bad) and self._of(bad) == "healed"
 
-    def changes(self, run: Run) -> tuple[Event, ...]:
+    def changes(self, run: RunRecord) -> tuple[Event, ...]:
         """What people and deployments did between the two runs."""
         return tuple(one for one in self.timeline if one.kind == "change" and run.started <= one.at <= self.started)
 
 
-def read_later(path: Path) -> Later:
+def read_later(path: Path) -> Followup:
     """Read a `--result` file, which anybody may have sent; raises LaterError with one sentence."""
     try:
-        later = msgspec.convert(read_json(path), Later)
+        later = msgspec.convert(read_json(path), Followup)
         started = later.started.astimezone(UTC)
     except Unreadable as error:
         raise LaterError(f"--after {path}: the file cannot be read: {error}") from None
@@ -82,7 +82,7 @@ def read_later(path: Path) -> Later:
     return msgspec.structs.replace(later, started=started)
 
 
-def follows(later: Later, path: Path, stack: str, started: datetime) -> None:
+def follows(later: Followup, path: Path, stack: str, started: datetime) -> None:
     """Raise LaterError unless it is a later run of that stack."""
     if later.stack != stack:
         raise LaterError(f"--after {path}: that run looked at {later.stack[:60]!r}, this one at {stack!r}")

@@ -8,56 +8,54 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from oncall.reporting import phrases as wording
-from oncall.reporting import plain
-from oncall.reporting import summary as outline
+from oncall.reporting import phrases, plain, summary
 from oncall.reporting.markdown import block, code, prose
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 
 LENGTH = 1_000
 KINDS = {"p1": "error", "p2": "error", "p3": "warning", "p4": "warning"}
 Places = Mapping[str, tuple[str, int]]
 
 
-def commands(run: Run, places: Places) -> list[str]:
+def commands(run: RunRecord, places: Places) -> list[str]:
     """The annotations: causes, what fails without one, what is not known, bugs of the suite; or that all is well.
 
     places: node id of a check -> its file, as the repository calls it, and its line.
     """
     lines = []
     for cause in run.diagnosis.causes:
-        shown = (*cause.findings, *cause.consequences, *cause.hidden)
-        words = [wording.because(cause), wording.evidence(cause), wording.explains(cause)]
+        shown = (*cause.findings, *cause.consequences, *cause.blocked)
+        words = [phrases.because(cause), phrases.evidence(cause), phrases.explains(cause)]
         title = f"{cause.severity.upper()} {cause.component}"
         text = "; ".join([cause.symptom, *filter(None, words)])
         lines.append(_command(KINDS[cause.severity], title, text, places.get(shown[0].nodeid) if shown else None))
-    for verdict in wording.unexplained(run, "failed"):
+    for verdict in phrases.unexplained(run, "failed"):
         title = f"{verdict.severity.upper()} {verdict.check}"
         text = verdict.symptom or verdict.claim
         lines.append(_command(KINDS[verdict.severity], title, text, places.get(verdict.nodeid)))
-    for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
-        title = f"{outline.checks(len(alike))} without an answer"
-        lines.append(_command("warning", title, wording.unanswered(reason, alike), places.get(alike[0].nodeid)))
+    for reason, alike in summary.by_reason(phrases.unexplained(run, "unknown")).items():
+        title = f"{summary.checks(len(alike))} without an answer"
+        lines.append(_command("warning", title, phrases.unanswered(reason, alike), places.get(alike[0].nodeid)))
     for verdict in run.of(None, "error"):
-        lines.append(_command("error", verdict.check, wording.error(verdict), places.get(verdict.nodeid)))
-    return lines or [_command("notice", run.stack, outline.headline(run))]
+        lines.append(_command("error", verdict.check, phrases.error(verdict), places.get(verdict.nodeid)))
+    return lines or [_command("notice", run.stack, summary.headline(run))]
 
 
-def summary(run: Run) -> str:
+def step_summary(run: RunRecord) -> str:
     """The step's summary, in Markdown: the headline, the causes, what to do, what is not known."""
-    lines = [f"### {prose(run.stack)}: {prose(outline.headline(run))}", ""]
+    lines = [f"### {prose(run.stack)}: {prose(summary.headline(run))}", ""]
     for cause in run.diagnosis.causes:
-        lines.append(f"- **{prose(wording.title(cause))}**")
-        lines.append(f"  - {prose(wording.because(cause))}")
+        lines.append(f"- **{prose(phrases.title(cause))}**")
+        lines.append(f"  - {prose(phrases.because(cause))}")
         if cause.evidence:
-            lines.append(f"  - {code(wording.evidence(cause))}")
+            lines.append(f"  - {code(phrases.evidence(cause))}")
         if cause.next:
-            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            caution = f" ({phrases.FOREIGN})" if run.commands_from == "snapshot" else ""
             lines.append(f"  - next: PLAYBOOK.md {code(cause.next.section)}, step {cause.next.step}{caution}")
             lines += ["", *(f"    {line}" for line in block(cause.next.text, "bash").split("\n")), ""]
-    for reason, alike in outline.by_reason(wording.unexplained(run, "unknown")).items():
-        lines.append(f"- not known: {prose(wording.unanswered(reason, alike))}")
-    return "\n".join([*lines, "", prose(f"answered: {outline.coverage(run) or 'nothing'}"), ""])
+    for reason, alike in summary.by_reason(phrases.unexplained(run, "unknown")).items():
+        lines.append(f"- not known: {prose(phrases.unanswered(reason, alike))}")
+    return "\n".join([*lines, "", prose(f"answered: {summary.coverage(run) or 'nothing'}"), ""])
 
 
 def _command(kind: str, title: str, text: str, place: tuple[str, int] | None = None) -> str:
@@ -68,7 +66,7 @@ def _command(kind: str, title: str, text: str, place: tuple[str, int] | None = N
 
 def _data(text: str) -> str:
     """As the runner reads it back: it turns these three codes into signs again."""
-    shown = plain.visible(text, LENGTH)
+    shown = plain.escape_control_chars(text, LENGTH)
     return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -11,26 +11,26 @@ import msgspec
 from msgspec.structs import replace
 
 from oncall.diagnosis.causes import Cause, Diagnosis
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.verdict import ordered
 
-VERSION = 1  # raised when a member changes its meaning or goes; new members may come at any time
+VERSION = 2  # raised when a member changes its meaning or goes; new members may come at any time
 
 
-def document(run: Run) -> dict[str, Any]:
+def document(run: RunRecord) -> dict[str, Any]:
     """The run in plain JSON types.
 
     version         1
-    stack, started (ISO 8601, UTC), seconds, replayed_from, commands_from, selection, host, versions, trouble, report,
+    stack, started (ISO 8601, UTC), seconds, replayed_from, commands_from, selection, host, versions, problem, report,
     interrupted, budget, name, target
                     as in `oncall.results.record.Run`
     comparison      with the last run of its kind, as in `oncall.results.comparison.Comparison`, or null
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
     causes          one object a cause, most urgent first, as in `oncall.diagnosis.causes.Cause`; findings, consequences
-                    and hidden are names of checks
+                    and blocked are names of checks
     timeline        one object a moment, as in `oncall.timeline.merge.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,
-                    claim, playbook, symptom, evidence, component, blames, layer, proof, doubt, reason,
+                    claim, playbook, symptom, evidence, component, blames, layer, corroboration, ambiguity, reason,
                     accepted (reason, until), position, probes (name, seconds, log)
 
     Text stands here as it was seen (redacted, never made visible): escaping is the writer's work.
@@ -48,6 +48,6 @@ def document(run: Run) -> dict[str, Any]:
 
 def _cause(cause: Cause) -> dict[str, Any]:
     """A cause with the names of its checks: what they said stands under verdicts."""
-    plain: dict[str, Any] = msgspec.to_builtins(replace(cause, findings=(), consequences=(), hidden=()))
-    groups = {"findings": cause.findings, "consequences": cause.consequences, "hidden": cause.hidden}
+    plain: dict[str, Any] = msgspec.to_builtins(replace(cause, findings=(), consequences=(), blocked=()))
+    groups = {"findings": cause.findings, "consequences": cause.consequences, "blocked": cause.blocked}
     return plain | {name: [verdict.check for verdict in verdicts] for name, verdicts in groups.items()}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from oncall.reporting import phrases as wording
-from oncall.reporting import plain
+from oncall.reporting import phrases, plain
 from oncall.verdict import Verdict
 
 TAGS = {"failed": "failure", "unknown": "error", "error": "error"}
@@ -20,12 +19,12 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
         "symptom": verdict.symptom,
         "component": verdict.component,
         "blames": verdict.accuses,
-        "evidence": wording.evidence(verdict) if verdict.evidence else None,
+        "evidence": phrases.evidence(verdict) if verdict.evidence else None,
         "reason": verdict.reason,
         "playbook": verdict.playbook,
         "accepted": f"until {accepted.until.isoformat()}: {accepted.reason}" if accepted else None,
     }
-    return [(name, plain.visible(value)) for name, value in found.items() if value]
+    return [(name, plain.escape_control_chars(value)) for name, value in found.items() if value]
 
 
 def label(writer: Any, report: Any) -> None:
@@ -40,7 +39,7 @@ def label(writer: Any, report: Any) -> None:
     end, tag = nodes[-1], TAGS[outcome]
     end.set("type", outcome.upper())
     if outcome != "error":
-        end.set("message", plain.visible(str(report.longrepr)))
+        end.set("message", plain.escape_control_chars(str(report.longrepr)))
     writer.stats[end.tag] -= 1
     writer.stats[tag] += 1
     end.tag = tag

@@ -50,7 +50,7 @@ def block(text: str, language: str = "text") -> Markdown:
 
 
 def _line(text: str) -> str:
-    return " ".join(plain.visible(text, LENGTH).split())
+    return " ".join(plain.escape_control_chars(text, LENGTH).split())
 
 
 def _longest(text: str) -> int:

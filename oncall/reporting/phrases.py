@@ -6,9 +6,8 @@ from datetime import datetime
 
 from oncall.diagnosis.causes import Cause
 from oncall.playbook import Playbook
-from oncall.reporting import plain
-from oncall.reporting import summary as outline
-from oncall.results.record import Run
+from oncall.reporting import plain, summary
+from oncall.results.record import RunRecord
 from oncall.timeline.merge import first_sign
 from oncall.verdict import SEVERITIES, Verdict, answered
 
@@ -18,11 +17,11 @@ FOREIGN = "this command is filled from the snapshot, not checked; --target FILE 
 def title(cause: Cause) -> str:
     """ "P1 postgres: nothing listens at 127.0.0.1:5432"; how sure that is, where it is less than confirmed."""
     sure = "" if cause.confidence == "confirmed" else f" ({cause.confidence})"
-    return plain.visible(f"{cause.severity.upper()} {cause.component}{sure}: {cause.symptom}")
+    return plain.escape_control_chars(f"{cause.severity.upper()} {cause.component}{sure}: {cause.symptom}")
 
 
-def respond_by(severity: str, run: Run, playbook: Playbook, cause: Cause | None = None) -> datetime | None:
-    """When somebody must have answered, UTC: counted from the first sign of trouble, or else from the run's start.
+def respond_by(severity: str, run: RunRecord, playbook: Playbook, cause: Cause | None = None) -> datetime | None:
+    """When somebody must have answered, UTC: counted from the first sign of a problem, or else from the run's start.
 
     cause: only the signs of the components that it concerns count; last night's backup is not why the site is down now.
     """
@@ -37,7 +36,7 @@ def concerned(cause: Cause) -> set[str]:
     return {cause.component, *(component for component in told if component)}
 
 
-def deadline(severity: str, run: Run, playbook: Playbook, cause: Cause | None = None) -> str:
+def deadline(severity: str, run: RunRecord, playbook: Playbook, cause: Cause | None = None) -> str:
     """ "by 14:32 UTC", with the day when it is another one than the run's; empty for a playbook that names no time."""
     at = respond_by(severity, run, playbook, cause)
     if at is None:
@@ -49,15 +48,15 @@ def deadline(severity: str, run: Run, playbook: Playbook, cause: Cause | None = 
 
 def explains(cause: Cause) -> str:
     """ "explains 5 failed, 32 unknown"; empty for a cause that stands alone."""
-    counts = {"failed": len(cause.consequences), "unknown": len(cause.hidden)}
+    counts = {"failed": len(cause.consequences), "unknown": len(cause.blocked)}
     parts = [f"{number} {outcome}" for outcome, number in counts.items() if number]
-    seen = f"seen by {outline.checks(len(cause.findings))}" if len(cause.findings) > 1 else ""
+    seen = f"seen by {summary.checks(len(cause.findings))}" if len(cause.findings) > 1 else ""
     return ", ".join(filter(None, (seen, f"explains {', '.join(parts)}" if parts else "")))
 
 
 def because(cause: Cause) -> str:
     """ "confirmed: State.OOMKilled and the kernel log"."""
-    return plain.visible(f"{cause.confidence}: {cause.because}" if cause.because else cause.confidence)
+    return plain.escape_control_chars(f"{cause.confidence}: {cause.because}" if cause.because else cause.confidence)
 
 
 def evidence(values: Cause | Verdict) -> str:
@@ -65,38 +64,38 @@ def evidence(values: Cause | Verdict) -> str:
     return ", ".join(f"{plain.quoted(key)}={plain.quoted(value)}" for key, value in plain.told(values.evidence))
 
 
-def unexplained(run: Run, outcome: str) -> tuple[Verdict, ...]:
+def unexplained(run: RunRecord, outcome: str) -> tuple[Verdict, ...]:
     """The checks of this outcome that stand under no cause: none is lost because nothing explains it."""
     causes = run.diagnosis.causes
-    under = {verdict.nodeid for cause in causes for verdict in (*cause.findings, *cause.consequences, *cause.hidden)}
+    under = {verdict.nodeid for cause in causes for verdict in (*cause.findings, *cause.consequences, *cause.blocked)}
     return tuple(verdict for verdict in run.of(None, outcome) if verdict.nodeid not in under)
 
 
 def error(verdict: Verdict) -> str:
     """ "test_clocks_agree: KeyError: 'date' (a bug in the suite, not in the stack)": the last line of its reason."""
     last = ((verdict.reason or "").strip().splitlines() or ["no reason was given"])[-1]
-    return plain.visible(f"{verdict.check}: {last} (a bug in the suite, not in the stack)")
+    return plain.escape_control_chars(f"{verdict.check}: {last} (a bug in the suite, not in the stack)")
 
 
 def accepted(verdict: Verdict) -> str:
     """ "94 % of swap is used, until 2026-12-31: swap is small here"; of one without an answer, why there is none."""
     until = f", until {verdict.accepted.until.isoformat()}: {verdict.accepted.reason}" if verdict.accepted else ""
-    return plain.visible(f"{verdict.symptom or verdict.reason or verdict.claim}{until}")
+    return plain.escape_control_chars(f"{verdict.symptom or verdict.reason or verdict.claim}{until}")
 
 
 def unanswered(reason: str, verdicts: tuple[Verdict, ...]) -> str:
     """ "3 checks: no password is set", or the one check's name."""
-    name = verdicts[0].check if len(verdicts) == 1 else outline.checks(len(verdicts))
-    return plain.visible(f"{name}: {reason}")
+    name = verdicts[0].check if len(verdicts) == 1 else summary.checks(len(verdicts))
+    return plain.escape_control_chars(f"{name}: {reason}")
 
 
-def passed(run: Run) -> str:
+def passed(run: RunRecord) -> str:
     """ "19 checks, 35 skipped": what needs nobody."""
     skipped = len(run.of(None, "skipped"))
-    return outline.checks(len(run.of(None, "passed"))) + (f", {skipped} skipped" if skipped else "")
+    return summary.checks(len(run.of(None, "passed"))) + (f", {skipped} skipped" if skipped else "")
 
 
-def coverage(run: Run) -> str:
+def coverage(run: RunRecord) -> str:
     """ "P1 12/18, P2 8/25": how many of the checks have an answer; empty when none ought to."""
     answers = [(severity, *answered(run.of(severity))) for severity in SEVERITIES]
     return ", ".join(f"{severity.upper()} {known}/{due}" for severity, known, due in answers if due)

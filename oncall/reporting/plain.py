@@ -1,7 +1,7 @@
 """Text from outside, made harmless to show: what would steer a terminal or turn a line round is made visible.
 
-Every output shows foreign text through `visible` and evidence through `value`; neither of them ever escapes HTML,
-which is the template's work.
+Every output shows foreign text through `escape_control_chars` and evidence through `value`; neither of them ever
+escapes HTML, which is the template's work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNSEEN = frozenset(
 ASCII = {"→": "->", "…": "...", "–": "-", "·": "|"}  # the signs that the reports use by themselves
 
 
-def visible(text: str, limit: int = LINE, *, lines: bool = False) -> str:
+def escape_control_chars(text: str, limit: int = LINE, *, lines: bool = False) -> str:
     """The text with nothing hidden in it, shortened with a mark; `lines` keeps its line ends and tabs."""
     rest = len(text) - limit
     if rest > 0:
@@ -33,7 +33,7 @@ def visible(text: str, limit: int = LINE, *, lines: bool = False) -> str:
 
 def command(text: str) -> str:
     """A command as it is typed: whole, for half of one is worse than none. It has no hidden signs (see `playbook`)."""
-    return visible(text, len(text), lines=True)
+    return escape_control_chars(text, len(text), lines=True)
 
 
 def told(evidence: Mapping[str, Value]) -> Iterator[tuple[str, Value]]:
@@ -49,7 +49,7 @@ def value(found: Value) -> str:
         return "yes" if found else "no"
     if isinstance(found, float):
         return f"{found:.3f}".rstrip("0").rstrip(".") if 0.001 <= abs(found) < 1e15 else f"{found:g}"
-    return visible(str(found)) or "''"
+    return escape_control_chars(str(found)) or "''"
 
 
 def quoted(found: Value) -> str:

@@ -13,32 +13,30 @@ from typing import TYPE_CHECKING, Any
 
 from oncall.diagnosis.causes import Cause
 from oncall.playbook import Playbook
-from oncall.reporting import announcement
-from oncall.reporting import phrases as wording
-from oncall.reporting import summary as outline
-from oncall.reporting.followup import Later
+from oncall.reporting import announcement, phrases, summary
+from oncall.reporting.followup import Followup
 from oncall.reporting.markdown import Markdown, block, code, prose
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.timeline.merge import Event, first_sign
 from oncall.verdict import SEVERITIES
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-MOMENTS = 40  # lines of the timeline before the run: the last ones, and the first sign of trouble
+MOMENTS = 40  # lines of the timeline before the run: the last ones, and the first sign of a problem
 CLAIMS = 5
 UNSURE = 30.0  # seconds from which on a moment is only about that time
 OURS = "pytest-oncall"
 
 
-def document(run: Run, playbook: Playbook, later: Later | None = None) -> str:
+def document(run: RunRecord, playbook: Playbook, later: Followup | None = None) -> str:
     """The draft as Markdown.
 
     later: a later run of the same stack, which shows what healed.
     """
     causes = run.diagnosis.causes
     began = _began(run)
-    unknown = outline.by_reason(wording.unexplained(run, "unknown")).items()
+    unknown = summary.by_reason(phrases.unexplained(run, "unknown")).items()
     return _template().render(
         title=_title(run),
         date=Markdown(f"{began:%Y-%m-%d}"),
@@ -47,9 +45,9 @@ def document(run: Run, playbook: Playbook, later: Later | None = None) -> str:
         impact=_impact(run),
         first_sign=first_sign(run.timeline),
         moments=list(_moments(run, later)),
-        causes=[{"title": prose(wording.title(cause)), "lines": list(_about(cause, playbook))} for cause in causes],
-        no_cause=prose(outline.headline(run)),
-        unknown=[wording.unanswered(reason, verdicts) for reason, verdicts in unknown],
+        causes=[{"title": prose(phrases.title(cause)), "lines": list(_about(cause, playbook))} for cause in causes],
+        no_cause=prose(summary.headline(run)),
+        unknown=[phrases.unanswered(reason, verdicts) for reason, verdicts in unknown],
         resolution=list(_resolution(run, later)),
         actions=list(_actions(run)),
         checklist=_checklist(run, later),
@@ -58,27 +56,27 @@ def document(run: Run, playbook: Playbook, later: Later | None = None) -> str:
     )
 
 
-def _began(run: Run) -> datetime:
+def _began(run: RunRecord) -> datetime:
     sign = first_sign(run.timeline)
     return sign.at if sign else run.started
 
 
-def _title(run: Run) -> str:
+def _title(run: RunRecord) -> str:
     causes = run.diagnosis.causes
     if not causes:
-        return f"{run.stack}: {outline.headline(run)}"
+        return f"{run.stack}: {summary.headline(run)}"
     more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
     return f"{causes[0].component}: {causes[0].symptom}{more}"
 
 
-def _severity(run: Run) -> str:
+def _severity(run: RunRecord) -> str:
     open_ = [verdict.severity for verdict in run.of(None, "failed", "unknown", "error")]
     known = [cause.severity for cause in run.diagnosis.causes] or open_
     return min(known, key=SEVERITIES.index).upper() if known else "none: the run was healthy"
 
 
-def _duration(run: Run, later: Later | None) -> str:
-    seen = "from the first sign of trouble" if first_sign(run.timeline) else "from the run that found it"
+def _duration(run: RunRecord, later: Followup | None) -> str:
+    seen = "from the first sign of a problem" if first_sign(run.timeline) else "from the run that found it"
     if not run.of(None, "failed", "unknown", "error"):
         return "none: the run was healthy"
     if later is None:
@@ -96,24 +94,24 @@ def _long(time: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _impact(run: Run) -> Markdown:
+def _impact(run: RunRecord) -> Markdown:
     felt = announcement.notices(run.of(None, "failed"))
     more = f" And {len(felt) - CLAIMS} more." if len(felt) > CLAIMS else ""
     known = " ".join(prose(claim) for claim in felt[:CLAIMS]) or "Nothing that people would notice is known."
     return Markdown(f"{known}{more} TODO: how many people, and what it cost them")
 
 
-def _moments(run: Run, later: Later | None) -> Iterator[Markdown]:
+def _moments(run: RunRecord, later: Followup | None) -> Iterator[Markdown]:
     """What happened before the run, what the run knows of itself, what people have to add, what came later."""
     sign = first_sign(run.timeline)
     past = [event for event in run.timeline if event.kind != "run"]
     for event in past[:-MOMENTS]:
         if event is sign:
-            yield _moment(event, run, ", **the first sign of trouble**")
+            yield _moment(event, run, ", **the first sign of a problem**")
     if len(past) > MOMENTS:
         yield Markdown(f"... {len(past) - MOMENTS} earlier moments are left out")
     for event in past[-MOMENTS:]:
-        yield _moment(event, run, ", **the first sign of trouble**" if event is sign else "")
+        yield _moment(event, run, ", **the first sign of a problem**" if event is sign else "")
     ended = run.started + timedelta(seconds=run.seconds)
     bad = bool(run.of(None, "failed", "unknown", "error"))
     seen = "Incident detected" if bad else "Looked at"
@@ -134,36 +132,36 @@ def _moments(run: Run, later: Later | None) -> Iterator[Markdown]:
         yield Markdown("TODO HH:MM - Service restored")
 
 
-def _moment(event: Event, run: Run, remark: str = "") -> Markdown:
+def _moment(event: Event, run: RunRecord, remark: str = "") -> Markdown:
     named = event.component and event.component not in event.what
     what = f"{event.component}: {event.what}" if named else event.what
     return Markdown(_line(event.at, what, event.source, run, about=event.within_seconds >= UNSURE) + remark)
 
 
-def _line(at: datetime, what: str, source: str, run: Run, *, about: bool = False) -> Markdown:
+def _line(at: datetime, what: str, source: str, run: RunRecord, *, about: bool = False) -> Markdown:
     """ "14:02 - container finished with 137 (container state)"; with the day where it is not the incident's."""
     day = "" if at.date() == _began(run).date() else f"{at:%Y-%m-%d} "
     return Markdown(f"{'about ' if about else ''}{day}{at:%H:%M} - {prose(what)} ({prose(source)})")
 
 
 def _about(cause: Cause, playbook: Playbook) -> Iterator[Markdown]:
-    yield Markdown(f"confidence: {prose(wording.because(cause))}")
+    yield Markdown(f"confidence: {prose(phrases.because(cause))}")
     if cause.evidence:
-        yield Markdown(f"evidence: {code(wording.evidence(cause))}")
-    if explains := wording.explains(cause):
+        yield Markdown(f"evidence: {code(phrases.evidence(cause))}")
+    if explains := phrases.explains(cause):
         yield prose(explains)
     for verdict in cause.findings[1:]:
         yield Markdown(f"also seen: {prose(verdict.symptom or verdict.claim)}")
 
 
-def _resolution(run: Run, later: Later | None) -> Iterator[Markdown]:
+def _resolution(run: RunRecord, later: Followup | None) -> Iterator[Markdown]:
     for cause in run.diagnosis.causes:
         if later:
             state = {"healed": "found healed", "still there": "still there", "not known": "not looked at"}
             found = state[later.state(cause)]
             yield Markdown(f"{prose(cause.component)}: {found} at {later.started:%Y-%m-%d %H:%M} by a later run")
         if step := cause.next:
-            caution = f" ({wording.FOREIGN})" if run.commands_from == "snapshot" else ""
+            caution = f" ({phrases.FOREIGN})" if run.commands_from == "snapshot" else ""
             advice = (
                 f"the playbook's advice is `PLAYBOOK.md` {code(step.section)}, to begin with step {step.step}{caution}:"
             )
@@ -175,23 +173,23 @@ def _resolution(run: Run, later: Later | None) -> Iterator[Markdown]:
     yield Markdown(f"TODO: {'which of these changes' if changes else 'what'} was the fix, and who made it")
 
 
-def _actions(run: Run) -> Iterator[Markdown]:
+def _actions(run: RunRecord) -> Iterator[Markdown]:
     for cause in run.diagnosis.causes:
-        yield Markdown(f"TODO: keep this from happening again: {prose(wording.title(cause))}")
-    for reason, verdicts in outline.by_reason(wording.unexplained(run, "unknown")).items():
-        yield Markdown(f"make {outline.checks(len(verdicts))} answerable: {prose(reason)}")
+        yield Markdown(f"TODO: keep this from happening again: {prose(phrases.title(cause))}")
+    for reason, verdicts in summary.by_reason(phrases.unexplained(run, "unknown")).items():
+        yield Markdown(f"make {summary.checks(len(verdicts))} answerable: {prose(reason)}")
     for verdict in run.of(None, "error"):
-        yield Markdown(f"mend the check: {prose(wording.error(verdict))}")
+        yield Markdown(f"mend the check: {prose(phrases.error(verdict))}")
     yield Markdown("TODO: action")
 
 
-def _identified(run: Run) -> bool:
+def _identified(run: RunRecord) -> bool:
     """Whether every fault has a confirmed cause, and nothing is unknown besides."""
-    causes, rest = run.diagnosis.causes, wording.unexplained(run, "unknown")
+    causes, rest = run.diagnosis.causes, phrases.unexplained(run, "unknown")
     return bool(causes) and not rest and all(cause.confidence == "confirmed" for cause in causes)
 
 
-def _checklist(run: Run, later: Later | None) -> list[tuple[bool, str]]:
+def _checklist(run: RunRecord, later: Followup | None) -> list[tuple[bool, str]]:
     """The playbook's checklist; ticked is only what the evidence itself shows."""
     level = _severity(run)
     scheduled = "" if level in ("P1", "P2") else ", which this is not"

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from oncall.playbook import Playbook
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.verdict import OUTCOMES, SEVERITIES, Verdict, answered
 
 FINDINGS = ("failed", "unknown", "error")
 
 
-def headline(run: Run) -> str:
+def headline(run: RunRecord) -> str:
     """The whole run in one sentence: what is broken, what is unknown, or that all is well."""
     open_ = len(run.of(None, "unknown", "error"))
     if run.of(None, "failed") or run.diagnosis.causes:
@@ -28,14 +28,14 @@ def headline(run: Run) -> str:
     return f"Healthy: {', '.join(parts)}"
 
 
-def state(run: Run) -> str:
+def state(run: RunRecord) -> str:
     """The same in one word: broken, unknown or healthy."""
     if run.of(None, "failed") or run.diagnosis.causes:
         return "broken"
     return "healthy" if run.of(None, "passed", "accepted") and not run.of(None, "unknown", "error") else "unknown"
 
 
-def broken(run: Run) -> str:
+def broken(run: RunRecord) -> str:
     """What to mend, worst severity first: "P1 postgres, backend (likely); P2 auth".
 
     The causes; of a failed check that stands under none whom it accuses, or whose symptom it is.
@@ -70,7 +70,7 @@ def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
     return {outcome: ends.count(outcome) for outcome in OUTCOMES}
 
 
-def coverage(run: Run) -> str:
+def coverage(run: RunRecord) -> str:
     """How much of each severity has an answer: "31 of 34 P1 checks, 9 of 9 P2 checks"."""
     parts = []
     for severity in SEVERITIES:
@@ -89,7 +89,7 @@ def by_reason(verdicts: Iterable[Verdict]) -> dict[str, tuple[Verdict, ...]]:
     return groups
 
 
-def behind(verdict: Verdict, run: Run) -> Verdict | None:
+def behind(verdict: Verdict, run: RunRecord) -> Verdict | None:
     """The finding of the component that this one accuses: look at that one first."""
     if verdict.accuses is None:
         return None

@@ -21,12 +21,12 @@ DESCRIPTOR = Pattern(r"/(?:dev|proc/(?:self|\d+))/fd/(\d{1,6})")
 
 
 class Files:
-    """mode: permissions of every file. written: what is there now. trouble: a sentence for each that is not."""
+    """mode: permissions of every file. written: what is there now. problem: a sentence for each that is not."""
 
     def __init__(self, mode: int = PRIVATE) -> None:
         self.mode = mode
         self.written: set[Path] = set()
-        self.trouble: list[str] = []
+        self.problem: list[str] = []
 
     def write(self, path: str | None, what: str, content: Callable[[], bytes]) -> None:
         """Write it where somebody asked for it. what: its name in a sentence."""
@@ -40,7 +40,7 @@ class Files:
     def draft(self, path: str | Path, what: str) -> Iterator[Path]:
         """A path for those who write by name, into a folder that is made where there is none.
 
-        Where there can be no draft, what is written goes nowhere, and `trouble` says why.
+        Where there can be no draft, what is written goes nowhere, and `problem` says why.
         """
         file, descriptor = Path(os.path.abspath(path)), None
         with self._told(path, what), contextlib.ExitStack() as stack:
@@ -57,7 +57,7 @@ class Files:
         try:
             yield
         except OSError as error:
-            self.trouble.append(f"the {what} {path} could not be written: {error.strerror or error}")
+            self.problem.append(f"the {what} {path} could not be written: {error.strerror or error}")
 
 
 @contextlib.contextmanager

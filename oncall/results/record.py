@@ -17,7 +17,7 @@ from oncall.verdict import Verdict, ordered
 CommandsFrom = Literal["local", "snapshot"]
 
 
-class Run(Struct, frozen=True, kw_only=True):
+class RunRecord(Struct, frozen=True, kw_only=True):
     """One run over one stack."""
 
     stack: str
@@ -28,7 +28,7 @@ class Run(Struct, frozen=True, kw_only=True):
     selection: str = ""  # -m, -k, --with and the places, as typed
     host: str = ""  # the machine looked from
     versions: dict[str, str] = field(default_factory=dict)
-    trouble: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
+    problem: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"
     report: str | None = None  # where the HTML report is; None: there is none
     interrupted: bool = False
     budget: float | None = None

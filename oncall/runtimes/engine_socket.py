@@ -1,7 +1,7 @@
 """The one way to a Docker engine: a connection over a Unix socket, TCP, TLS or ssh, with one deadline a request.
 
 The SDK's own connections time each read anew, and keep a pool for each path: an engine that drips one byte a second
-would hold them for hours. Every stream comes from `Wire.opened`, as those of HTTP and of the WebSocket do.
+would hold them for hours. Every stream comes from `DeadlineNetwork.opened`, as those of HTTP and of the WebSocket do.
 """
 
 import io
@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from oncall.probing.network import Stream, Wire
+from oncall.probing.network import DeadlineNetwork, Stream
 
-Dial = Callable[[Wire], Stream]
+Dial = Callable[[DeadlineNetwork], Stream]
 CONNECTIONS = 32  # kept for the next request; a local engine takes any number
 
 
 def unix_dial(path: str) -> Dial:
     """A connection to a socket file."""
 
-    def dial(wire: Wire) -> Stream:
+    def dial(wire: DeadlineNetwork) -> Stream:
         wire.waiting_for = "connection"
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -37,7 +37,7 @@ def unix_dial(path: str) -> Dial:
 def tcp_dial(host: str, port: int, tls: ssl.SSLContext | None) -> Dial:
     """A connection to another machine, or to this one; tls: for an engine that wants or shows certificates."""
 
-    def dial(wire: Wire) -> Stream:
+    def dial(wire: DeadlineNetwork) -> Stream:
         stream = wire.connect_tcp(host, port)
         return stream.start_tls(tls, host) if tls else stream
 
@@ -124,7 +124,7 @@ def engine_adapter(dial: Dial, host: str, connections: int = CONNECTIONS, block:
             super().request(*args, **named)
 
         def connect(self) -> None:
-            self.sock = EngineSocket(dial(Wire(self.ends - time.perf_counter())))
+            self.sock = EngineSocket(dial(DeadlineNetwork(self.ends - time.perf_counter())))
 
     class Pool(urllib3.connectionpool.HTTPConnectionPool):
         ConnectionCls = Connection

@@ -9,7 +9,7 @@ import socket
 import subprocess
 from urllib.parse import urlsplit
 
-from oncall.probing.network import Stream, Wire
+from oncall.probing.network import DeadlineNetwork, Stream
 from oncall.runtimes.engine_socket import Dial
 
 OPTIONS = ("BatchMode=yes", "ConnectTimeout=2", "ServerAliveInterval=1", "ServerAliveCountMax=2")
@@ -62,7 +62,7 @@ class SshStream(Stream):
 def ssh_dial(command: tuple[str, ...], complaints: Complaints) -> Dial:
     """A connection through a process of its own."""
 
-    def dial(wire: Wire) -> Stream:
+    def dial(wire: DeadlineNetwork) -> Stream:
         ours, theirs = socket.socketpair()
         with theirs:
             end = theirs.fileno()

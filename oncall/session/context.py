@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from oncall.gate.redaction import Redactor, installation_salt
 from oncall.notify.notifier import AddressError, Addresses, addresses
 from oncall.probing.snapshot import Snapshot, SnapshotError, read_snapshot
-from oncall.reporting.followup import Later, LaterError, follows, read_later
+from oncall.reporting.followup import Followup, LaterError, follows, read_later
 from oncall.results.history import History, wrong_name
 from oncall.results.record import CommandsFrom
 from oncall.session.options import file_mode
@@ -20,7 +20,7 @@ from oncall.target.schema import Stack
 from oncall.target.secrets import NOT_ALLOWED, allowed_names, parted, read_env_file
 
 
-class Situation(Struct):
+class RunContext(Struct):
     """What one pytest session knows of the stack before it looks.
 
     commands: the stack that the playbook's commands are filled from. commands_from: whose it is; what a snapshot says
@@ -33,15 +33,15 @@ class Situation(Struct):
     snapshot: Snapshot | None = None
     replayed_from: str | None = None
     handlers: dict[int, Any] = field(default_factory=dict)
-    later: Later | None = None
+    later: Followup | None = None
     commands: Stack = Stack()
     commands_from: CommandsFrom = "local"
 
 
-SITUATION: "pytest.StashKey[Situation]" = pytest.StashKey()
+CONTEXT: "pytest.StashKey[RunContext]" = pytest.StashKey()
 
 
-def read_situation(config: pytest.Config) -> Situation:
+def read_context(config: pytest.Config) -> RunContext:
     """The target and the clock; raises pytest.UsageError (exit 4), one sentence a problem."""
     option = config.option
     try:
@@ -54,12 +54,12 @@ def read_situation(config: pytest.Config) -> Situation:
         local = _local(config) if snapshot else target
     except (TargetError, SnapshotError, LaterError) as error:
         raise pytest.UsageError(str(error)) from None
-    situation = Situation(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
+    context = RunContext(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
     if local and local.stack.name == target.stack.name:
-        situation.commands = local.stack
+        context.commands = local.stack
     else:
-        situation.commands, situation.commands_from = target.stack, "snapshot"
-    return situation
+        context.commands, context.commands_from = target.stack, "snapshot"
+    return context
 
 
 def _local(config: pytest.Config) -> Target | None:
@@ -111,7 +111,7 @@ def _judged_anew(saved: Target, typed: str | None) -> Target:
     return Target(stack=saved.stack, limits=other.limits, accepted=other.accepted, path=saved.path)
 
 
-def _later(typed: str | None, target: Target, clock: datetime) -> Later | None:
+def _later(typed: str | None, target: Target, clock: datetime) -> Followup | None:
     """The result of a later run, for a post-mortem."""
     if not typed:
         return None
@@ -134,17 +134,17 @@ def history(config: pytest.Config, report: str) -> History | None:
     return History(page.parent, option.run_name or page.stem, option.keep, file_mode(config))
 
 
-def whom_to_inform(config: pytest.Config, situation: Situation) -> Addresses:
+def recipients(config: pytest.Config, context: RunContext) -> Addresses:
     """Whom to inform at the end, made known to the redactor before anything can show them.
 
     The environment and the secrets file speak for named runs alone: `-m p1` at noon must not pass for the night's run.
     """
-    option, target = config.option, situation.target
+    option, target = config.option, context.target
     file = read_env_file(Path(target.stack.secrets_file)) if target.path and target.stack.secrets_file else {}
     try:
         whom = addresses(option.ping, option.notify, os.environ, file)
     except AddressError as error:
         raise pytest.UsageError(str(error)) from None
     for secret in whom.secrets():
-        situation.redact.learn(secret)
+        context.redact.learn(secret)
     return whom if option.run_name else addresses(option.ping, option.notify)

@@ -10,7 +10,7 @@ import pytest
 from oncall.gate.fact_gate import clean
 from oncall.playbook import Playbook
 from oncall.results.files import Files
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.target.reader import Target
 
 
@@ -21,7 +21,7 @@ class Page:
         self.config, self.redact, self.files, self.default = config, redact, files, default
         self.file: Path | None = None
         self.content: bytes | None = None
-        self._top: tuple[Run, Playbook, Target] | None = None
+        self._top: tuple[RunRecord, Playbook, Target] | None = None
         if config.option.htmlpath or default:
             self._prepare()
         config.pluginmanager.register(self, "oncall-page")
@@ -35,7 +35,7 @@ class Page:
             self.config.option.htmlpath, self.file = str(file), file
         except OSError as error:
             self.config.option.htmlpath = None
-            self.files.trouble.append(f"the report {file} could not be written: {error.strerror}")
+            self.files.problem.append(f"the report {file} could not be written: {error.strerror}")
 
     def withhold(self, session: pytest.Session) -> None:
         """There was no run: last night's report stays."""
@@ -43,10 +43,10 @@ class Page:
         if writer and (self.default or session.exitstatus == pytest.ExitCode.USAGE_ERROR):
             writer._generate_report = _nothing
 
-    def publish(self, session: pytest.Session, run: Run, playbook: Playbook, target: Target, keep: bool) -> None:
+    def publish(self, session: pytest.Session, run: RunRecord, playbook: Playbook, target: Target, keep: bool) -> None:
         """Let pytest-html write it into a draft: by itself it would write in place, and raise on a full disk."""
         from oncall.reporting.html import report as html
-        from oncall.reporting.html import sanitizer as raw
+        from oncall.reporting.html import sanitizer
 
         writer = plugin_with(self.config, "_generate_report")
         if not writer or not self.file:
@@ -55,13 +55,13 @@ class Page:
         try:
             with self.files.draft(self.file, "report") as draft:
                 writer._report.title = html.title(run)
-                writer._write_report = lambda text: draft.write_text(raw.page(text), "utf-8", "backslashreplace")
+                writer._write_report = lambda text: draft.write_text(sanitizer.page(text), "utf-8", "backslashreplace")
                 writer._report.set_data("environment", clean(writer._report.data["environment"], self.redact))
-                raw.data(writer._report.data)
+                sanitizer.data(writer._report.data)
                 writer.pytest_sessionfinish(session=session)
                 self.content = draft.read_bytes() if keep and draft.is_file() else None
         except Exception as error:  # a bug in a report must not cost the diagnosis on the terminal
-            self.files.trouble.append(f"the report {self.file} could not be made: {type(error).__name__}: {error}")
+            self.files.problem.append(f"the report {self.file} could not be made: {type(error).__name__}: {error}")
         self._top = None  # pytest calls the writer once more, although it is unregistered now
         writer._generate_report = _nothing
         self.config.pluginmanager.unregister(writer)  # it would print the draft's name
@@ -77,15 +77,15 @@ class Page:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:
-        from oncall.reporting.html import sanitizer as raw
+        from oncall.reporting.html import sanitizer
 
-        raw.row(cells, report.nodeid, report.when)
+        sanitizer.row(cells, report.nodeid, report.when)
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
-        from oncall.reporting.html import sanitizer as raw
+        from oncall.reporting.html import sanitizer
 
-        data[:] = raw.log(report.longreprtext, report.sections)
+        data[:] = sanitizer.log(report.longreprtext, report.sections)
 
 
 def plugin_with(config: pytest.Config, member: str) -> Any:

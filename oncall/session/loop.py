@@ -9,14 +9,14 @@ import pytest
 from oncall.probing.register import PROBES, parameters
 
 
-def looks_of(item: pytest.Item) -> list[str]:
+def probes_of(item: pytest.Item) -> list[str]:
     """The probes that a check names; a fixture of somebody else's that happens to have a probe's name is none."""
     info = getattr(item, "_fixtureinfo", None)  # pytest tells in no public place whose fixture a name stands for
     definitions = info.name2fixturedefs if info else {}
     return [name for name, found in definitions.items() if name in PROBES and hasattr(found[-1].func, "answers_for")]
 
 
-class Upcoming:
+class LazyNextItem:
     """The next item, chosen only when pytest asks for it: at the end of the one before.
 
     pytest wants to know an item's successor to decide which fixtures to keep. It asks by calling `listchain`,
@@ -50,7 +50,7 @@ class Upcoming:
         return self.chosen
 
     def _ready(self, item: pytest.Item) -> bool:
-        return all(self.runner.ready(name, parameters(item)) for name in looks_of(item))
+        return all(self.runner.ready(name, parameters(item)) for name in probes_of(item))
 
 
 def run_checks(session: pytest.Session, runner: Any, idle: Callable[[], None]) -> None:
@@ -64,11 +64,13 @@ def run_checks(session: pytest.Session, runner: Any, idle: Callable[[], None]) -
             raise session.Interrupted(session.shouldstop)
 
 
-WAITED: "pytest.StashKey[Upcoming]" = pytest.StashKey()
+WAITED: "pytest.StashKey[LazyNextItem]" = pytest.StashKey()
 
 
-def _pairs(waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]) -> Iterator[tuple[pytest.Item, Upcoming]]:
-    upcoming = Upcoming(waiting, runner, idle)
+def _pairs(
+    waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]
+) -> Iterator[tuple[pytest.Item, LazyNextItem]]:
+    upcoming = LazyNextItem(waiting, runner, idle)
     while upcoming:
-        item, upcoming = upcoming.choose(), Upcoming(waiting, runner, idle)
+        item, upcoming = upcoming.choose(), LazyNextItem(waiting, runner, idle)
         yield item, upcoming

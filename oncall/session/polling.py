@@ -13,12 +13,11 @@ import pytest
 from msgspec import Struct, field
 
 from oncall.diagnosis.causes import diagnose
-from oncall.probing.runner import Run
-from oncall.reporting import phrases as wording
-from oncall.reporting import summary as outline
+from oncall.probing.runner import ProbeRun
+from oncall.reporting import phrases, summary
 from oncall.results.exit_code import HEALTHY, NOTHING_LOOKED_AT, SICK, exit_code
 from oncall.session.loop import run_checks
-from oncall.session.recording import FOUND, Judge
+from oncall.session.recording import FOUND, OutcomeRecorder
 from oncall.verdict import Verdict
 
 PAUSE = 1.0  # seconds between two rounds: a stack that starts has better things to do than to answer us
@@ -26,7 +25,7 @@ REPEATED = 10.0  # seconds after which a line that has not changed is said again
 TRIES = 5  # logins of one account in all rounds together, when none of them is worth keeping
 
 
-class Round(Struct):
+class Poll(Struct):
     """One look at everything, and what was judged on it."""
 
     runner: Any
@@ -37,7 +36,7 @@ class Round(Struct):
     reports: list[tuple[pytest.Item, list[pytest.TestReport]]] = field(default_factory=list)
 
 
-class Spared:
+class RateLimitedProbes:
     """Looks that are not for free (a login), carried from round to round: see `keep` in probing.py.
 
     One that is worth keeping is kept. Otherwise it is tried again, TRIES times at most: soon at first, then more
@@ -49,9 +48,9 @@ class Spared:
     def __init__(self, began: float, ends: float):
         self.began, self.ends = began, ends
         self.tries: dict[str, int] = {}
-        self.last: dict[str, Run] = {}
+        self.last: dict[str, ProbeRun] = {}
 
-    def carried(self, before: Round, now: float) -> dict[str, Run]:
+    def carried(self, before: Poll, now: float) -> dict[str, ProbeRun]:
         """What the next round shall not do again; by key, as in `Runner.runs`."""
         runs, facts = before.runner.runs, before.runner.facts()
         kept = {}
@@ -72,7 +71,7 @@ class Spared:
         return tries < TRIES and now >= due
 
 
-class Rounds:
+class Polling:
     """The waiting.
 
     begin: starts all looks of a new round, except those given, and returns its runner. stop: ends the waiting for them.
@@ -82,8 +81,8 @@ class Rounds:
     def __init__(
         self,
         session: pytest.Session,
-        judge: Judge,
-        begin: Callable[[dict[str, Run]], Any],
+        judge: OutcomeRecorder,
+        begin: Callable[[dict[str, ProbeRun]], Any],
         stop: Callable[[], None],
         tell: Callable[[str], None],
         hopeless: bool,
@@ -99,11 +98,11 @@ class Rounds:
         self.interrupted = True
         self.stop()
 
-    def wait(self, seconds: float) -> Round:
+    def wait(self, seconds: float) -> Poll:
         """The last round, unreported; the last full one when somebody interrupted."""
         began = time.monotonic()
         ends = began + seconds
-        spared, number, told, next_time = Spared(began, ends), 1, "", 0.0
+        spared, number, told, next_time = RateLimitedProbes(began, ends), 1, "", 0.0
         last = self._round({})
         while not self.interrupted and not self.hopeless and not self._over(last) and time.monotonic() < ends:
             still, now = self._still(last), time.monotonic()
@@ -120,7 +119,7 @@ class Rounds:
         last.runner.interrupted = self.interrupted
         return last
 
-    def report(self, last: Round) -> None:
+    def report(self, last: Poll) -> None:
         """Hand the reports that were held back to pytest; stops where its own loop would."""
         for item, reports in last.reports:
             item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -130,7 +129,7 @@ class Rounds:
             if self.session.shouldfail:
                 raise self.session.Failed(self.session.shouldfail)
 
-    def _round(self, kept: dict[str, Run]) -> Round:
+    def _round(self, kept: dict[str, ProbeRun]) -> Poll:
         for item in self.session.items:
             if FOUND in item.stash:
                 del item.stash[FOUND]
@@ -138,11 +137,11 @@ class Rounds:
             del item._report_sections[:]  # what was captured in the round before
         self.judge.verdicts = dict(self.always)
         clock, began = datetime.now(UTC), time.monotonic()
-        this = Round(self.begin(kept), clock, began)
+        this = Poll(self.begin(kept), clock, began)
         self.judge.runner = this.runner
         if self.interrupted:  # between two rounds
             self.stop()
-        held = Held(this)
+        held = BufferedReports(this)
         plugins = self.session.config.pluginmanager
         plugins.register(held, "oncall-held")
         try:
@@ -152,7 +151,7 @@ class Rounds:
         this.seconds, this.verdicts = time.monotonic() - this.began, self.judge.verdicts
         return this
 
-    def _over(self, this: Round) -> bool:
+    def _over(self, this: Poll) -> bool:
         """Whether a run that ended now would end well, or waiting cannot change how it ends."""
         failed = [report for _, reports in this.reports for report in reports if report.failed]
         code = exit_code(
@@ -165,25 +164,25 @@ class Rounds:
         )
         return code in (HEALTHY, NOTHING_LOOKED_AT)
 
-    def _still(self, this: Round) -> str:
+    def _still(self, this: Poll) -> str:
         """What keeps us waiting, in one line: "still broken: P1 postgres: nothing listens, and 2 more"."""
         verdicts = list(this.verdicts.values())
         causes = diagnose(verdicts, self.judge.catalogue).causes
         if causes:
             more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
-            return f"still broken: {wording.title(causes[0])}{more}"
+            return f"still broken: {phrases.title(causes[0])}{more}"
         open_ = sum(verdict.outcome in ("unknown", "error") for verdict in verdicts)
-        return f"still not known: {outline.checks(open_)} without an answer" if open_ else "a test still fails"
+        return f"still not known: {summary.checks(open_)} without an answer" if open_ else "a test still fails"
 
     def _pause(self, until: float) -> None:
         while not self.interrupted and (left := until - time.monotonic()) > 0:
             time.sleep(min(0.05, left))
 
 
-class Held:
+class BufferedReports:
     """Runs each check as pytest does, and keeps its reports instead of handing them on."""
 
-    def __init__(self, this: Round):
+    def __init__(self, this: Poll):
         self.round = this
 
     @pytest.hookimpl(tryfirst=True)
@@ -194,6 +193,6 @@ class Held:
         return True
 
 
-def _went_out(run: Run) -> bool:
+def _went_out(run: ProbeRun) -> bool:
     """Whether the look has asked the stack: it was started, and has logged a request or is still at it."""
     return run.deadline is not None and (bool(run.log) or run.seconds is None)

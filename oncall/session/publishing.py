@@ -25,11 +25,11 @@ from oncall.results.comparison import Comparison, Result, compare, identity
 from oncall.results.exit_code import exit_code
 from oncall.results.files import Files
 from oncall.results.history import History
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.session import takeover
 from oncall.session.html_report import Page, plugin_with
 from oncall.session.options import file_mode
-from oncall.session.recording import Judge
+from oncall.session.recording import OutcomeRecorder
 from oncall.target.reader import shown_path
 from oncall.timeline.merge import timeline
 from oncall.verdict import Verdict
@@ -42,11 +42,11 @@ class Publisher:
         self.config, self.redact, self.history = config, redact, history
         self.files = Files(file_mode(config))
         self.page = Page(config, redact, self.files, report)
-        self.notes: list[str] = []  # trouble that costs no report
-        self.judge: Judge | None = None
+        self.notes: list[str] = []  # problem that costs no report
+        self.judge: OutcomeRecorder | None = None
         self.runner: Any = None
-        self.situation: Any = None
-        self.run: Run | None = None
+        self.context: Any = None
+        self.run: RunRecord | None = None
         self.playbook: Playbook | None = None
         self.others_failed = False
         self.began = time.monotonic()
@@ -67,8 +67,8 @@ class Publisher:
                 stream = self.github = github.Disarmed(stream)
             reporter._tw._file = RedactedStream(stream, self.redact.known)
 
-    def follow(self, judge: Judge, runner: Any, situation: Any) -> None:
-        self.judge, self.runner, self.situation = judge, runner, situation
+    def follow(self, judge: OutcomeRecorder, runner: Any, context: Any) -> None:
+        self.judge, self.runner, self.context = judge, runner, context
         for report in self.uncollected:
             judge.uncollected(report)
 
@@ -124,13 +124,13 @@ class Publisher:
         self.runner.finish()
         self.playbook = self._read_playbook()
         option = self.config.option
-        replayed = self.situation.snapshot
+        replayed = self.context.snapshot
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
-        file = shown_path(self.situation.target.path)
+        file = shown_path(self.context.target.path)
         self.notes += [f"{file}: {sentence}" for sentence in self.judge.idle_acceptances()]
         self.files.write(option.save, "snapshot", self._snapshot)
         self.run = self._run()
-        shown = replace(self.situation.target, stack=self.situation.commands)
+        shown = replace(self.context.target, stack=self.context.commands)
         self.page.publish(session, self.run, self.playbook, shown, keep=self.history is not None)
         self._tell_of_files()
         self.files.write(option.result, "result", self._result)
@@ -152,35 +152,33 @@ class Publisher:
             self.judge.verdicts.values(),
             fail_on=option.fail_on,
             interrupted=self.runner.interrupted,
-            not_written=bool(self.files.trouble),
+            not_written=bool(self.files.problem),
             others_failed=self.others_failed,
         )
         return None
 
-    def _run(self) -> Run:
+    def _run(self) -> RunRecord:
         assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
-        situation, option = self.situation, self.config.option
+        context, option = self.context, self.config.option
         verdicts = tuple(map(self._told, self.judge.verdicts.values()))
-        facts, limits = self.runner.facts(), situation.target.limits
-        run = Run(
-            stack=situation.target.stack.name,
-            started=situation.clock,
+        facts, limits = self.runner.facts(), context.target.limits
+        run = RunRecord(
+            stack=context.target.stack.name,
+            started=context.clock,
             seconds=round(time.monotonic() - self.began, 3),
             verdicts=verdicts,
-            diagnosis=advised(
-                diagnose(verdicts, self.judge.catalogue), self.playbook or Playbook(), situation.commands
-            ),
-            timeline=timeline(facts, situation.clock, self.duration, limits),
+            diagnosis=advised(diagnose(verdicts, self.judge.catalogue), self.playbook or Playbook(), context.commands),
+            timeline=timeline(facts, context.clock, self.duration, limits),
             facts=facts,
-            replayed_from=situation.replayed_from,
-            commands_from=situation.commands_from,
+            replayed_from=context.replayed_from,
+            commands_from=context.commands_from,
             selection=self._selection(),
             name=self.history.name if self.history else "",
-            target=identity(situation.target.stack),
+            target=identity(context.target.stack),
             host=platform.node(),
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
-            trouble=(*self.files.trouble, *self.notes),
+            problem=(*self.files.problem, *self.notes),
             interrupted=self.runner.interrupted,
             budget=option.budget,
         )
@@ -205,7 +203,7 @@ class Publisher:
         typed += [f"--with {option.active}"] if option.active else []
         return " ".join(typed + (places if self.config.args_source is pytest.Config.ArgsSource.ARGS else []))
 
-    def _compared(self, run: Run) -> Comparison | None:
+    def _compared(self, run: RunRecord) -> Comparison | None:
         """Beside the last run of the same name, stack and selection."""
         if self.history is None:
             return None
@@ -221,14 +219,14 @@ class Publisher:
 
     def _keep(self) -> None:
         """Keep the run under its name; a replay is no run of now, so it is never kept."""
-        if self.history is None or self.run is None or self.situation.snapshot:
+        if self.history is None or self.run is None or self.context.snapshot:
             return
-        if self.files.trouble and self.page.default and self.page.file is None:
+        if self.files.problem and self.page.default and self.page.file is None:
             return  # there is no such folder, as was said already
         try:
             kept = self.history.add(self.run.started, self.page.content, self._result())
         except OSError as error:
-            self.files.trouble.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
+            self.files.problem.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
             return
         page = self.page.content
         if page is not None and self.page.file != self.history.newest:
@@ -240,7 +238,7 @@ class Publisher:
         """What could be written and what not is part of what the run tells."""
         assert self.run is not None  # noqa: S101  for mypy: set at the session's end
         report = str(self.page.file) if self.page.file in self.files.written else None
-        self.run = replace(self.run, trouble=(*self.files.trouble, *self.notes), report=report)
+        self.run = replace(self.run, problem=(*self.files.problem, *self.notes), report=report)
 
     def _of_masking(self) -> Iterator[str]:
         """What a reader must know before this run's files are mailed."""
@@ -255,12 +253,12 @@ class Publisher:
         try:
             return parse(page.read_text("utf-8")) if page.is_file() else Playbook()
         except (PlaybookError, UnicodeDecodeError, OSError) as error:
-            self.files.trouble.append(f"no recovery steps are quoted: {error}")
+            self.files.problem.append(f"no recovery steps are quoted: {error}")
             return Playbook()
 
     def _snapshot(self) -> bytes:
-        situation = self.situation
-        saved = Snapshot(situation.clock, situation.target, self.runner.saved(), self.duration)
+        context = self.context
+        saved = Snapshot(context.clock, context.target, self.runner.saved(), self.duration)
         return saved.encode(self.redact.known)
 
     def _result(self) -> bytes:
@@ -273,7 +271,7 @@ class Publisher:
         from oncall.reporting import postmortem
 
         assert self.run is not None  # noqa: S101  for mypy: set just before
-        return whole(postmortem.document(self.run, self.playbook or Playbook(), self.situation.later)).encode()
+        return whole(postmortem.document(self.run, self.playbook or Playbook(), self.context.later)).encode()
 
     def _write_summary(self) -> None:
         """GitHub shows this file on the page of the job; other steps have written to it already."""
@@ -281,9 +279,9 @@ class Publisher:
         if self.github and path and self.run:
             try:
                 with open(path, "ab") as file:
-                    file.write(whole(github.summary(self.run)).encode())
+                    file.write(whole(github.step_summary(self.run)).encode())
             except OSError as error:
-                self.files.trouble.append(f"the step's summary {path} could not be written: {error.strerror}")
+                self.files.problem.append(f"the step's summary {path} could not be written: {error.strerror}")
 
     def _annotate(self, session: pytest.Session) -> None:
         """After everything else that the terminal tells: GitHub takes these lines for commands."""

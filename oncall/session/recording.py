@@ -12,17 +12,17 @@ from msgspec import Struct, field
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
-from oncall.probing.register import look_key, parameters
+from oncall.probing.register import parameters, probe_key
 from oncall.probing.runner import Runner
 from oncall.reporting import junit
-from oncall.session.loop import WAITED, looks_of
+from oncall.session.loop import WAITED, probes_of
 from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict
 
 FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
 WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
 
 
-class Judge(Struct, eq=False):
+class OutcomeRecorder(Struct, eq=False):
     """Holds the verdicts of one run.
 
     accepted: check name -> why and until when the team lives with its finding.
@@ -44,7 +44,7 @@ class Judge(Struct, eq=False):
         if call.excinfo and isinstance(call.excinfo.value, CouldNotCheck):
             call.excinfo.traceback = call.excinfo.traceback[-1:]  # its reason says all: rendering frames takes long
         report = yield
-        if not looks_of(item):
+        if not probes_of(item):
             return report
         if call.when == "teardown" and WAITED in item.stash:
             report.duration = max(0.0, report.duration - item.stash[WAITED].waited)
@@ -59,7 +59,7 @@ class Judge(Struct, eq=False):
         blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
         manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
         if manner in TIMED and outcome in ("failed", "unknown"):
-            load = self.runner.load(look_key(name, parameters(item)) for name in looks_of(item))
+            load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
             if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
                 outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
                 blames, found = "host", None
@@ -84,9 +84,9 @@ class Judge(Struct, eq=False):
             blames=blames,
             layer=found.layer if found else "correct",
             manner=manner,
-            proof=found.proof if found else "",
-            doubt=found.doubt if found else "",
-            see=found.see if found else "",
+            corroboration=found.corroboration if found else "",
+            ambiguity=found.ambiguity if found else "",
+            root_check=found.root_check if found else "",
             reason=reason and whole(reason),
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
@@ -129,8 +129,8 @@ class Judge(Struct, eq=False):
     def _notes(self, item: pytest.Item) -> list[ProbeNote]:
         looks = self.runner.saved() if not isinstance(self.runner, Runner) else None
         notes = []
-        for name in looks_of(item):
-            key = look_key(name, parameters(item))
+        for name in probes_of(item):
+            key = probe_key(name, parameters(item))
             if looks is not None:
                 saved = looks.get(key, {})
                 notes.append(ProbeNote(name=key, seconds=saved.get("seconds"), log=tuple(saved.get("log") or ())))

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 
 from oncall.gate.redaction import Redactor
-from oncall.probing.register import look_key, parameters
+from oncall.probing.register import parameters, probe_key
 from oncall.probing.snapshot import Replay, Saved, Snapshot
 from oncall.reporting import junit
-from oncall.session.loop import looks_of
-from oncall.session.recording import Judge, component_of, playbook_of, severity_of
+from oncall.session.loop import probes_of
+from oncall.session.recording import OutcomeRecorder, component_of, playbook_of, severity_of
 from oncall.session.watchdog_process import AT_SIGNAL, NOT_YET, NOTES, PHASE, TOLD, header, write
 from oncall.target.reader import Target
 from oncall.verdict import Verdict
@@ -131,10 +131,10 @@ class Spokesman:
         return result
 
 
-def report(session: pytest.Session, judge: Judge, notes: Notes) -> None:
+def report(session: pytest.Session, judge: OutcomeRecorder, notes: Notes) -> None:
     """Hand pytest what it would have reported: of each check what was judged, or why it was not."""
     for item in session.items:
-        if not looks_of(item):
+        if not probes_of(item):
             continue
         verdict = notes.verdicts.get(item.nodeid) or _unknown(item, judge, notes)
         judge.verdicts[item.nodeid] = verdict
@@ -144,8 +144,8 @@ def report(session: pytest.Session, judge: Judge, notes: Notes) -> None:
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def _unknown(item: pytest.Item, judge: Judge, notes: Notes) -> Verdict:
-    keys = [look_key(name, parameters(item)) for name in looks_of(item)]
+def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict:
+    keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
     missing = [key for key in keys if key not in notes.looks]
     if notes.holder in (*keys, item.name):
         reason = f"{notes.holder} did not come back: it holds the Python interpreter"

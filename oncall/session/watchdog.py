@@ -28,10 +28,10 @@ import msgspec
 import pytest
 
 from oncall.probing.lag import METER
-from oncall.probing.runner import Run
+from oncall.probing.runner import ProbeRun
 from oncall.probing.snapshot import saved
 from oncall.session import watchdog_process as layout
-from oncall.session.loop import looks_of
+from oncall.session.loop import probes_of
 from oncall.verdict import Verdict
 
 LARGEST = 1 << 20  # bytes of one note: what is larger is left out
@@ -99,7 +99,7 @@ class Watchdog:
         self._set(layout.BEAT, now)  # the first one of the meter's thread is still to come
         self._set(layout.DEADLINE, self._deadline)
 
-    def look(self, run: Run) -> None:
+    def look(self, run: ProbeRun) -> None:
         """A probe run begins or ends."""
         if run.outcome is None:
             self._note({"look": run.key, "thread": run.thread})
@@ -184,7 +184,7 @@ class Watchdog:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """A test that is no check may take as long as it likes."""
-        if looks_of(item):
+        if probes_of(item):
             self._note({"check": item.nodeid, "thread": threading.get_native_id()})
             return (yield)
         self._set(layout.DEADLINE, NEVER)

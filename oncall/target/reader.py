@@ -22,7 +22,7 @@ from oncall.target.validator import (
     MOST_PROBLEMS,
     REFERENCE,
     WRONG,
-    Reader,
+    TargetValidator,
     bare,
     dotted,
     nearest_of,
@@ -144,7 +144,7 @@ def syntax_error(message: str) -> str:
 
 def read(table: dict[str, Any]) -> File:
     """The file's records; raises TargetError with every problem at once."""
-    reader = Reader(File)
+    reader = TargetValidator(File)
     file = reader.record(File, table, ())
     problems, more = [sentence for _, sentence in reader.problems], reader.more
     wrong = {key for key, _ in reader.problems}

@@ -39,12 +39,12 @@ class EnvFile(Struct, frozen=True, kw_only=True):
     """What a file of variables says.
 
     written: each value exactly as it stands after the =, quotes, comment and all. problems: why the value of a name is
-    not known, as words after the name. trouble: why the file cannot be read; a file that is not there is no trouble.
+    not known, as words after the name. problem: why the file cannot be read; a file that is not there is no problem.
     """
 
     written: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def values(self) -> dict[str, str]:
@@ -90,10 +90,10 @@ class Secrets:
             raise CouldNotCheck(f"{name} in {shown(self._file)} {problem}")
         if name in self._refused:
             raise CouldNotCheck(f"{name} {NOT_ALLOWED.format(name=name)}")
-        if self._env_file.trouble and self._file:
+        if self._env_file.problem and self._file:
             raise CouldNotCheck(
                 f"{name} is {'empty' if found else 'not set'} in the environment, and {shown(self._file)} "
-                f"cannot be read: {self._env_file.trouble}"
+                f"cannot be read: {self._env_file.problem}"
             )
         raise CouldNotCheck(f"{name} is {'empty' if found else 'not set'}: put it into {place}")
 
@@ -150,7 +150,7 @@ def parse_env_file(text: str) -> EnvFile:
     from dotenv.parser import parse_stream
 
     if BLANKS.search(text):
-        return EnvFile(trouble="it holds more than 200 blanks in a row")
+        return EnvFile(problem="it holds more than 200 blanks in a row")
     written: dict[str, str] = {}
     problems: dict[str, str] = {}
     for binding in parse_stream(StringIO(text.removeprefix("\ufeff"))):
@@ -191,9 +191,9 @@ def load(file: Path) -> EnvFile:
     try:
         return parse_env_file(read_regular(file, LARGEST_FILE).decode())
     except Unreadable as error:
-        return EnvFile(trouble="" if error.missing else str(error))
+        return EnvFile(problem="" if error.missing else str(error))
     except UnicodeDecodeError:
-        return EnvFile(trouble="it is not UTF-8 text")
+        return EnvFile(problem="it is not UTF-8 text")
 
 
 def shown(file: Path) -> str:

@@ -40,7 +40,7 @@ NO_HOST = Pattern(r"[<>\"{}|^`$%,;()]")
 OTHER_WORDS = {"database": "postgres", "db": "postgres", "api": "backend", "ui": "frontend", "ws": "websocket"}
 
 
-class Reader:
+class TargetValidator:
     """Reads one file's tables; `problems` holds (key, sentence) of the first wrong ones, `more` counts the others."""
 
     def __init__(self, root: type) -> None:

@@ -18,7 +18,7 @@ from oncall.target.schema import Limits
 Keeper = Literal["us", "engine", "database"]
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class TimelineEntry(Struct, frozen=True, kw_only=True):
     """One moment of one source, before those of other sources join it.
 
     topic: moments of one topic, component and container that are near each other are the same one; "": it stands alone.
@@ -29,7 +29,7 @@ class Moment(Struct, frozen=True, kw_only=True):
     at: datetime
     what: str
     source: str
-    kind: Literal["trouble", "change", "run"] = "trouble"
+    kind: Literal["problem", "change", "run"] = "problem"
     component: str | None = None
     within_seconds: float = 0.0
     topic: str = ""
@@ -45,7 +45,7 @@ class Clock(Struct, frozen=True):
     within_seconds: float = 0.0
 
 
-class Scene(Struct, frozen=True):
+class ClockContext(Struct, frozen=True):
     """What every reader may need besides its fact.
 
     clocks: of those whose clock is known; the others' may be off by what the suite tolerates between clocks.
@@ -63,7 +63,7 @@ class Scene(Struct, frozen=True):
     def ended(self) -> datetime:
         return self.started + timedelta(seconds=self.seconds)
 
-    def placed(self, moment: Moment, keeper: Keeper) -> Moment:
+    def placed(self, moment: TimelineEntry, keeper: Keeper) -> TimelineEntry:
         """The moment by our clock."""
         clock = self.clocks.get(keeper, Clock(within_seconds=float(self.limits.clock_skew_seconds)))
         return replace(
@@ -77,7 +77,7 @@ class Scene(Struct, frozen=True):
         return self.started - timedelta(seconds=seconds)
 
 
-def scene(facts: Iterable[Fact], started: datetime, seconds: float, limits: Limits) -> Scene:
+def clocks(facts: Iterable[Fact], started: datetime, seconds: float, limits: Limits) -> ClockContext:
     """What the facts say about each other's clocks and containers."""
     clocks: dict[Keeper, Clock] = {"us": Clock()}
     services: dict[str, ServiceContainers] = {}
@@ -95,4 +95,4 @@ def scene(facts: Iterable[Fact], started: datetime, seconds: float, limits: Limi
                 if one.component == "postgres":
                     clocks.setdefault("database", Clock(one.ahead_seconds, one.uncertain_seconds))
     containers = {one.id: one for fact in services.values() for one in fact.containers}
-    return Scene(started, seconds, limits, clocks, services, containers)
+    return ClockContext(started, seconds, limits, clocks, services, containers)

@@ -16,10 +16,10 @@ from oncall.facts.oom import OomKills
 from oncall.facts.postgres import CorruptionLog, DatabaseConnection, DatabaseRole, PageChecksums
 from oncall.facts.queries import Sessions
 from oncall.timeline import containers, database, host, logs
-from oncall.timeline.clock_context import Moment, Scene
+from oncall.timeline.clock_context import ClockContext, TimelineEntry
 
 YEARS = range(1970, 2200)  # whoever reckons with such a time stays within the calendar
-READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...] = (
+READERS: tuple[tuple[type[Fact], Callable[[Any, ClockContext], Iterator[TimelineEntry]]], ...] = (
     (DockerEngine, containers.of_engine),
     (ServiceContainers, containers.of_containers),
     (ServiceHealth, containers.of_health),
@@ -38,7 +38,7 @@ READERS: tuple[tuple[type[Fact], Callable[[Any, Scene], Iterator[Moment]]], ...]
 )
 
 
-def moments(facts: Iterable[Fact], scene: Scene) -> Iterator[Moment]:
+def moments(facts: Iterable[Fact], clocks: ClockContext) -> Iterator[TimelineEntry]:
     """All that the facts tell, in no order; a fact of a kind that carries no moment tells nothing.
 
     Times that no calendar holds or that no clock can have shown, and such as belong to no zone, are left out: whoever
@@ -48,4 +48,4 @@ def moments(facts: Iterable[Fact], scene: Scene) -> Iterator[Moment]:
         for kind, read in READERS:
             if isinstance(fact, kind):
                 with suppress(OverflowError, ValueError):
-                    yield from (moment for moment in read(fact, scene) if moment.at.tzinfo and moment.at.year in YEARS)
+                    yield from (moment for moment in read(fact, clocks) if moment.at.tzinfo and moment.at.year in YEARS)

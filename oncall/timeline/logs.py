@@ -7,33 +7,33 @@ from datetime import datetime
 
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorLog, SocketLog
 from oncall.facts.postgres import CorruptionLog
-from oncall.timeline.clock_context import Keeper, Moment, Scene
+from oncall.timeline.clock_context import ClockContext, Keeper, TimelineEntry
 
 
-def of_signs(fact: ContainerLog, scene: Scene) -> Iterator[Moment]:
-    """Signs that count; what is over is no trouble, and nobody's change."""
+def of_signs(fact: ContainerLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
+    """Signs that count; what is over is no problem, and nobody's change."""
     for sign in fact.signs:
         first = sign.since or sign.first
         unbroken = first != sign.first
         words = "since then, again and again" if unbroken else f"first of {sign.count} lines"
         pair = _pair(sign.meaning, first, sign.last, sign.count if not unbroken else 2, words)
-        yield from _told(pair, f"log of {fact.service}", fact.service, scene, "engine")
+        yield from _told(pair, f"log of {fact.service}", fact.service, clocks, "engine")
 
 
-def of_errors(fact: ErrorLog, scene: Scene) -> Iterator[Moment]:
+def of_errors(fact: ErrorLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """Kinds of errors of which there are enough to be a burst."""
     components = {AuthenticationLog: "auth", SocketLog: "websocket"}
     component = next((name for kind, name in components.items() if isinstance(fact, kind)), fact.service)
     for kind in fact.kinds:
-        if kind.count >= scene.limits.log_burst:
+        if kind.count >= clocks.limits.log_burst:
             pair = _pair(kind.words, kind.first, kind.last, kind.count, f"first of {kind.count}")
-            yield from _told(pair, f"log of {fact.service}", component, scene, "engine")
+            yield from _told(pair, f"log of {fact.service}", component, clocks, "engine")
 
 
-def of_corruption(fact: CorruptionLog, scene: Scene) -> Iterator[Moment]:
+def of_corruption(fact: CorruptionLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """Lines that speak of damage; they do not age."""
     pair = _pair("the log speaks of damage", fact.first, fact.last, fact.count, f"first of {fact.count} lines")
-    yield from _told(pair, "log of postgres", "postgres", scene, "database")
+    yield from _told(pair, "log of postgres", "postgres", clocks, "database")
 
 
 def _pair(
@@ -47,7 +47,7 @@ def _pair(
 
 
 def _told(
-    pair: Iterator[tuple[str, datetime]], source: str, component: str, scene: Scene, keeper: Keeper
-) -> Iterator[Moment]:
+    pair: Iterator[tuple[str, datetime]], source: str, component: str, clocks: ClockContext, keeper: Keeper
+) -> Iterator[TimelineEntry]:
     for what, at in pair:
-        yield scene.placed(Moment(at=at, what=what, source=source, component=component), keeper)
+        yield clocks.placed(TimelineEntry(at=at, what=what, source=source, component=component), keeper)

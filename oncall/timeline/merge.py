@@ -1,6 +1,6 @@
 """What happened when, read off the facts: each line with its source, in UTC. Pure: nothing here looks at anything.
 
-What counts as trouble is still true now, or is as young as `limits.recent_minutes` and not over. What is over (an end
+What counts as problem is still true now, or is as young as `limits.recent_minutes` and not over. What is over (an end
 before the container's last start) is at most a change, so it is never the first sign.
 """
 
@@ -17,9 +17,9 @@ from oncall.facts import Fact
 from oncall.target.schema import Limits
 
 if TYPE_CHECKING:
-    from oncall.timeline.clock_context import Moment
+    from oncall.timeline.clock_context import TimelineEntry
 
-EventKind = Literal["trouble", "change", "run"]
+EventKind = Literal["problem", "change", "run"]
 
 MOST = 60  # lines that a person still reads
 MOST_TOLD = 1000  # moments that are compared with each other, the latest; a run of 100 containers has 300
@@ -33,7 +33,7 @@ MIGRATED = ("auth", "backend", "postgres")  # who may fail because of a migratio
 class Event(Struct, frozen=True, kw_only=True):
     """One moment.
 
-    kind: "trouble" is a sign that something is wrong; "change" is what people or deployments do (a container made
+    kind: "problem" is a sign that something is wrong; "change" is what people or deployments do (a container made
         anew, a migration, a restart); "run" is this run itself.
     what: in words that go on after the component's name: "ended with exit code 137, killed (SIGKILL)".
     source: where it was read: "container state", "health log", "log of backend", "database", "migrations table"; two
@@ -57,11 +57,11 @@ def timeline(
 
     facts: by look, as in `Run.facts`. started: when the run began; what facts count back, they count from there.
     """
-    from oncall.timeline.clock_context import scene
+    from oncall.timeline.clock_context import clocks
     from oncall.timeline.entries import moments  # the records of all facts: wanted at the end of a run only
 
     looks = [facts[look] for look in sorted(facts)]
-    here = scene(looks, started, seconds, limits)
+    here = clocks(looks, started, seconds, limits)
     told = sorted(set(moments(looks, here)), key=_order)[-MOST_TOLD:]
     events = [_event(group) for group in _merged(told)]
     events += [
@@ -70,24 +70,24 @@ def timeline(
     ]
     fresh = [one for one in dict.fromkeys(events) if one.kind != "change" or one.at >= started - LONG_AGO]
     return tuple(
-        _bounded(sorted(fresh, key=lambda one: (one.at, one.kind == "trouble", one.component or "", one.what)))
+        _bounded(sorted(fresh, key=lambda one: (one.at, one.kind == "problem", one.component or "", one.what)))
     )
 
 
 def first_sign(events: Iterable[Event], components: Collection[str] | None = None) -> Event | None:
-    """The earliest sign of trouble, or None: respond-by times count from it.
+    """The earliest sign of a problem, or None: respond-by times count from it.
 
     components: whose signs count; None: everybody's.
     """
     return next(
-        (one for one in events if one.kind == "trouble" and (components is None or one.component in components)), None
+        (one for one in events if one.kind == "problem" and (components is None or one.component in components)), None
     )
 
 
 def changes(events: Iterable[Event], component: str, before: datetime) -> tuple[Event, ...]:
     """What was changed on a component within the 24 hours before this moment, newest first.
 
-    before: as a rule the first sign of trouble. A migration is a change of all that live on the database.
+    before: as a rule the first sign of a problem. A migration is a change of all that live on the database.
     """
     found = [
         one
@@ -99,17 +99,17 @@ def changes(events: Iterable[Event], component: str, before: datetime) -> tuple[
     return tuple(reversed(found))
 
 
-def _order(moment: Moment) -> tuple[datetime, str, str, str, str]:
+def _order(moment: TimelineEntry) -> tuple[datetime, str, str, str, str]:
     return moment.at, moment.component or "", moment.of, moment.source, moment.what
 
 
-def _merged(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
+def _merged(moments: Iterable[TimelineEntry]) -> Iterator[list[TimelineEntry]]:
     """Moments that are one, in groups; and of one that comes again and again only the first and the last."""
-    groups: list[list[Moment]] = []
+    groups: list[list[TimelineEntry]] = []
     for moment in moments:
         home = next((group for group in reversed(groups) if moment.topic and _same(group, moment)), None)
         home.append(moment) if home is not None else groups.append([moment])
-    alike: dict[object, list[list[Moment]]] = {}
+    alike: dict[object, list[list[TimelineEntry]]] = {}
     for group in groups:
         first = group[0]
         key = (first.component, first.of, first.topic, first.kind) if first.topic else id(group)
@@ -123,7 +123,7 @@ def _merged(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
             yield several[1]
 
 
-def _same(group: list[Moment], moment: Moment) -> bool:
+def _same(group: list[TimelineEntry], moment: TimelineEntry) -> bool:
     """Whether it is one moment with these: of one container, as far as anybody knows."""
     known = next((one.of for one in group if one.of), "")
     near = TOGETHER + timedelta(seconds=min(10.0, moment.within_seconds + group[0].within_seconds))
@@ -134,28 +134,28 @@ def _same(group: list[Moment], moment: Moment) -> bool:
     )
 
 
-def _event(group: list[Moment]) -> Event:
+def _event(group: list[TimelineEntry]) -> Event:
     """One line: the surest time, every source, and of each aspect the words that say most."""
     surest = min(group, key=lambda one: (one.within_seconds, one.at))
     words: dict[str, str] = {}
-    for one in sorted(group, key=lambda one: (one.kind != "trouble", -one.weight, -len(one.what))):
+    for one in sorted(group, key=lambda one: (one.kind != "problem", -one.weight, -len(one.what))):
         words.setdefault(one.aspect, one.what)
     return Event(
         at=surest.at,
         what="; ".join(words.values()),
         source=", ".join(sorted({one.source for one in group})),
-        kind="trouble" if any(one.kind == "trouble" for one in group) else group[0].kind,
+        kind="problem" if any(one.kind == "problem" for one in group) else group[0].kind,
         component=group[0].component,
         within_seconds=surest.within_seconds,
     )
 
 
 def _bounded(events: list[Event]) -> list[Event]:
-    """At most so many lines: the oldest changes go first, then the oldest trouble, but never its first sign."""
+    """At most so many lines: the oldest changes go first, then the oldest problem, but never its first sign."""
     spare = len(events) - MOST
     if spare <= 0:
         return events
     plain = [one for one in events if one.kind == "change"]
-    troubles = [one for one in events if one.kind == "trouble"][1:]
-    gone = {id(one) for one in (plain + troubles)[:spare]}
+    problems = [one for one in events if one.kind == "problem"][1:]
+    gone = {id(one) for one in (plain + problems)[:spare]}
     return [one for one in events if id(one) not in gone]

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from stack import lifecycle, postgres, template
 from stack.docker import compose, engine, image
-from stack.docker.running import OURS, DockerStack, ailment
+from stack.docker.running import OURS, DockerStack, problem
 from stack.docker.target import describe
 from stack.frontend import build
 from stack.running import PARTS, copy, undo
@@ -43,7 +43,7 @@ def up(home: Home, tell: Tell) -> DockerStack:
     else:
         engine.require()
         stack = DockerStack(home, state)
-        sick = [part for part in PARTS if stack.sickness(part)]
+        sick = [part for part in PARTS if stack.problem(part)]
         if not sick and not state["broken"]:
             tell("already up")
             return stack
@@ -158,7 +158,7 @@ def status(home: Home) -> list[str]:
     lines = []
     for part in PARTS:
         for number, container in enumerate(stack.containers(part) or [""], 1):
-            reason = stack.sickness(part) if number == 1 else ailment(stack.inspect(container)["State"])
+            reason = stack.problem(part) if number == 1 else problem(stack.inspect(container)["State"])
             name = part if number == 1 else f"{part} ({number})"
             where = f"127.0.0.1:{state['ports'][part]:<6}" if number == 1 else " " * 16
             verdict = "DOWN" if reason else "up"

@@ -278,15 +278,15 @@ class DockerStack(Running):
 
     # ---- waiting
 
-    def sickness(self, part: str) -> str | None:
+    def problem(self, part: str) -> str | None:
         """Why a service is not healthy, in a few words; Docker's health and an answer on the published port."""
         if part not in PARTS:
-            return super().sickness(part)
+            return super().problem(part)
         try:
             state = self.inspect(part)["State"]
         except StackError as error:
             return str(error)
-        if reason := ailment(state):
+        if reason := problem(state):
             return reason
         if part == "postgres":
             try:
@@ -303,7 +303,7 @@ class DockerStack(Running):
 
     def wait_healthy(self, part: str, patience: float = 60.0) -> None:
         until = time.monotonic() + patience
-        while reason := self.sickness(part):
+        while reason := self.problem(part):
             if self._is_over(part) or time.monotonic() > until:
                 raise StackError(f"{part} did not get healthy ({reason}): {self._last_said(part)}")
             time.sleep(0.2)
@@ -331,7 +331,7 @@ class DockerStack(Running):
         self.state["processes"] = {}
 
 
-def ailment(state: dict[str, Any]) -> str | None:
+def problem(state: dict[str, Any]) -> str | None:
     """What `State` of an inspect accuses."""
     if state["Status"] != "running":
         error = f", {state['Error']}" if state["Error"] else ""

@@ -8,7 +8,7 @@ from pytest_html.util import _process_css, _read_template
 
 from oncall.playbook import parse
 from oncall.reporting.html import report as html
-from oncall.reporting.html import sanitizer as raw
+from oncall.reporting.html import sanitizer
 from oncall.target.schema import Limits, Stack
 from tests.reporting.runs import ATTACK, ready
 
@@ -28,7 +28,7 @@ def written(run, file):
         "renderCollapsed": ["all"],
         "initialSort": "result",
     }
-    raw.data(blob)
+    sanitizer.data(blob)
     text = _read_template([str(RESOURCES)]).render(
         title=html.title(run),
         date="23-Nov-2026",
@@ -48,7 +48,7 @@ def written(run, file):
             "postfix": [],
         },
     )
-    file.write_text(raw.page(text), "utf-8")
+    file.write_text(sanitizer.page(text), "utf-8")
     return file
 
 
@@ -60,8 +60,8 @@ def _row(verdict):
         '<td class="col-duration">1 ms</td>',
         '<td class="col-links"></td>',
     ]
-    raw.row(cells, verdict.nodeid, "call")
-    texts = raw.log(verdict.symptom or "", [("Captured stdout call", verdict.reason or verdict.claim)])
+    sanitizer.row(cells, verdict.nodeid, "call")
+    texts = sanitizer.log(verdict.symptom or "", [("Captured stdout call", verdict.reason or verdict.claim)])
     return {"extras": [], "resultsTableRow": cells, "result": result, "testId": "x", "duration": "1 ms"} | {
         "log": "\n".join(texts)
     }

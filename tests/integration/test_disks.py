@@ -92,18 +92,18 @@ exit $code
 
 
 @needs_mounts
-@pytest.mark.parametrize("trouble", [FULL_REPORTS, READ_ONLY_REPORTS], ids=["full", "read-only"])
-def test_report_that_cannot_be_written_leaves_the_old_one(condition, home, runs, tmp_path, trouble):
+@pytest.mark.parametrize("problem", [FULL_REPORTS, READ_ONLY_REPORTS], ids=["full", "read-only"])
+def test_report_that_cannot_be_written_leaves_the_old_one(condition, home, runs, tmp_path, problem):
     """Full or unwritable: the terminal says so, last night's report stays as it was, nothing is left beside it."""
     folder = tmp_path / "reports"
     folder.mkdir()
     files = [f"--{option}={folder}/diagnosis.{ending}" for option, ending in (("html", "html"), ("junitxml", "xml"))]
     files += [f"--save={folder}/facts.json", f"--result={folder}/result.json"]
-    within = ["unshare", "-m", "sh", "-ec", trouble + THEN_SHOW, "sh", folder]
+    within = ["unshare", "-m", "sh", "-ec", problem + THEN_SHOW, "sh", folder]
     run = runs.typed(*runs.command(home.target, *files), within=within)
 
     assert_diagnosis_is_whole(run, condition)
-    assert "TROUBLE" in run.screen
+    assert "PROBLEM" in run.screen
     assert "no HTML report: all there is stands above" in run.screen
     assert f"REPORT: {OLD}" in run.screen
     assert ".tmp" not in run.screen.partition("FILES:")[2]

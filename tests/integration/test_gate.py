@@ -211,11 +211,11 @@ def test_post_mortem_of_a_snapshot_with_a_later_run(patient, runs, tmp_path):
 
 
 def test_post_mortem_that_cannot_be_written_is_told(home, runs, tmp_path):
-    """Like any other file: one line of trouble, and exit 6 for a healthy run."""
+    """Like any other file: one line of problem, and exit 6 for a healthy run."""
     run = runs(home.target, f"--postmortem={tmp_path}/none/draft.md")
 
     assert run.code == 6, run.screen
-    assert re.search(r"TROUBLE +the post-mortem .*draft.md could not be written: No such file or directory", run.screen)
+    assert re.search(r"PROBLEM +the post-mortem .*draft.md could not be written: No such file or directory", run.screen)
 
 
 def commands(node):

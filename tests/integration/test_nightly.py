@@ -119,7 +119,7 @@ def test_cron_line_works_night_after_night(opt, patient):
     assert newest.read_bytes() == max(opt.reports.glob("nightly-*.html"), key=lambda file: file.name).read_bytes()
 
 
-def test_cron_line_that_mails_only_trouble(opt, patient):
+def test_cron_line_that_mails_only_problem(opt, patient):
     """Nothing is printed by a healthy night, the whole diagnosis by a sick one."""
     assert opt.night(line=CRON[1]) == ""
 
@@ -255,7 +255,7 @@ def test_other_user_runs_the_cron_line_twice(common, nobody):
     said = common.night(within=nobody)
 
     assert "nothing new, nothing gone" in said
-    assert "TROUBLE" not in said
+    assert "PROBLEM" not in said
     assert len(common.results()) == 2
 
 
@@ -268,7 +268,7 @@ def test_users_share_a_folder(common, nobody):
     said = common.night("--keep=2", within=nobody)
 
     assert "nothing new, nothing gone" in said
-    assert "TROUBLE" not in said
+    assert "PROBLEM" not in said
     assert len(common.results()) == 2
     assert (common.reports / "nightly.html").stat().st_uid == 65534
 
@@ -281,7 +281,7 @@ def test_file_of_another_user_that_cannot_go_is_told(common, nobody):
     (common.reports / "nightly.html").unlink()
     said = common.night("--keep=1", within=nobody)
 
-    assert "TROUBLE  2 old files of the run nightly in" in said
+    assert "PROBLEM  2 old files of the run nightly in" in said
     assert "could not be removed: Operation not permitted" in said
     assert len(common.results()) == 2
 
@@ -363,9 +363,9 @@ def test_dead_man_address_that_hangs_costs_five_seconds_at_the_end(opt):
     with listening(hangs=60) as server:
         said = opt.night(f"--ping={server.url}/5f2b9c1e-token")
 
-    *_, counted, trouble = said.strip().splitlines()
+    *_, counted, problem = said.strip().splitlines()
     assert "passed" in counted
-    assert trouble == "TROUBLE  the dead-man address could not be called: no answer within 5 s"
+    assert problem == "PROBLEM  the dead-man address could not be called: no answer within 5 s"
     assert len(opt.results()) == 1
 
 
@@ -429,7 +429,7 @@ def test_message_is_sent_when_something_is_wrong(opt, patient):
 
 
 def test_message_on_change_alone(opt, patient):
-    """With --notify-on change a known trouble is told once, and so is its end."""
+    """With --notify-on change a known problem is told once, and so is its end."""
     with listening() as server:
         address = server.url.replace("http", "json")
         options = ["--notify-on=change", f"--notify={address}"]
@@ -450,6 +450,6 @@ def test_message_that_cannot_be_sent_is_told(opt, patient):
     patient.stop("postgres")
     said = opt.night("--notify=json://127.0.0.1:9/tok3n-4711", "--notify=nosuch://tok3n-4711", code=1)
 
-    assert "TROUBLE  the message to json was not sent: the service did not take it" in said
-    assert "TROUBLE  the message to nosuch was not sent: apprise does not know such an address" in said
+    assert "PROBLEM  the message to json was not sent: the service did not take it" in said
+    assert "PROBLEM  the message to nosuch was not sent: apprise does not know such an address" in said
     assert "tok3n" not in said

@@ -33,8 +33,8 @@ def look(name, stack, *, limits=FAST, environment=None, ca_file="", **needs):
                 given[need] = error
         arguments[need] = given[need]
     fact = through(asked.function(**arguments), asked.fact, str)
-    if blind := fact.blind():
-        raise CouldNotCheck(blind)
+    if inconclusive_reason := fact.inconclusive_reason():
+        raise CouldNotCheck(inconclusive_reason)
     return fact
 
 

@@ -46,12 +46,12 @@ def test_a_healthy_login_leaves_no_secret_behind(env_file):
     with served(patient.app) as port:
         look = Look(stack(port, env_file=env_file(f"JWT_SECRET={SECRET}\n")))
 
-        assert look("login").trouble is None
-        assert look("refused_login").trouble is None
-        assert look("issued_token_use").trouble is None
+        assert look("login").problem is None
+        assert look("refused_login").problem is None
+        assert look("issued_token_use").problem is None
         assert look("token_signature").verified
         assert look("jwt_secret").unset is None
-        assert [look("forged_token_use", forgery=forgery).trouble for forgery in FORGERIES] == [None] * 5
+        assert [look("forged_token_use", forgery=forgery).problem for forgery in FORGERIES] == [None] * 5
         saved = look.saved()
 
     assert len(patient.logins) == 2
@@ -88,7 +88,7 @@ def test_a_healthy_login_leaves_no_secret_behind(env_file):
 )
 def test_each_refusal_has_its_own_words(answer, words):
     """Wrong password, missing route, changed contract and broken backend need different people."""
-    assert logged_in(answer).trouble == words
+    assert logged_in(answer).problem == words
 
 
 def test_names_instead_of_the_token_are_told_and_values_are_not():
@@ -109,7 +109,7 @@ def test_names_instead_of_the_token_are_told_and_values_are_not():
 )
 def test_the_token_is_found_where_oncall_toml_says(answer, auth):
     """Body, header and cookie are all usual places."""
-    assert logged_in(answer, **auth).trouble is None
+    assert logged_in(answer, **auth).problem is None
 
 
 def test_a_rate_limiter_is_not_a_failure_and_is_not_asked_again():
@@ -135,7 +135,7 @@ def test_a_missing_account_names_its_variable(missing):
         for name in ("login", "issued_token_use", "issued_token"):
             with pytest.raises(CouldNotCheck, match=f"{missing} is not set"):
                 look(name)
-        assert look("refused_login").trouble is None
+        assert look("refused_login").problem is None
 
 
 @pytest.mark.parametrize("talk", [None, silent, reset, says(b"SSH-2.0-OpenSSH\r\n")])
@@ -167,7 +167,7 @@ def test_a_login_that_hangs_alone_fails():
     with served(patient.app) as port:
         look = Look(stack(port))
 
-        assert "did not answer within" in look("login").trouble
+        assert "did not answer within" in look("login").problem
         with pytest.raises(CouldNotCheck, match="test_probe_account_logs_in"):
             look("refused_login")
         with pytest.raises(CouldNotCheck, match="test_probe_account_logs_in"):
@@ -182,7 +182,7 @@ def test_a_login_without_its_database_blames_it():
     with served(patient.app) as port:
         fact = Look(stack(port))("login")
 
-    assert (fact.trouble, fact.blames) == ("fails with 500", "postgres")
+    assert (fact.problem, fact.blames) == ("fails with 500", "postgres")
 
 
 def test_a_gateway_that_answers_502_to_everything_is_said_once():
@@ -208,7 +208,7 @@ def test_an_unknown_account_must_be_refused(answer, words):
     healthy = patient.login
     patient.login = lambda body: healthy(body) if body["username"] == "probe" else answer
     with served(patient.app) as port:
-        assert Look(stack(port))("refused_login").trouble == words
+        assert Look(stack(port))("refused_login").problem == words
 
 
 def test_a_missing_route_is_no_refusal():
@@ -236,7 +236,7 @@ def test_a_fresh_token_that_is_refused_fails_and_makes_forgeries_unknown():
     with served(patient.app) as port:
         look = Look(stack(port))
 
-        assert look("issued_token_use").trouble == "refuses the token just issued (401)"
+        assert look("issued_token_use").problem == "refuses the token just issued (401)"
         for forgery in FORGERIES[:2]:
             with pytest.raises(CouldNotCheck, match="test_issued_token_is_accepted"):
                 look("forged_token_use", forgery=forgery)
@@ -247,7 +247,7 @@ def test_a_broken_protected_route_is_told_once():
     patient = Patient()
     patient.protected = lambda token: 500
     with served(patient.app) as port:
-        assert Look(stack(port))("issued_token_use").trouble == "fails with 500 on the token just issued"
+        assert Look(stack(port))("issued_token_use").problem == "fails with 500 on the token just issued"
         timed = stack(port, endpoints=(Endpoint(name="suites", path="/api/suites"),))
         with pytest.raises(CouldNotCheck, match=r"test_endpoint_answers_in_time\[suites\]"):
             Look(timed)("issued_token_use")
@@ -302,7 +302,7 @@ def test_an_accepted_forgery_is_one_finding(forgery, unknown, env_file):
         outcomes = {}
         for one in FORGERIES:
             try:
-                outcomes[one] = look("forged_token_use", forgery=one).trouble
+                outcomes[one] = look("forged_token_use", forgery=one).problem
             except CouldNotCheck:
                 outcomes[one] = "unknown"
 
@@ -318,11 +318,11 @@ def test_a_route_without_guard_is_found_without_an_account():
     with served(patient.app) as port:
         fact = Look(stack(port), environment={})("forged_token_use", forgery="no-token")
 
-    assert fact.trouble == "a request without a token is accepted"
+    assert fact.problem == "a request without a token is accepted"
 
 
 @pytest.mark.parametrize(
-    ("genuine", "trouble"),
+    ("genuine", "problem"),
     [
         (
             "application/json",
@@ -331,7 +331,7 @@ def test_a_route_without_guard_is_found_without_an_account():
         ("text/html", "a request without a token is accepted"),
     ],
 )
-def test_a_login_page_instead_of_a_refusal_is_called_a_page(genuine, trouble):
+def test_a_login_page_instead_of_a_refusal_is_called_a_page(genuine, problem):
     """Where the genuine token brings JSON, a page with 200 is no open door; where it brings a page, it may be."""
     page = Exchange(at="x:80", outcome="answered", status=200, content_type="text/html; charset=utf-8")
     use = ForgedTokenUse(
@@ -343,7 +343,7 @@ def test_a_login_page_instead_of_a_refusal_is_called_a_page(genuine, trouble):
         genuine_type=genuine,
     )
 
-    assert (use.trouble, use.is_accepted) == (trouble, genuine == "text/html")
+    assert (use.problem, use.is_accepted) == (problem, genuine == "text/html")
 
 
 def test_a_crash_on_a_forgery_is_told_from_an_acceptance():
@@ -354,7 +354,7 @@ def test_a_crash_on_a_forgery_is_told_from_an_acceptance():
     with served(patient.app) as port:
         fact = Look(stack(port))("forged_token_use", forgery="tampered")
 
-    assert fact.trouble == "protected route fails with 500 on a token with changed claims"
+    assert fact.problem == "protected route fails with 500 on a token with changed claims"
 
 
 def test_an_expired_token_cannot_be_made_without_the_secret():
@@ -376,7 +376,7 @@ def test_a_good_token_is_well_formed_and_sane():
     fact = token_fact()
 
     assert fact.malformed is None
-    assert fact.time_troubles(24, 5) == ()
+    assert fact.time_problems(24, 5) == ()
     assert fact.lifetime_seconds == 3600
     assert fact.clock == "backend"
 
@@ -410,7 +410,7 @@ def test_a_malformed_token_says_how(token, words):
 )
 def test_insane_times_are_named(claims, words):
     """Each is another bug in whoever issues the token."""
-    assert token_fact(**claims(int(time.time()))).time_troubles(24, 5)[0] == words
+    assert token_fact(**claims(int(time.time()))).time_problems(24, 5)[0] == words
 
 
 @pytest.mark.parametrize(("seconds", "side"), [(9 * 3600, "9 h behind"), (-600, "10 min ahead of")])
@@ -419,14 +419,14 @@ def test_an_issuer_with_another_clock_is_named(seconds, side):
     fact = token_fact()
 
     assert abs(fact.issuer_behind_seconds) <= 2
-    told = replace(fact, issuer_behind_seconds=float(seconds)).time_troubles(24, 5)
+    told = replace(fact, issuer_behind_seconds=float(seconds)).time_problems(24, 5)
     assert told == (f"was issued by a clock that is {side} the backend's",)
 
 
 def test_an_opaque_token_has_no_times_to_judge():
     """Its form is judged by another check."""
     with pytest.raises(CouldNotCheck, match="test_token_is_well_formed"):
-        token_fact("4f2a9c0d").time_troubles(24, 5)
+        token_fact("4f2a9c0d").time_problems(24, 5)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_healthy_answer_is_understood():
     """Verdict, sub-checks, memory and the answering clock are all read."""
     fact = answer(health(HEALTHY, Date="Wed, 01 Jan 2025 10:00:00 GMT"))
 
-    assert fact.trouble is None
+    assert fact.problem is None
     assert [(check.name, check.healthy, check.blames) for check in fact.checks] == [
         ("database", True, "postgres"),
         ("memory", True, "backend"),
@@ -67,7 +67,7 @@ def test_a_healthy_answer_is_understood():
 )
 def test_each_sick_answer_has_its_words(talk, words):
     """Somebody who was woken reads what is wrong, not that something is."""
-    assert answer(talk).trouble == words
+    assert answer(talk).problem == words
 
 
 def test_nobody_listens():
@@ -75,14 +75,14 @@ def test_nobody_listens():
     port = free_port()
     fact = look("backend_health", backend(port))
 
-    assert fact.trouble == f"refuses connections on 127.0.0.1:{port}"
+    assert fact.problem == f"refuses connections on 127.0.0.1:{port}"
 
 
 def test_a_bad_status_names_the_sub_check_and_its_component():
     """503 because of the database accuses the database."""
     fact = answer(health({"status": "error", "checks": {"database": {"status": "error"}}}, "503 Down"))
 
-    assert fact.trouble == "answers 503: database is 'error'"
+    assert fact.problem == "answers 503: database is 'error'"
     assert fact.blames == "postgres"
 
 
@@ -93,7 +93,7 @@ def test_a_failing_sub_check_alone_is_not_told_twice():
         stack = backend(port)
         fact, checks = look("backend_health", stack), look("health_checks", stack)
 
-    assert fact.trouble is None
+    assert fact.problem is None
     assert checks.symptom == "backend says database is 'down'"
     assert checks.evidence == {"database": "down no route"}
 
@@ -177,7 +177,7 @@ def test_a_text_body_is_not_read():
     """With body = "text", the status is all there is to know."""
     fact = answer(health(b"pong", content_type="text/plain"), body="text")
 
-    assert fact.trouble is None
+    assert fact.problem is None
 
 
 def test_a_backend_declared_absent_is_not_asked():

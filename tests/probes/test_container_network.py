@@ -40,7 +40,7 @@ def test_services_on_one_network_share_it(trio, service):
     """Each has an address there, and sees the service that it calls."""
     (fact,) = peers(trio, service)
 
-    assert (fact.trouble, fact.containers, fact.networks) == (None, 1, (f"{trio.name}_inside",))
+    assert (fact.problem, fact.containers, fact.networks) == (None, 1, (f"{trio.name}_inside",))
 
 
 @pytest.mark.docker
@@ -50,10 +50,10 @@ def test_a_container_off_the_network_is_the_one_that_is_named(trio):
     docker("network", "disconnect", f"{trio.name}_inside", f"{trio.name}-postgres-1")
     database, backend, frontend = peers(trio, "postgres", "backend", "frontend")
 
-    assert database.trouble == "is on no network"
+    assert database.problem == "is on no network"
     with pytest.raises(CouldNotCheck, match=r"test_services_share_a_network\[postgres\]"):
-        _ = backend.trouble
-    assert frontend.trouble is None
+        _ = backend.problem
+    assert frontend.problem is None
     assert "share_a_network[postgres]" in why_unknown("name_resolution", trio.stack())
 
 
@@ -65,8 +65,8 @@ def test_networks_of_their_own_are_no_shared_one(small):
     small.start("backend", network=small.network("two"))
     database, backend = peers(small, "postgres", "backend")
 
-    assert database.trouble is None
-    assert backend.trouble == "shares no network with postgres"
+    assert database.problem is None
+    assert backend.problem == "shares no network with postgres"
     assert "share_a_network[backend]" in why_unknown("port_from_inside", small.stack())
 
 
@@ -77,7 +77,7 @@ def test_each_replica_is_looked_at(trio):
     trio.start("backend", "sleep 600", "--network=none", number=2)
     (fact,) = peers(trio, "backend")
 
-    assert fact.trouble == "is on no network (1 of 2 containers)"
+    assert fact.problem == "is on no network (1 of 2 containers)"
 
 
 @pytest.mark.docker
@@ -87,8 +87,8 @@ def test_the_name_resolves_and_the_port_answers(trio):
     with door(trio.stack()) as answer:
         name, port = answer("name_resolution"), answer("port_from_inside")
 
-    assert (name.trouble, name.tool, name.addresses) == (None, "nslookup", name.database)
-    assert (port.trouble, port.outcome, port.address) == (None, "open", "postgres:5432")
+    assert (name.problem, name.tool, name.addresses) == (None, "nslookup", name.database)
+    assert (port.problem, port.outcome, port.address) == (None, "open", "postgres:5432")
 
 
 @pytest.mark.docker
@@ -101,7 +101,7 @@ def test_the_port_that_the_backend_really_uses_is_tried(small):
     small.start("backend", "sleep 600", "-e", url, network=network)
     fact = ask("port_from_inside", small.stack())
 
-    assert (fact.address, fact.trouble, fact.blames) == ("postgres:5999", "refuses connections", "postgres")
+    assert (fact.address, fact.problem, fact.blames) == ("postgres:5999", "refuses connections", "postgres")
     assert "hunter2" not in repr(fact)
 
 
@@ -114,8 +114,8 @@ def test_an_address_that_nobody_has_is_out_of_reach(small):
     nobody = gateway.rpartition(".")[0] + ".250"
     small.start("backend", "sleep 600", "-e", f"PGHOST={nobody}", network=network)
     with door(small.stack()) as answer:
-        assert answer("name_resolution").trouble is None
-        assert answer("port_from_inside").trouble in ("does not answer", "is out of reach")
+        assert answer("name_resolution").problem is None
+        assert answer("port_from_inside").problem in ("does not answer", "is out of reach")
 
 
 SILENT = "printf '#!/bin/sh\\n{}\\n' > /bin/{}; /bin/busybox chmod +x /bin/{}; echo ready; sleep 600"
@@ -152,7 +152,7 @@ def test_a_name_is_only_unanswered_where_the_tool_itself_is_quick(trio):
         if outcome == "unknown":
             assert "getent said nothing" in why_unknown("name_resolution", trio.stack())
         else:
-            assert ask("name_resolution", trio.stack()).trouble == "gets no answer from the name server"
+            assert ask("name_resolution", trio.stack()).problem == "gets no answer from the name server"
         docker("rm", "-f", name)
 
 
@@ -165,9 +165,9 @@ def test_a_name_that_nobody_has_does_not_resolve(trio):
     with door(trio.stack()) as answer:
         name, port = answer("name_resolution"), answer("port_from_inside")
 
-    assert (name.name, name.trouble) == ("database", "does not resolve")
+    assert (name.name, name.problem) == ("database", "does not resolve")
     with pytest.raises(CouldNotCheck, match="test_database_name_resolves_in_the_backend"):
-        _ = port.trouble
+        _ = port.problem
 
 
 @pytest.mark.docker
@@ -177,7 +177,7 @@ def test_a_name_in_the_backends_own_hosts_file_is_nobody_elses_fault(small):
     network = small.network()
     small.start("postgres", network=network)
     small.start("backend", "sleep 600", "--add-host=other:192.0.2.9", network=network)
-    assert (fact := ask("name_resolution", small.stack())).trouble is None
+    assert (fact := ask("name_resolution", small.stack())).problem is None
     assert (fact.pinned, fact.blames) == ("", "network")
     small.start("backend", "sleep 600", "--add-host=postgres:192.0.2.10", network=network, number=2)
     docker("rm", "-f", f"{small.name}-backend-1")
@@ -195,7 +195,7 @@ def test_a_name_taken_by_another_container_is_seen(trio):
     trio.start("redis", "sleep 600", "--network-alias=postgres", network=f"{trio.name}_inside")
     fact = ask("name_resolution", trio.stack())
 
-    assert "which is not the database" in fact.trouble
+    assert "which is not the database" in fact.problem
 
 
 @pytest.mark.docker
@@ -204,7 +204,7 @@ def test_nothing_is_run_inside_where_that_is_forbidden(trio):
     """docker.exec = false skips what needs it; inspecting goes on."""
     for name in ("name_resolution", "port_from_inside"):
         assert "docker.exec" in why_unknown(name, trio.stack(exec=False))
-    assert ask("peer_network", trio.stack(exec=False), service="backend").trouble is None
+    assert ask("peer_network", trio.stack(exec=False), service="backend").problem is None
 
 
 @pytest.mark.docker

@@ -61,7 +61,7 @@ def ward():
 
 
 @engine
-def test_a_running_service_has_no_trouble(ward):
+def test_a_running_service_has_no_problem(ward):
     """Replicas are all counted, one-off containers are not."""
     fact = look("service_containers", ward.stack())
 
@@ -86,7 +86,7 @@ def test_what_does_not_run_is_told_apart(ward, service, words):
     fact = look("service_containers", ward.stack(), service)
     (down,) = fact.not_running(3)
 
-    assert down.trouble == words
+    assert down.problem == words
     assert bool(down.error) == service.startswith("not-")
     assert fact.described((down,))["containers"] == 1
     with pytest.raises(CouldNotCheck, match="test_service_is_running"):
@@ -132,7 +132,7 @@ def test_health_checks_fail_in_their_own_ways(ward, service, words):
     """A missing tool in the image is no fault of the service."""
     (one,) = look("service_health", ward.stack(), service).unhealthy
 
-    assert one.trouble == words
+    assert one.problem == words
     assert service != "sick" or one.output == "not today"
 
 
@@ -197,7 +197,7 @@ def outcome(address):
     stack = Stack(docker=Docker(host=address))
     fact = look("docker_engine", stack)
     assert not fact.answers
-    assert fact.trouble
+    assert fact.problem
     return fact.outcome
 
 

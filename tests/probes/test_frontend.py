@@ -44,7 +44,7 @@ def test_a_whole_site_is_healthy():
         page, assets = look("frontend_page", stack), look("page_assets", stack)
         decorations = look("page_decorations", stack)
 
-    assert (page.trouble, page.title, page.elsewhere) == (None, "Motel", 1)
+    assert (page.problem, page.title, page.elsewhere) == (None, "Motel", 1)
     assert sorted(asset.path for asset in assets.assets) == ["/app.css", "/app.js", "/vendor.js"]
     assert sorted(asset.path for asset in decorations.assets) == [
         "/a.png", "/b.png", "/bg.jpg", "/f.woff", "/font.woff2", "/icon.svg",
@@ -81,7 +81,7 @@ def test_what_is_no_page_is_told(raw, words):
         with pytest.raises(CouldNotCheck, match="see test_frontend_serves_its_page"):
             look("page_assets", frontend(port))
 
-    assert fact.trouble.startswith(words)
+    assert fact.problem.startswith(words)
 
 
 def test_a_page_that_mentions_an_error_is_a_page():
@@ -94,7 +94,7 @@ def test_nobody_listens():
     """A frontend that is down is a fact; what lies behind it is unknown."""
     stack = frontend(free_port())
 
-    assert look("frontend_page", stack).trouble.startswith("refuses connections on")
+    assert look("frontend_page", stack).problem.startswith("refuses connections on")
     for name in ("page_assets", "page_decorations"):
         with pytest.raises(CouldNotCheck, match="see test_frontend_serves_its_page"):
             look(name, stack)

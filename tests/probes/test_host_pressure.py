@@ -169,7 +169,7 @@ def test_no_host_and_no_way_to_it():
 
 @contextlib.contextmanager
 def moving(proc, shares, *, blocked, reclaimed):
-    """Counters of a host in trouble: pressure that grows by these shares of the time, and a queue at the disk."""
+    """Counters of a host in problem: pressure that grows by these shares of the time, and a queue at the disk."""
     end = threading.Event()
     for name in ("stat", "vmstat"):
         (proc / name).unlink()
@@ -278,9 +278,9 @@ def test_a_part_of_the_stack_that_uses_the_cpus_is_accused():
 
 def test_what_was_not_looked_at_proves_nothing():
     """No CPU counted, no time passed."""
-    assert reading(cpus=0).blind()
-    assert reading(seconds=0.0).blind()
-    assert reading().blind() is None
+    assert reading(cpus=0).inconclusive_reason()
+    assert reading(seconds=0.0).inconclusive_reason()
+    assert reading().inconclusive_reason() is None
 
 
 def test_a_clock_that_stands_still_is_unknown(proc):

@@ -31,7 +31,7 @@ def test_an_answer_comes_with_its_parts(web):
 
     assert (answer.outcome, answer.status, answer.json(), answer.headers["x-one"]) == ("answered", 200, {"a": 1}, "1")
     assert answer.media_type == "application/json"
-    assert answer.trouble is None
+    assert answer.problem is None
     assert 0 < answer.phases.first_byte <= answer.seconds
     assert answer.at == f"127.0.0.1:{port}"
 
@@ -59,7 +59,7 @@ def test_a_sick_server_is_told_by_its_illness(web, talk, outcome, words):
         took = time.perf_counter() - began
 
     assert answer.outcome == outcome
-    assert words in answer.trouble
+    assert words in answer.problem
     assert took < 0.7
 
 
@@ -68,7 +68,7 @@ def test_nobody_listens(web):
     answer = ask(web, free_port())
 
     assert answer.outcome == "refused"
-    assert answer.trouble == f"refuses connections on {answer.at}"
+    assert answer.problem == f"refuses connections on {answer.at}"
 
 
 class Sockets(list):
@@ -92,7 +92,7 @@ def test_a_full_backlog_is_a_connection_that_is_not_accepted(web):
         answer = ask(web, listener.getsockname()[1])
 
     assert (answer.outcome, answer.waiting_for) == ("timeout", "connection")
-    assert "does not accept a connection" in answer.trouble
+    assert "does not accept a connection" in answer.problem
 
 
 def test_a_name_without_address_is_unresolved(web):
@@ -165,7 +165,7 @@ def test_what_is_not_compressed_as_it_says_is_no_answer(web, encoding):
         exchange = web.ask("GET", f"http://127.0.0.1:{port}/").exchange
 
     assert (exchange.outcome, exchange.status, exchange.layer) == ("undecodable", 200, "correct")
-    assert exchange.trouble == f"marks its answer as {encoding}, which it is not: no browser can read it"
+    assert exchange.problem == f"marks its answer as {encoding}, which it is not: no browser can read it"
 
 
 def test_redirects_are_answers(web):
@@ -213,8 +213,8 @@ def test_tls_with_a_private_authority(tmp_path):
 
     assert (trusted.status, trusted.phases.tls > 0) == (200, True)
     assert (stranger.outcome, stranger.status) == ("tls", 0)
-    assert "unable to get local issuer certificate" in stranger.trouble
-    assert "ip address mismatch" in other_name.trouble
+    assert "unable to get local issuer certificate" in stranger.problem
+    assert "ip address mismatch" in other_name.problem
 
 
 def test_plain_http_behind_an_https_address(web):
@@ -222,7 +222,7 @@ def test_plain_http_behind_an_https_address(web):
     with raw_server(says(response())) as port:
         answer = web.ask("GET", f"https://127.0.0.1:{port}/", seconds=1.0)
 
-    assert answer.trouble == f"fails TLS on 127.0.0.1:{port}: the port does not speak TLS"
+    assert answer.problem == f"fails TLS on 127.0.0.1:{port}: the port does not speak TLS"
 
 
 def test_an_unreadable_authority_is_unknown(tmp_path):

@@ -50,14 +50,14 @@ def test_a_page_without_the_count_is_told_why(page, status, content_type, words)
         with pytest.raises(CouldNotCheck, match="see test_connection_count_is_exported"):
             look("websocket_connections", backend(port))
 
-    assert fact.trouble == words
+    assert fact.problem == words
 
 
 @pytest.mark.parametrize("value", ["NaN", "-1", "+Inf"])
 def test_a_count_that_is_no_count_is_unknown(value):
     """NaN is not under any limit."""
     with server(f"websocket_connections {value}\n".encode()) as port:
-        assert look("metrics_page", backend(port)).trouble is None
+        assert look("metrics_page", backend(port)).problem is None
         with pytest.raises(CouldNotCheck, match="no count"):
             look("websocket_connections", backend(port))
 
@@ -110,7 +110,7 @@ def test_a_hanging_metrics_page_of_a_healthy_backend_is_a_finding():
         site({"/health": HEALTH})(connection, path) if path == "/health" else silent(connection, path)
 
     with raw_server(talk) as port:
-        assert look("metrics_page", backend(port)).trouble.startswith("accepted the connection but did not answer")
+        assert look("metrics_page", backend(port)).problem.startswith("accepted the connection but did not answer")
 
 
 def test_no_metrics_declared():
@@ -136,4 +136,4 @@ def test_an_empty_name_says_that_this_stack_does_not_tell(probe, names):
         with pytest.raises(NotPart, match="oncall.toml says that no metric tells how many"):
             look(probe, stack)
         other = "websocket_connections" if probe == "open_files" else "open_files"
-        assert look(other, stack).blind() is None
+        assert look(other, stack).inconclusive_reason() is None

@@ -39,7 +39,7 @@ def health(*codes, streak, started=600, every=10, took=1):
 
 
 def test_failing_since_is_the_end_of_the_first_failure_in_a_row():
-    """A check that began before the trouble has met it at its end; what passed before it is another story."""
+    """A check that began before the problem has met it at its end; what passed before it is another story."""
     found = health(0, 1, 0, 1, 1, streak=2)
 
     assert (found.failing_since, found.since_within_seconds) == (NOW - timedelta(seconds=19), 1.0)

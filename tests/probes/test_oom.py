@@ -72,8 +72,10 @@ def test_a_local_engine_s_counters_need_no_permission_and_no_exec(ward):
 
 def test_nothing_read_is_no_good_news():
     """Unknown only when no trace can be read at all."""
-    assert "can be read" in OomKills(sources={"kernel log": "permission denied"}).blind()
-    assert OomKills(sources={"kernel log": "permission denied", "container state": "read"}).blind() is None
+    assert "can be read" in OomKills(sources={"kernel log": "permission denied"}).inconclusive_reason()
+    assert (
+        OomKills(sources={"kernel log": "permission denied", "container state": "read"}).inconclusive_reason() is None
+    )
 
 
 def kill(**more):

@@ -163,7 +163,7 @@ def test_something_else_answers(said, outcome):
 
 
 def test_a_name_that_does_not_resolve():
-    """A wrong name is the network's or the target's trouble, not the server's."""
+    """A wrong name is the network's or the target's problem, not the server's."""
     fact = ask("database_connection", at(5432, "no-such-host.invalid"), PASSWORD)
 
     assert fact.outcome == "unresolved"
@@ -192,7 +192,7 @@ def test_a_refused_login_is_reachable_and_refused(server, changes, environment, 
             answer("database_answer")
 
 
-def test_a_missing_password_is_our_own_trouble(motel):
+def test_a_missing_password_is_our_own_problem(motel):
     """The server is seen to answer; the login is unknown, and the variable is named."""
     with door(motel, {}) as answer:
         assert answer("database_connection").answered
@@ -400,7 +400,7 @@ def test_a_read_only_database_is_told_from_our_own_guard(server, motel):
     assert "ALTER ROLE oncall RESET" in reason
 
 
-def test_roles_that_are_to_be_read_only_are_no_trouble(server, motel):
+def test_roles_that_are_to_be_read_only_are_no_problem(server, motel):
     """A role for reports, or a superuser who protects himself, is read-only on purpose."""
     for role in ("CREATE ROLE report LOGIN IN ROLE pg_read_all_data", "CREATE ROLE report LOGIN SUPERUSER"):
         with (
@@ -622,7 +622,7 @@ def test_a_database_without_tables_proves_nothing(server, name):
 # Accounts and migrations
 
 
-def test_the_accounts_table_s_troubles_are_told_apart(server):
+def test_the_accounts_table_s_problems_are_told_apart(server):
     """Missing, empty, forbidden, in a schema of its own, behind row security, locked."""
     server.run(
         "CREATE SCHEMA auth",

@@ -52,7 +52,7 @@ def test_a_fast_endpoint_needs_five_requests():
     """When all are well under the limit the verdict is settled."""
     fact = times(after(0.01))
 
-    assert (len(fact.samples), fact.trouble) == (5, None)
+    assert (len(fact.samples), fact.problem) == (5, None)
     assert fact.p95 < 0.3
 
 
@@ -78,7 +78,7 @@ def test_an_endpoint_that_hangs_is_slow():
     fact = times(silent)
 
     assert fact.p95 > 0.3
-    assert fact.trouble is None
+    assert fact.problem is None
     assert fact.mostly == "without an answer"
 
 
@@ -97,7 +97,7 @@ def test_a_request_cut_off_by_our_own_end_proves_nothing(monkeypatch):
 )
 def test_no_success_is_not_called_slow(status, words):
     """An endpoint that fails fast is told as failing."""
-    assert times(after(0, status=status)).trouble == words
+    assert times(after(0, status=status)).problem == words
 
 
 @pytest.mark.parametrize("status", ["401 No", "403 No", "429 Slow down"])
@@ -109,10 +109,10 @@ def test_an_endpoint_that_will_not_serve_us_is_unknown(status):
 
 def test_a_failed_login_makes_only_authorised_endpoints_unknown():
     """Who needs no token does not care for the login."""
-    assert times(after(0)).trouble is None
+    assert times(after(0)).problem is None
     with pytest.raises(CouldNotCheck, match="no login"):
         times(after(0), endpoints=CLOSED)
-    assert times(after(0), endpoints=CLOSED, token=Token()).trouble is None
+    assert times(after(0), endpoints=CLOSED, token=Token()).problem is None
 
 
 def test_a_dead_backend_is_told_once():
@@ -125,4 +125,4 @@ def test_a_dead_backend_is_told_once():
 
 def test_an_endpoint_that_answers_beside_a_hanging_health_check_is_judged():
     """The health check hangs with the database; what answers is judged all the same."""
-    assert times(after(0), health=None).trouble is None
+    assert times(after(0), health=None).problem is None

@@ -92,9 +92,9 @@ def test_a_healthy_socket_is_opened_once_and_pinged():
     with served(patient.app) as port:
         look = Look(stack(port))
 
-        assert look("direct_handshake").trouble is None
+        assert look("direct_handshake").problem is None
         ping = look("websocket_ping")
-        assert ping.trouble(FAST.websocket_ping_seconds) is None
+        assert ping.problem(FAST.websocket_ping_seconds) is None
         assert ping.seconds < 0.3
         with pytest.raises(NotPart, match="public_url"):
             look("public_handshake")
@@ -125,13 +125,13 @@ def test_a_healthy_socket_is_opened_once_and_pinged():
 def test_each_status_has_its_own_meaning(status, words):
     """A wrong path, a refused token and a proxy without upgrade headers are mended in three places."""
     with raw_server(says(response(b"sorry", status))) as port:
-        assert handshake_with(port).trouble == words
+        assert handshake_with(port).problem == words
 
 
 def test_a_page_instead_of_a_socket_is_named():
     """The proxy sends every unknown path to the interface's page."""
     with raw_server(says(response(b"<!doctype html>", content_type="text/html"))) as port:
-        assert handshake_with(port).trouble == "handshake is answered 200 with an HTML page"
+        assert handshake_with(port).problem == "handshake is answered 200 with an HTML page"
 
 
 def test_a_refusal_with_an_endless_body_is_told_at_once():
@@ -167,10 +167,10 @@ def hang_up(connection, path):
 def test_each_broken_connection_has_its_own_words(talk, words):
     """Refused, reset, closed, silent and not HTTP at all are five different faults."""
     if talk is None:
-        assert words in handshake_with(free_port()).trouble
+        assert words in handshake_with(free_port()).problem
         return
     with raw_server(talk) as port:
-        assert words in handshake_with(port).trouble
+        assert words in handshake_with(port).problem
 
 
 def test_an_unresolved_name_is_named():
@@ -178,7 +178,7 @@ def test_an_unresolved_name_is_named():
     with served(Patient().app) as healthy:
         look = Look(stack(healthy, websocket={"url": "ws://no-such-host.invalid/realtime"} | OPEN))
 
-        assert "does not resolve" in look("direct_handshake").trouble
+        assert "does not resolve" in look("direct_handshake").problem
 
 
 @pytest.mark.parametrize(
@@ -193,21 +193,21 @@ def test_an_unresolved_name_is_named():
 def test_a_wrong_upgrade_is_told_from_a_refused_one(server, words):
     """A cache, or something that only pretends, answers 101 too."""
     with upgrades(**server) as fake:
-        assert handshake_with(fake.port).trouble == words
+        assert handshake_with(fake.port).problem == words
 
 
 def test_101_without_upgrade_headers_is_named():
     """Some proxies pass the status and drop the headers."""
     with raw_server(says(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")) as port:
-        assert handshake_with(port).trouble == "handshake is answered 101 without the upgrade headers"
+        assert handshake_with(port).problem == "handshake is answered 101 without the upgrade headers"
 
 
 def test_a_subprotocol_must_be_agreed_to():
     """A browser gives up on a socket that agrees to none of what it offered."""
     with upgrades() as fake:
-        assert handshake_with(fake.port, subprotocols=("chat",)).trouble == "agrees to none of the offered subprotocols"
+        assert handshake_with(fake.port, subprotocols=("chat",)).problem == "agrees to none of the offered subprotocols"
     with upgrades(extra=b"Sec-WebSocket-Protocol: chat", then=lambda _: time.sleep(1)) as fake:
-        assert handshake_with(fake.port, subprotocols=("chat",), ping="none").trouble is None
+        assert handshake_with(fake.port, subprotocols=("chat",), ping="none").problem is None
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_socket_that_is_closed_at_once_is_no_success(frames, words):
     with upgrades(frames) as fake:
         fact = handshake_with(fake.port)
 
-    assert fact.trouble == words
+    assert fact.problem == words
 
 
 @pytest.mark.parametrize("token_in", ["query", "header", "cookie", "subprotocol", "message"])
@@ -253,7 +253,7 @@ def test_the_token_goes_where_oncall_toml_says(token_in):
     with served(patient.app) as port:
         fact = Look(stack(port, websocket={"token_in": token_in, "token_name": "ticket"} | first))("direct_handshake")
 
-    assert fact.trouble is None
+    assert fact.problem is None
     assert patient.protected(heard[0]) == 200
 
 
@@ -279,7 +279,7 @@ def test_the_first_message_must_be_answered(answer, words):
     patient.socket = talk
     settings = OPEN | {"first_message": '{"hello": 1}', "first_answer_contains": "welcome"}
     with served(patient.app) as port:
-        assert Look(stack(port, websocket=settings))("direct_handshake").trouble == words
+        assert Look(stack(port, websocket=settings))("direct_handshake").problem == words
 
 
 def test_a_ping_that_is_never_answered_fails():
@@ -287,8 +287,8 @@ def test_a_ping_that_is_never_answered_fails():
     with upgrades(then=lambda connection: time.sleep(3)) as fake, served(Patient().app) as healthy:
         look = Look(stack(healthy, websocket={"url": f"ws://127.0.0.1:{fake.port}/"} | OPEN))
 
-        assert look("direct_handshake").trouble is None
-        assert "does not answer a ping within" in look("websocket_ping").trouble(0.4)
+        assert look("direct_handshake").problem is None
+        assert "does not answer a ping within" in look("websocket_ping").problem(0.4)
 
 
 def test_a_socket_that_answers_nothing_is_told_once():
@@ -297,7 +297,7 @@ def test_a_socket_that_answers_nothing_is_told_once():
     with upgrades(then=lambda connection: time.sleep(4)) as fake, served(Patient().app) as healthy:
         look = Look(stack(healthy, websocket={"url": f"ws://127.0.0.1:{fake.port}/"} | settings))
 
-        assert look("direct_handshake").trouble == "opens but does not answer the first message"
+        assert look("direct_handshake").problem == "opens but does not answer the first message"
         with pytest.raises(CouldNotCheck, match="test_handshake_succeeds"):
             look("websocket_ping")
 
@@ -318,8 +318,8 @@ def test_a_ping_by_message_is_timed():
         ping = Look(stack(port, websocket=settings))("websocket_ping")
 
     assert ping.answered
-    assert ping.trouble(2.0) is None
-    assert "only after 0.2 s" in ping.trouble(0.1)
+    assert ping.problem(2.0) is None
+    assert "only after 0.2 s" in ping.problem(0.1)
 
 
 def test_a_socket_without_pings_is_skipped():
@@ -368,7 +368,7 @@ def test_a_refused_token_is_a_finding_of_the_socket():
     with served(patient.app) as port:
         fact = Look(stack(port))("direct_handshake")
 
-    assert fact.trouble == "handshake is answered 403: forbidden"
+    assert fact.problem == "handshake is answered 403: forbidden"
     assert fact.with_token
 
 
@@ -382,7 +382,7 @@ def test_direct_works_and_the_proxy_does_not(status, words):
         look = Look(stack(port, websocket={"public_url": f"ws://127.0.0.1:{proxy}/realtime"}))
 
         assert look("direct_handshake").succeeded
-        assert words in look("public_handshake").trouble
+        assert words in look("public_handshake").problem
 
 
 def test_a_proxy_that_keeps_the_answers_back_is_seen():
@@ -402,7 +402,7 @@ def test_a_proxy_that_keeps_the_answers_back_is_seen():
         look = Look(stack(port, websocket=settings))
 
         assert look("direct_handshake").succeeded
-        assert look("public_handshake").trouble == "opens but does not answer the first message"
+        assert look("public_handshake").problem == "opens but does not answer the first message"
 
 
 def test_a_proxy_that_passes_everything_succeeds():
@@ -449,7 +449,7 @@ def test_without_a_login_the_proxy_ought_to_answer_as_the_backend_does(proxied, 
     with raw_server(says(REFUSED)) as backend, raw_server(says(proxied)) as proxy:
         handshake = Look(no_login(backend, proxy))("public_handshake")
 
-    assert words in handshake.trouble
+    assert words in handshake.problem
     assert handshake.beside == "without a token the direct handshake is answered 401: not authorized; by proxy"
     assert not handshake.with_token
 
@@ -504,7 +504,7 @@ def test_a_socket_that_is_cut_while_idle_is_found(frames, words):
         fact = Look(stack(healthy, websocket=settings), limits=HOLD)("websocket_hold")
 
     assert not fact.stayed_open
-    assert fact.trouble == f"is closed after 1 s idle ({words})"
+    assert fact.problem == f"is closed after 1 s idle ({words})"
 
 
 def test_environment_proxies_are_never_used(monkeypatch):

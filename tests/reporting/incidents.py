@@ -21,7 +21,7 @@ def diagnosed(run, *timeline):
     return replace(run, diagnosis=found, timeline=tuple(sorted(timeline, key=lambda one: one.at)))
 
 
-def moment(clock, what, source="container state", kind="trouble", day=23, **fields):
+def moment(clock, what, source="container state", kind="problem", day=23, **fields):
     """One event of the day of the runs, "20:14"."""
     hour, minute = map(int, clock.split(":"))
     at = datetime(2026, 11, day, hour, minute, tzinfo=UTC)
@@ -47,7 +47,7 @@ SLOW = runs.verdict(
     symptom="suites takes 3.1 s",
     component="backend",
     layer="fast",
-    doubt="a lock would look the same",
+    ambiguity="a lock would look the same",
     playbook="slow-api",
 )
 LOGIN = runs.verdict(
@@ -67,6 +67,6 @@ SECRET = runs.verdict(
     noticed=False,
     symptom="JWT_SECRET is the one of the tutorial",
     component="auth",
-    layer="setting",
+    layer="config",
 )
 TWO_FAULTS = diagnosed(runs.run(runs.REACHABLE, SLOW))

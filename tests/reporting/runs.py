@@ -16,7 +16,7 @@ from oncall.facts.logs import ContainerLog, LogSign
 from oncall.facts.postgres import ConnectionSlots
 from oncall.facts.queries import Statement, Statements
 from oncall.results.comparison import Change, Comparison
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.target.schema import Stack
 from oncall.timeline.merge import Event
 from oncall.verdict import Acceptance, ProbeNote, Verdict
@@ -36,7 +36,7 @@ def run(*verdicts, **fields):
     placed = tuple(replace(one, position=place) for place, one in enumerate(verdicts))
     about = {"stack": "motel", "started": datetime(2026, 11, 23, 20, 29, tzinfo=UTC), "seconds": 3.42, "host": "ops-1"}
     about |= {"budget": 10.0, "report": "reports/diagnosis.html", "versions": {"pytest-oncall": "0.1.0"}}
-    return Run(verdicts=placed, **about | fields)
+    return RunRecord(verdicts=placed, **about | fields)
 
 
 NO_DATABASE = "the database was not reached (see test_database_is_reachable)"
@@ -110,7 +110,7 @@ HOSTILE = run(
     host=ATTACK,
     selection=ATTACK,
     versions={ATTACK: ATTACK},
-    trouble=(ATTACK,),
+    problem=(ATTACK,),
     replayed_from=ATTACK,
     report=ATTACK,
 )
@@ -213,8 +213,8 @@ QUIET = (
 NIGHT = (
     *QUIET[:2],
     event(24, "made anew, from image motel-backend:412", "container state", "change", "backend"),
-    event(9, "ended with exit code 137, killed (SIGKILL)", "container state, engine event", "trouble", "postgres"),
-    event(8, "12 x the database does not answer", "log of backend", "trouble", "backend", within_seconds=60.0),
+    event(9, "ended with exit code 137, killed (SIGKILL)", "container state, engine event", "problem", "postgres"),
+    event(8, "12 x the database does not answer", "log of backend", "problem", "backend", within_seconds=60.0),
     BEGAN,
     ENDED,
 )
@@ -284,7 +284,7 @@ LOG = ContainerLog(
 )
 
 
-def cause(*findings, consequences=(), hidden=(), **fields):
+def cause(*findings, consequences=(), blocked=(), **fields):
     """A cause that its first finding tells."""
     head = findings[0]
     told = {
@@ -296,7 +296,7 @@ def cause(*findings, consequences=(), hidden=(), **fields):
         "confidence": "confirmed",
         "because": f"{head.check} has seen it",
     }
-    return Cause(findings=findings, consequences=consequences, hidden=hidden, **told | fields)
+    return Cause(findings=findings, consequences=consequences, blocked=blocked, **told | fields)
 
 
 USUAL = Stack()
@@ -319,7 +319,7 @@ def told(run, *causes, unknown=(), timeline=NIGHT, facts=SICK):
             one,
             findings=here(one.findings),
             consequences=here(one.consequences),
-            hidden=here(one.hidden),
+            blocked=here(one.blocked),
         )
         for one in causes
     )
@@ -329,7 +329,7 @@ def told(run, *causes, unknown=(), timeline=NIGHT, facts=SICK):
 WELL = told(run(*MANY, ACCEPTED, SKIPPED), timeline=QUIET, facts=CALM)
 SINGLE = told(
     run(REACHABLE, SUB_CHECK, *UNKNOWN, *MANY[1:], SKIPPED),
-    cause(REACHABLE, consequences=(SUB_CHECK,), hidden=UNKNOWN),
+    cause(REACHABLE, consequences=(SUB_CHECK,), blocked=UNKNOWN),
 )
 TOTAL = told(
     run(SIGNED, REACHABLE, SUB_CHECK, SLOTS, *UNKNOWN, ACCEPTED, SKIPPED, ERROR, selection="-m 'p1 or p2'"),
@@ -337,7 +337,7 @@ TOTAL = told(
         SIGNED,
         REACHABLE,
         consequences=(SUB_CHECK, SLOTS),
-        hidden=UNKNOWN,
+        blocked=UNKNOWN,
         confidence="not proven",
         because="exit code 137 without an OOM event looks the same as docker kill",
     ),
@@ -353,7 +353,7 @@ SELECTED = told(
         symptom="the database was not reached",
         confidence="likely",
         because="3 checks could not look because of it; its own checks are not in this selection",
-        hidden=UNKNOWN,
+        blocked=UNKNOWN,
         playbook="database-down",
     ),
 )
@@ -362,14 +362,14 @@ ATTACKED = told(
     HOSTILE,
     cause(
         HOSTILE.verdicts[0],
-        hidden=HOSTILE.verdicts[1:2],
+        blocked=HOSTILE.verdicts[1:2],
         because=ATTACK,
         symptom=ATTACK,
         component=ATTACK,
         evidence={ATTACK: ATTACK, "long": LONG},
     ),
     timeline=(
-        event(9, ATTACK, ATTACK, "trouble", ATTACK),
+        event(9, ATTACK, ATTACK, "problem", ATTACK),
         event(8, LONG, ATTACK, "change", ATTACK),
         BEGAN,
         ENDED,

@@ -114,7 +114,7 @@ def test_no_bar_leaves_its_track():
 
 def test_later_is_further_right_and_the_last_minutes_have_most_room():
     """Days before today must not squeeze the incident into one pixel."""
-    events = [ago(3 * 86_400), ago(3_600), ago(600), ago(60), ago(5, "trouble"), ago(0, "run", None)]
+    events = [ago(3 * 86_400), ago(3_600), ago(600), ago(60), ago(5, "problem"), ago(0, "run", None)]
     marks = [mark.x for lane in timeline_chart.picture(events).lanes for mark in lane.marks]
 
     assert marks == sorted(marks)
@@ -130,19 +130,19 @@ def test_the_first_sign_is_marked_and_the_words_of_the_scale_do_not_touch():
     assert picture.sign[1] == "first sign 20:20:00"
     assert [lane.name for lane in picture.lanes] == ["host", "postgres", "backend"]
     assert all(later - earlier >= timeline_chart.APART for earlier, later in zip(places, places[1:], strict=False))
-    assert "postgres: 1 sign of trouble, 1 change" in picture.description
+    assert "postgres: 1 sign of a problem, 1 change" in picture.description
 
 
 def test_all_at_one_moment_is_still_a_picture():
     """Also a clock that runs ahead of the run's end."""
-    picture = timeline_chart.picture([ago(0, "trouble"), ago(0, "run", None), ago(-5, "trouble")])
+    picture = timeline_chart.picture([ago(0, "problem"), ago(0, "run", None), ago(-5, "problem")])
 
     assert all(0 <= mark.x <= 100 for lane in picture.lanes for mark in lane.marks)
 
 
 def test_foreign_names_are_harmless_and_short():
     """Components and paths come from files that somebody else writes."""
-    events = [ago(5, "trouble", ATTACK), ago(1, "change", "z" * 1_000_000)]
+    events = [ago(5, "problem", ATTACK), ago(1, "change", "z" * 1_000_000)]
     names = [lane.name for lane in timeline_chart.picture(events).lanes]
 
     assert all(name.isprintable() and len(name) < 100 for name in names)

@@ -100,7 +100,7 @@ def test_every_output_shows_the_command_as_it_is_typed(section, number, stack):
         section.recovery[number].verify,
     )
     assert ("@" in command) or f"\n{command}\n" in f"\n{announcement.incident_channel(told, playbook)}\n"
-    for text, indent in ((postmortem.document(told, playbook), "  "), (github.summary(told), "    ")):
+    for text, indent in ((postmortem.document(told, playbook), "  "), (github.step_summary(told), "    ")):
         assert "".join(f"{indent}{line}\n" for line in command.split("\n")) in text
 
 
@@ -215,5 +215,5 @@ def test_commands_of_a_snapshot_are_not_offered_as_ours():
     )
     assert "docker-compose" not in announcement.incident_channel(told, PLAYBOOK)
     assert "from the snapshot, not checked" in postmortem.document(told, PLAYBOOK)
-    assert "from the snapshot, not checked" in github.summary(told)
+    assert "from the snapshot, not checked" in github.step_summary(told)
     assert json.document(told)["commands_from"] == "snapshot"

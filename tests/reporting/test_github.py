@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from oncall.reporting import junit
-from oncall.reporting.github import Disarmed, commands, summary
+from oncall.reporting.github import Disarmed, commands, step_summary
 from tests.reporting import runs
 from tests.reporting.incidents import HEALTHY, HOSTILE, OUTAGE, SLOW, UNKNOWN, diagnosed
 
@@ -133,7 +133,7 @@ def test_orders_of_ours_begin_their_line():
 @pytest.mark.parametrize("run", [OUTAGE, HEALTHY, UNKNOWN, HOSTILE], ids=["outage", "healthy", "unknown", "hostile"])
 def test_summary_is_harmless_markdown(run):
     """One heading, no markup and no link from foreign text."""
-    tokens = [token for outer in MarkdownIt().parse(summary(run)) for token in (outer, *(outer.children or ()))]
+    tokens = [token for outer in MarkdownIt().parse(step_summary(run)) for token in (outer, *(outer.children or ()))]
     kinds = [token.type for token in tokens]
 
     assert kinds.count("heading_open") == 1

@@ -221,7 +221,7 @@ def test_consequences_and_what_is_hidden_stand_under_their_cause():
 
 
 def test_respond_by_counts_from_the_first_sign():
-    """The trouble began nine minutes before the run."""
+    """The problem began nine minutes before the run."""
     assert "respond by 20:35 UTC" in " ".join(page(runs.SINGLE).text.split())
 
 
@@ -286,7 +286,7 @@ def test_lines_of_the_containers_logs_are_evidence():
     [
         ({"interrupted": True}, "The run was interrupted"),
         ({"replayed_from": "night.snapshot"}, "Replayed from night.snapshot"),
-        ({"trouble": ("the disk is full",)}, "Trouble with the run itself: the disk is full"),
+        ({"problem": ("the disk is full",)}, "Problem with the run itself: the disk is full"),
     ],
 )
 def test_a_run_that_is_not_whole_or_not_now_says_so_on_top(changes, words):

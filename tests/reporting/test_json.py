@@ -11,7 +11,7 @@ from oncall.diagnosis.causes import diagnose
 from oncall.probing.snapshot import clean
 from oncall.reporting.json import VERSION, document
 from oncall.results.comparison import Change, Comparison
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.timeline.merge import Event
 from oncall.verdict import ordered
 from tests import result_schema
@@ -23,7 +23,7 @@ def test_the_object_names_its_version_and_holds_every_verdict():
     """A reader knows what it reads, and misses nothing."""
     told = document(OUTAGE)
 
-    assert told["version"] == 1
+    assert told["version"] == VERSION
     assert told["stack"] == "motel"
     assert told["started"] == "2026-11-23T20:29:00Z"
     assert told["counts"] == {"failed": 2, "unknown": 3, "error": 1, "accepted": 1, "skipped": 1, "passed": 1}
@@ -35,7 +35,7 @@ def test_the_object_can_be_read_back_as_a_run():
     """Nothing is lost: two nights can be compared from their files."""
     told = json.loads(json.dumps(document(OUTAGE)))
 
-    assert msgspec.convert(told, Run).of() == OUTAGE.of()
+    assert msgspec.convert(told, RunRecord).of() == OUTAGE.of()
 
 
 def test_foreign_text_stays_itself():

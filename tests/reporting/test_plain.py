@@ -4,13 +4,13 @@ import unicodedata
 
 import pytest
 
-from oncall.reporting.plain import encodable, quoted, value, visible
+from oncall.reporting.plain import encodable, escape_control_chars, quoted, value
 from tests.reporting.runs import ATTACK
 
 
 def test_no_control_or_direction_mark_survives():
     """Whatever steers a terminal, hides, or turns a line round is shown as its code."""
-    shown = visible(ATTACK)
+    shown = escape_control_chars(ATTACK)
 
     assert {unicodedata.category(sign) for sign in shown} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} == set()
     assert r"\x1b[31m" in shown
@@ -19,18 +19,18 @@ def test_no_control_or_direction_mark_survives():
 
 def test_ordinary_text_stays_as_it_is():
     """Letters of any script, signs and emoji are not foreign."""
-    assert visible("größe 漢字 → 94 % ✓ 🦊") == "größe 漢字 → 94 % ✓ 🦊"
+    assert escape_control_chars("größe 漢字 → 94 % ✓ 🦊") == "größe 漢字 → 94 % ✓ 🦊"
 
 
 def test_line_ends_stay_only_where_asked():
     """A symptom is one line; a log keeps its lines."""
-    assert visible("a\r\nb\tc") == r"a\x0d\x0ab\x09c"
-    assert visible("a\r\nb\tc\r", lines=True) == "a\nb\tc\\x0d"
+    assert escape_control_chars("a\r\nb\tc") == r"a\x0d\x0ab\x09c"
+    assert escape_control_chars("a\r\nb\tc\r", lines=True) == "a\nb\tc\\x0d"
 
 
 def test_a_long_text_is_shortened_with_a_mark():
     """Ten megabytes in one line neither fill the screen nor vanish unsaid."""
-    shown = visible("x" * 10_000_000, 100)
+    shown = escape_control_chars("x" * 10_000_000, 100)
 
     assert shown == "x" * 100 + " … [9,999,900 more characters]"
 

@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oncall.reporting import json as result_file
-from oncall.reporting.followup import Later, LaterError, follows, read_later
+from oncall.reporting.followup import Followup, LaterError, follows, read_later
 from oncall.reporting.markdown import code, prose
 from oncall.reporting.postmortem import document
 from tests.reporting import incidents, runs
@@ -39,8 +39,8 @@ def headings(text):
 def later(run, hours=1, outcome="passed", **fields):
     """A later run of the same checks, read back from its own result file's form."""
     verdicts = tuple({"check": one.check, "outcome": outcome} for one in run.verdicts)
-    plain = {"version": 1, "stack": run.stack, "started": run.started + timedelta(hours=hours), "verdicts": verdicts}
-    return msgspec.convert(plain | fields, Later)
+    plain = {"version": 2, "stack": run.stack, "started": run.started + timedelta(hours=hours), "verdicts": verdicts}
+    return msgspec.convert(plain | fields, Followup)
 
 
 @pytest.mark.parametrize("run", [OUTAGE, HEALTHY, UNKNOWN, TWO_FAULTS], ids=["outage", "healthy", "unknown", "two"])
@@ -59,7 +59,7 @@ def test_what_the_evidence_knows_is_filled_in():
     text = document(OUTAGE, PLAYBOOK)
 
     assert text.startswith("## Incident: postgres: localhost:5432 refuses the connection\n**Date**: 2026-11-23\n")
-    assert "**Duration**: at least 15 min from the first sign of trouble (TODO" in text
+    assert "**Duration**: at least 15 min from the first sign of a problem (TODO" in text
     assert "**Severity**: P1" in text
     assert "**Impact**: Every request that needs data fails. Parts of the service fail. TODO" in text
     assert "- confidence: confirmed: test_database_is_reachable has seen it" in text
@@ -75,7 +75,7 @@ def test_timeline_is_in_order_with_sources_and_marks():
     assert [line for line in body.splitlines() if line.startswith("- ")] == [
         "- 2026-11-22 23:58 - backup finished (host)",
         "- 19:50 - backend: image changed (docker events)",
-        "- 20:14 - postgres finished with exit code 137 (container state), **the first sign of trouble**",
+        "- 20:14 - postgres finished with exit code 137 (container state), **the first sign of a problem**",
         "- about 20:20 - backend: first ECONNREFUSED (log of backend)",
         "- 20:29 - Incident detected: P1 postgres; 1 check without an answer (pytest-oncall)",
         "- 20:29 - Root cause identified (pytest-oncall)",
@@ -91,7 +91,7 @@ def test_long_timelines_keep_their_end_and_the_first_sign():
     text = document(diagnosed(runs.OUTAGE, moment("17:00", "killed"), *changes), PLAYBOOK)
 
     assert text.count("restart (container state)") == 40
-    assert "17:00 - killed (container state), **the first sign of trouble**" in text
+    assert "17:00 - killed (container state), **the first sign of a problem**" in text
     assert "... 81 earlier moments are left out" in text
 
 
@@ -110,7 +110,7 @@ def test_later_run_tells_what_healed_and_what_changed_in_between():
     before = moment("20:00", "too early", "docker events", "change")
     text = document(OUTAGE, PLAYBOOK, later(OUTAGE, timeline=(restart, before)))
 
-    assert "**Duration**: at most 1 h 15 min from the first sign of trouble to the run that found it healed" in text
+    assert "**Duration**: at most 1 h 15 min from the first sign of a problem to the run that found it healed" in text
     assert "- 21:29 - Service restored: all that had failed was found healthy (pytest-oncall)" in text
     assert "- postgres: found healed at 2026-11-23 21:29 by a later run" in text
     assert "- changed in between: 21:10 - postgres: container made anew (docker events)" in text
@@ -233,7 +233,7 @@ def test_result_of_a_run_is_read_back(tmp_path):
             "the result has version 9",
         ),
         (
-            b'{"version": 1, "stack": "motel", "started": "2026-11-23T20:29:00", "verdicts": []}',
+            b'{"version": 2, "stack": "motel", "started": "2026-11-23T20:29:00", "verdicts": []}',
             "this is not the --result file",
         ),
     ],

@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from oncall.diagnosis.causes import Diagnosis
 from oncall.finding import Finding, Message
 from oncall.reporting import announcement, changes, github, json, junit, markdown, plain, postmortem
-from oncall.reporting.html import charts, timeline_chart
+from oncall.reporting.html import charts, sanitizer, timeline_chart
 from oncall.reporting.html import report as html
-from oncall.reporting.html import sanitizer as raw
 from oncall.reporting.terminal import live
 from oncall.reporting.terminal import report as terminal
 from oncall.target.schema import Limits, Stack
@@ -44,12 +43,12 @@ def hostile(shape, size):
     accepted = runs.verdict(
         "test_d", "p3", "accepted", symptom=text, accepted=Acceptance(reason=text, until=date(2026, 12, 31))
     )
-    run = runs.run(found, unknown, error, accepted, replayed_from=text, trouble=(text,))
+    run = runs.run(found, unknown, error, accepted, replayed_from=text, problem=(text,))
     told = runs.cause(run.verdicts[0], because=text, confidence="likely")
     run = replace(
         run,
         diagnosis=Diagnosis(causes=(told,)),
-        timeline=(runs.event(9, text, text, "trouble", "postgres"), runs.BEGAN, runs.ENDED),
+        timeline=(runs.event(9, text, text, "problem", "postgres"), runs.BEGAN, runs.ENDED),
         comparison=runs.changed(text, "test_a"),
         facts={
             "response_times[a]": runs.times("a", text, 1.0),
@@ -70,12 +69,12 @@ OUTPUTS = {
     "terminal, all of it": lambda run, text: terminal.lines(run, PLAYBOOK, 80, everything=True, encoding="ascii"),
     "no terminal": lambda run, text: terminal.lines(run, PLAYBOOK, everything=True),
     "html": lambda run, text: html.section(run, PLAYBOOK, Stack()),
-    "pytest-html's log": lambda run, text: raw.log(text, [("stdout", text)]),
-    "pytest-html's page": lambda run, text: raw.page(f"<html><head><style></style></head>{text}</html>"),
+    "pytest-html's log": lambda run, text: sanitizer.log(text, [("stdout", text)]),
+    "pytest-html's page": lambda run, text: sanitizer.page(f"<html><head><style></style></head>{text}</html>"),
     "json": lambda run, text: msgspec.json.encode(json.document(run)) if "\ud800" not in text else None,
     "junit": lambda run, text: junit.properties(run.verdicts[0]),
     "github": disarmed,
-    "github's summary": lambda run, text: github.summary(run),
+    "github's summary": lambda run, text: github.step_summary(run),
     "post-mortem": lambda run, text: postmortem.document(run, PLAYBOOK),
     "incident channel": lambda run, text: announcement.incident_channel(run, PLAYBOOK),
     "status page": lambda run, text: announcement.status_page(run, PLAYBOOK),
@@ -84,7 +83,7 @@ OUTPUTS = {
     "timeline": lambda run, text: timeline_chart.picture(run.timeline),
     "markdown": lambda run, text: (markdown.prose(text), markdown.code(text)),
     "message of an assert": lambda run, text: Message(Finding(text, "postgres", {text: text})),
-    "one line": lambda run, text: plain.visible(text),
+    "one line": lambda run, text: plain.escape_control_chars(text),
     "so far": lambda run, text: live.Live(lambda line: None, 80, 10.0).causes(run.diagnosis),
 }
 

@@ -46,12 +46,12 @@ def cause(found, confidence="confirmed", because="two traces of it", **fields):
     return Cause(confidence=confidence, because=because, **about | fields)
 
 
-DATABASE = cause(REACHABLE, consequences=(SUB_CHECK,), hidden=UNKNOWN)
+DATABASE = cause(REACHABLE, consequences=(SUB_CHECK,), blocked=UNKNOWN)
 
 
 def sick(*causes, **fields):
     """A run with these causes, and nothing else."""
-    parts = [(*one.findings, *one.consequences, *one.hidden) for one in causes]
+    parts = [(*one.findings, *one.consequences, *one.blocked) for one in causes]
     return replace(run(*(each for part in parts for each in part)), diagnosis=Diagnosis(causes=causes), **fields)
 
 
@@ -139,12 +139,12 @@ def test_next_never_changes_anything(section):
         assert chosen.risk == "read-only"
 
 
-def test_the_time_to_respond_counts_from_the_first_sign_of_trouble():
+def test_the_time_to_respond_counts_from_the_first_sign_of_problem():
     """Not from when somebody got round to looking; another day is named; what is over is said to be over."""
 
     def first(before, component="postgres"):
         at = OUTAGE.started - before
-        sign = Event(at=at, what="exited", source="container state", kind="trouble", component=component)
+        sign = Event(at=at, what="exited", source="container state", kind="problem", component=component)
         return told(sick(DATABASE, timeline=(sign,)))[2].partition(";")[0]
 
     assert first(timedelta(minutes=10)) == "respond  by 20:34 UTC"
@@ -161,7 +161,7 @@ def test_the_last_screen_has_at_most_25_rows(number, width):
     unknown = [replace(UNKNOWN[0], nodeid=f"u{place}", reason=f"reason {place} " * 9) for place in range(9)]
     errors = [replace(ERROR, nodeid=f"e{place}") for place in range(9)]
     causes = tuple(many(number))
-    run_ = sick(*causes, trouble=("the JUnit file could not be written: disk full",))
+    run_ = sick(*causes, problem=("the JUnit file could not be written: disk full",))
     run_ = replace(run_, verdicts=(*run_.verdicts, *accepted, *unknown, *errors, PASSED, SKIPPED))
     lines = told(run_, width=width)
     text = "\n".join(lines)
@@ -187,7 +187,7 @@ def compared(number):
 @pytest.mark.parametrize("causes", [1, 8])
 def test_what_has_changed_fits_on_the_same_screen(causes, width):
     """As much of it as there is room for, the new first; -v tells all of it."""
-    run_ = sick(*many(causes), comparison=compared(9), trouble=("the JUnit file could not be written: disk full",))
+    run_ = sick(*many(causes), comparison=compared(9), problem=("the JUnit file could not be written: disk full",))
     lines, whole = told(run_, width=width), told(run_, width=width, everything=True)
 
     assert rows(lines, width or 10**6) + PYTESTS_OWN <= 25
@@ -307,7 +307,7 @@ def test_the_diagnosis_is_the_same_for_the_same_facts(everything):
         replayed_from="last.snapshot",
         host="elsewhere",
         report="another.html",
-        trouble=("the JUnit file was not written: disk full",),
+        problem=("the JUnit file was not written: disk full",),
         verdicts=tuple(reversed(DIAGNOSED.verdicts)),
         interrupted=True,
         selection="-m p1",
@@ -334,10 +334,10 @@ def test_all_of_it_is_told_when_asked_and_when_there_is_no_report(how):
 
 def test_a_missing_report_is_said_with_its_reason():
     """The terminal tells all of it, and that there is no file."""
-    lines = told(replace(HEALTHY, report=None, trouble=("the report x.html could not be written: disk full",)))
+    lines = told(replace(HEALTHY, report=None, problem=("the report x.html could not be written: disk full",)))
 
     assert lines[-2:] == [
-        "TROUBLE  the report x.html could not be written: disk full",
+        "PROBLEM  the report x.html could not be written: disk full",
         "report   no HTML report: all there is stands above",
     ]
 
@@ -400,7 +400,7 @@ def test_colour_comes_only_when_asked():
 def test_foreign_text_cannot_steer_the_terminal(encoding, everything):
     """No control, no line of its own (a CI log obeys `::error::` at a line's start), and every line can be written."""
     failed, unknown = HOSTILE.verdicts[:2]
-    attacked = cause(failed, because=ATTACK, consequences=(failed,), hidden=(unknown,))
+    attacked = cause(failed, because=ATTACK, consequences=(failed,), blocked=(unknown,))
     for run_ in (HOSTILE, replace(HOSTILE, diagnosis=Diagnosis(causes=(attacked,)))):
         lines = told(run_, width=80, encoding=encoding, everything=everything)
 

@@ -137,7 +137,7 @@ def test_no_file_takes_long(tmp_path, text):
     assert time.process_time() - began < 3
 
 
-def test_file_that_is_not_there_is_no_trouble(tmp_path):
+def test_file_that_is_not_there_is_no_problem(tmp_path):
     """Many run with the environment alone."""
     assert load(tmp_path / "none") == EnvFile()
 

@@ -62,7 +62,7 @@ def test_file_is_private_whatever_the_umask(tmp_path, umask):
     finally:
         os.umask(before)
 
-    assert not files.trouble
+    assert not files.problem
     assert (tmp_path / "facts.json").read_bytes() == b"facts"
     assert mode(tmp_path / "facts.json") == 0o600
     assert os.listdir(tmp_path) == ["facts.json"]
@@ -94,7 +94,7 @@ def test_foreign_link_in_a_shared_folder_is_replaced_and_not_followed(shared, tm
     os.lchown(shared / "facts.json", NOBODY, NOBODY)
     files = write(shared / "facts.json")
 
-    assert not files.trouble
+    assert not files.problem
     assert (tmp_path / "mine").read_text() == "precious"
     assert not (shared / "facts.json").is_symlink()
     assert (shared / "facts.json").read_bytes() == b"facts"
@@ -108,8 +108,8 @@ def test_foreign_link_on_the_way_is_refused(shared, tmp_path):
     files = write(shared / "reports" / "mine")
 
     assert (tmp_path / "mine").read_text() == "precious"
-    assert len(files.trouble) == 1
-    assert "symbolic link of another user" in files.trouble[0]
+    assert len(files.problem) == 1
+    assert "symbolic link of another user" in files.problem[0]
 
 
 @as_root
@@ -122,7 +122,7 @@ def test_foreign_pipe_in_a_shared_folder_is_refused(shared):
         files = write(shared / "facts.json")
 
         assert os.read(reader, 100) == b""
-        assert files.trouble == [f"the snapshot {shared}/facts.json could not be written: it belongs to another user"]
+        assert files.problem == [f"the snapshot {shared}/facts.json could not be written: it belongs to another user"]
     finally:
         os.close(reader)
 
@@ -133,7 +133,7 @@ def test_own_link_is_followed(tmp_path):
     (tmp_path / "latest").symlink_to("elsewhere/page.html")
     files = write(tmp_path / "latest")
 
-    assert not files.trouble
+    assert not files.problem
     assert (tmp_path / "latest").is_symlink()
     assert (tmp_path / "elsewhere" / "page.html").read_bytes() == b"facts"
 
@@ -143,7 +143,7 @@ def test_circle_of_links_is_one_sentence(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
 
-    assert "too many symbolic links" in write(tmp_path / "a").trouble[0]
+    assert "too many symbolic links" in write(tmp_path / "a").problem[0]
 
 
 def test_failure_leaves_the_old_file_and_no_draft(tmp_path):
@@ -159,14 +159,14 @@ def test_failure_leaves_the_old_file_and_no_draft(tmp_path):
 def test_special_files_stay_what_they_are(tmp_path):
     """/dev/null, a pipe with a reader; a pipe without one is refused instead of waited for."""
     os.mkfifo(tmp_path / "pipe")
-    assert "could not be written" in write(tmp_path / "pipe").trouble[0]
+    assert "could not be written" in write(tmp_path / "pipe").problem[0]
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     try:
-        assert not write(tmp_path / "pipe").trouble
+        assert not write(tmp_path / "pipe").problem
         assert os.read(reader, 100) == b"facts"
     finally:
         os.close(reader)
-    assert not write("/dev/null").trouble
+    assert not write("/dev/null").problem
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 

@@ -88,7 +88,7 @@ def _judged(forgery: str, answer: Answer, stack: Stack, genuine: IssuedTokenUse 
         return use
     _genuine_accepted(genuine)
     if not answer.answered:
-        raise CouldNotCheck(f"the protected route {answer.trouble}")
+        raise CouldNotCheck(f"the protected route {answer.problem}")
     if not use.is_refused and answer.status < 500:
         raise CouldNotCheck(
             f"the protected route answers {answer.status} to {use.words}: if that refuses it, "

@@ -109,11 +109,11 @@ def written_in(path: Path, key: str, name: str, *, wanted: bool) -> str | None:
     Raises CouldNotCheck when the file cannot be read, or is wanted and not there, or does not say what the value is.
     """
     file = load(path)
-    trouble = file.trouble or ("there is no such file" if wanted and not path.exists() else "")
-    if trouble:
-        raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {trouble}")
-    if problem := file.problems.get(name):
-        raise CouldNotCheck(f"{name} in {key} {shown(path)} {problem}")
+    problem = file.problem or ("there is no such file" if wanted and not path.exists() else "")
+    if problem:
+        raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {problem}")
+    if unreadable := file.problems.get(name):
+        raise CouldNotCheck(f"{name} in {key} {shown(path)} {unreadable}")
     return file.written.get(name)
 
 
@@ -180,7 +180,7 @@ def well_known(value: str) -> bool:
 def monotonous(value: str) -> bool:
     """Whether it is made of one or two signs, or of one short piece over and over."""
     if len(value) < 4:
-        return False  # its length is its trouble
+        return False  # its length is its problem
     if len(set(value)) <= 2 and len(value) < 128:
         return True
     period = (value + value).find(value, 1)

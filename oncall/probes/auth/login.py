@@ -102,7 +102,7 @@ def same_story(answer: Answer, health: Health, what: str) -> None:
 
 
 def accused(answer: Answer, health: Health) -> str | None:
-    """The component that the health body blames, when the answer is the kind of trouble that it would cause."""
+    """The component that the health body blames, when the answer is the kind of problem that it would cause."""
     sick = not answer.answered or answer.status >= 500
     return health.blames if sick and isinstance(health, HealthAnswer) else None
 
@@ -165,7 +165,7 @@ def login(probe_login: Attempt) -> Login:
 @probe(
     deadline=lambda limits: limits.login_seconds + 2 * GRACE,
     optional=("probe_login", "backend_health"),
-    keep=lambda refused, facts: refused.trouble is None,
+    keep=lambda refused, facts: refused.problem is None,
 )
 def refused_login(
     stack: Stack,
@@ -190,7 +190,7 @@ def refused_login(
     learn_token(secrets, token)
     same_story(answer, backend_health, "login")
     if not token and answer.status in auth.refused_status and answer.status != 401:
-        if known and known.trouble and known.exchange.status == answer.status:
+        if known and known.problem and known.exchange.status == answer.status:
             raise CouldNotCheck(f"login answers {answer.status} to everybody, so it proves no refusal (see {LOGIN})")
         if known is None and answer.status == 404 and body_kind(answer) != "json":
             raise CouldNotCheck(f"login answers 404 without saying why: set {auth.account_variable} to know its route")
@@ -222,7 +222,7 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
     if sick and not use.is_accepted:
         for endpoint in stack.backend.endpoints:
             if (endpoint.path, endpoint.method, endpoint.authorized) == (auth.protected_path, "GET", True):
-                what = answer.exchange.trouble or f"answers {answer.status}"
+                what = answer.exchange.problem or f"answers {answer.status}"
                 raise CouldNotCheck(f"{endpoint.path} {what} (see test_endpoint_answers_in_time[{endpoint.name}])")
     return use
 

@@ -41,15 +41,15 @@ def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
     peers = {peer: _alive(project, known[peer]) for peer in needed(service, known)}
-    adrift = [peer for peer, found in peers.items() if found and not any(map(_reachable, found))]
+    peers_without_network = [peer for peer, found in peers.items() if found and not any(map(_reachable, found))]
     common = (
         set.intersection(*({place.network_id for place in each.values()} for each in networks)) if networks else None
     )
-    apart = [
+    unshared_peers = [
         peer
         for peer, found in peers.items()
         if found
-        and peer not in adrift
+        and peer not in peers_without_network
         and common is not None
         and not any(map(hosted, found))
         and not _meets(common, found)
@@ -66,8 +66,8 @@ def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -
             for peer, found in peers.items()
             if found
         },
-        apart=tuple(apart),
-        adrift=tuple(adrift),
+        unshared_peers=tuple(unshared_peers),
+        peers_without_network=tuple(peers_without_network),
     )
 
 

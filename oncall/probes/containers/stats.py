@@ -2,7 +2,7 @@
 
 The engine's own CPU figure costs two seconds. Two samples of the counters cost little more than the pause between them
 (through Docker 20.10 a second or two, because it gives one a second). Only who looks busy then is watched for longer,
-because a burst is no trouble.
+because a burst is no problem.
 """
 
 import logging

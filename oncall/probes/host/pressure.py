@@ -1,7 +1,7 @@
 """How busy the host is: CPU times, load, pressure stall information, and who uses most of it.
 
 A short look first: one script, three samples. Only a host that looks busy then is watched for longer, because a burst
-is no trouble, and only then its processes are read. One round trip each, because ssh is slow.
+is no problem, and only then its processes are read. One round trip each, because ssh is slow.
 """
 
 import logging

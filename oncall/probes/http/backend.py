@@ -57,7 +57,7 @@ def backend_health(stack: Stack, limits: Limits, secrets: Secrets, http: Http) -
     return HealthAnswer(
         exchange=answer.exchange,
         expected=health.expected_status,
-        body_trouble=body.trouble,
+        body_problem=body.problem,
         status=body.status,
         says_healthy=body.says_healthy,
         checks=body.checks,
@@ -122,5 +122,5 @@ def _readable(health: HealthAnswer) -> None:
     """Raise CouldNotCheck when the body is missing because there was none that could be read."""
     if not health.exchange.answered:
         raise CouldNotCheck(NO_ANSWER)
-    if health.body_trouble:
-        raise CouldNotCheck(f"the backend {health.body_trouble} (see test_backend_answers_its_health_check)")
+    if health.body_problem:
+        raise CouldNotCheck(f"the backend {health.body_problem} (see test_backend_answers_its_health_check)")

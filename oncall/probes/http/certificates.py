@@ -13,7 +13,7 @@ from oncall.finding import NotPart
 from oncall.probes.http.client import place, trust
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
-from oncall.probing.network import Wire, tls_words
+from oncall.probing.network import DeadlineNetwork, tls_words
 from oncall.probing.register import probe
 from oncall.target.schema import Stack
 
@@ -37,7 +37,7 @@ def certificates(stack: Stack) -> Certificates:
     ends = stack_time() + SECONDS + 0.3
     wait_for([side_thread(look, one, name=f"tls {one}") for one in addresses], ends)
     late = {
-        one: (False, Certificate(address=one, component=addresses[one], trouble="did not answer in time"))
+        one: (False, Certificate(address=one, component=addresses[one], problem="did not answer in time"))
         for one in addresses
     }
     results = list({**late, **dict(found)}.values())
@@ -68,11 +68,11 @@ def seen(address: str, component: str, context: ssl.SSLContext) -> tuple[bool, C
     """Whether a certificate was shown at host:port, and what is to be said of it."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
-    wire = Wire(SECONDS)
+    wire = DeadlineNetwork(SECONDS)
 
-    def one(trouble: str) -> Certificate:
-        log.info("TLS %s: %s", address, trouble)
-        return Certificate(address=address, component=component, trouble=trouble)
+    def one(problem: str) -> Certificate:
+        log.info("TLS %s: %s", address, problem)
+        return Certificate(address=address, component=component, problem=problem)
 
     try:
         stream = wire.connect_tcp(host, int(port)).start_tls(context, host)

@@ -19,7 +19,7 @@ from oncall.gate.shallow_json import shallow_json
 from oncall.probing.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.probing.ledger import NO_ANSWER, Kind, Ledger
 from oncall.probing.libraries import IMPORTING
-from oncall.probing.network import Wire, tls_words
+from oncall.probing.network import DeadlineNetwork, tls_words
 
 if TYPE_CHECKING:
     import httpx
@@ -72,7 +72,7 @@ class Http:
         class Transport(httpx.HTTPTransport):
             """httpx's own transport over our wire; its own constructor would load certificates each time."""
 
-            def __init__(self, wire: Wire, tls: ssl.SSLContext | None) -> None:
+            def __init__(self, wire: DeadlineNetwork, tls: ssl.SSLContext | None) -> None:
                 self._pool = httpcore.ConnectionPool(ssl_context=tls, network_backend=wire)  # type: ignore[arg-type]
 
         self._transport = Transport
@@ -109,7 +109,7 @@ class Http:
         body_limit: int,
     ) -> Answer:
         tls = self._tls_context() if url[:6].lower() == "https:" else None
-        wire = Wire(seconds)
+        wire = DeadlineNetwork(seconds)
         address, at = place(url)
         outcome = "answered"
         detail = ""
@@ -225,12 +225,12 @@ def _inflated(pieces: Iterable[bytes], encoding: str, limit: int) -> Iterable[by
                 raise _Undecodable from None
 
 
-def _unreached(error: OSError, wire: Wire) -> tuple[str, str]:
+def _unreached(error: OSError, wire: DeadlineNetwork) -> tuple[str, str]:
     words = (error.strerror or type(error).__name__).lower()
     return ("unresolved" if wire.waiting_for == "name" else "unreachable"), words[:200]
 
 
-def _misspoken(error: Exception, wire: Wire, status: int) -> tuple[str, str]:
+def _misspoken(error: Exception, wire: DeadlineNetwork, status: int) -> tuple[str, str]:
     """What a protocol error means: nothing came, a part came, or something came that is not HTTP."""
     if not wire.received:
         return "reset", ""

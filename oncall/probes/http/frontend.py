@@ -71,7 +71,7 @@ def page_decorations(
 
 
 def _is_a_page(page: Page) -> None:
-    if page.trouble:
+    if page.problem:
         raise CouldNotCheck("the frontend serves no page (see test_frontend_serves_its_page)")
 
 
@@ -122,7 +122,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
 def _unaskable(one: Named) -> Asset:
     return Asset(
         kind=one.kind, url=one.url[:300], path=one.url[:300], status=0, content_type="", length=0, seconds=0.0,
-        trouble="is no address that can be asked",
+        problem="is no address that can be asked",
     )  # fmt: skip
 
 
@@ -137,14 +137,14 @@ def judged(one: Named, answer: Answer, page: Page) -> Asset:
         content_type=answer.content_type,
         length=answer.length,
         seconds=answer.seconds,
-        trouble=_trouble(one.kind, answer, page) or "",
+        problem=_problem(one.kind, answer, page) or "",
         manner=answer.manner,
     )
 
 
-def _trouble(kind: str, answer: Answer, page: Page) -> str | None:
-    if answer.trouble:
-        return answer.trouble
+def _problem(kind: str, answer: Answer, page: Page) -> str | None:
+    if answer.problem:
+        return answer.problem
     if answer.status != 200:
         return f"answers {answer.status}"
     if not answer.body:

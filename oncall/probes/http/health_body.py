@@ -16,9 +16,9 @@ DETAIL_KEYS = ("message", "error", "detail", "details", "reason", "output", "des
 
 
 class Body(Struct, frozen=True):
-    """What a health body says; `trouble` says why nothing can be read, as words after "backend"."""
+    """What a health body says; `problem` says why nothing can be read, as words after "backend"."""
 
-    trouble: str = ""
+    problem: str = ""
     status: str = ""
     says_healthy: bool = False
     checks: tuple[SubCheck, ...] | None = None
@@ -32,25 +32,25 @@ def read_body(answer: Answer, health: Health) -> Body:
     if health.body == "text" or health.method == "HEAD":
         return Body(says_healthy=True)
     if not answer.answered:
-        return Body(trouble="sent no whole body")
+        return Body(problem="sent no whole body")
     if answer.truncated:
-        return Body(trouble="answers its health check with more than 1 MiB")
+        return Body(problem="answers its health check with more than 1 MiB")
     if not answer.body.strip():
-        return Body(trouble="answers its health check with an empty body")
+        return Body(problem="answers its health check with an empty body")
     try:
         value = answer.json()
     except ValueError:
         html = answer.media_type == "text/html" or answer.body.lstrip()[:1] == b"<"
-        return Body(trouble=f"answers its health check with {'an HTML page' if html else 'a body that is no JSON'}")
+        return Body(problem=f"answers its health check with {'an HTML page' if html else 'a body that is no JSON'}")
     if not isinstance(value, dict):
-        return Body(trouble="answers its health check with JSON that is no object")
+        return Body(problem="answers its health check with JSON that is no object")
     checks, silent = _sub_checks(value, health)
     memory_used, memory_limit = _number(value, health.memory_used_key), _number(value, health.memory_limit_key)
     verdict = at(value, health.status_key) if health.status_key else None
     if verdict is MISSING or verdict == "" or isinstance(verdict, dict | list):
         key = health.status_key
-        trouble = f"answers its health check without a verdict at {key!r}"
-        return Body(trouble, "", False, checks, silent, memory_used, memory_limit)
+        problem = f"answers its health check without a verdict at {key!r}"
+        return Body(problem, "", False, checks, silent, memory_used, memory_limit)
     if not health.status_key:
         return Body("", "", True, checks, silent, memory_used, memory_limit)
     return Body("", _word(verdict), _healthy(verdict, health), checks, silent, memory_used, memory_limit)
@@ -101,7 +101,7 @@ def _named(found: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _detail(check: dict[str, Any]) -> str:
-    """What a sub-check says about its trouble, on one line."""
+    """What a sub-check says about its problem, on one line."""
     for key in DETAIL_KEYS:
         value = check.get(key)
         if value and isinstance(value, str | dict | list):

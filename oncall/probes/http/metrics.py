@@ -71,16 +71,16 @@ def parser() -> Callable[[str], Iterable[Any]]:
 
 
 def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
-    """Count the metrics that the target file names; a page that is none says so in its `body_trouble`."""
+    """Count the metrics that the target file names; a page that is none says so in its `body_problem`."""
     text_string_to_metric_families = parser()
     names = (metrics.websocket_connections, metrics.open_fds, metrics.max_fds)
     wanted: dict[str, list[float]] = {name: [] for name in names if name}
     samples = 0
-    trouble = ""
+    problem = ""
     if answer.media_type == "text/html":
-        trouble = "is an HTML page, not metrics"
+        problem = "is an HTML page, not metrics"
     elif too_much := _too_much(answer):
-        trouble = too_much
+        problem = too_much
     elif answer.answered and 200 <= answer.status < 300:
         try:
             for family in text_string_to_metric_families(answer.text):
@@ -88,15 +88,15 @@ def read_metrics(answer: Answer, metrics: Metrics) -> MetricsPage:
                     samples += 1
                     _count(sample, wanted)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):  # the parser's answers to no metrics
-            trouble = "is not in the Prometheus format"
-        if not trouble and not samples:
-            trouble = "holds no metric"
+            problem = "is not in the Prometheus format"
+        if not problem and not samples:
+            problem = "holds no metric"
     connections, open_fds, max_fds = (
         Metric(name=name, samples=len(wanted.get(name, ())), total=_total(wanted.get(name, []))) for name in names
     )
     return MetricsPage(
         exchange=answer.exchange,
-        body_trouble=trouble,
+        body_problem=problem,
         samples=samples,
         websocket_connections=connections,
         open_fds=open_fds,
@@ -138,8 +138,8 @@ def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
 def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnections:
     """The number of sockets that the backend holds."""
     metrics_page, metric = connection_metric, connection_metric.websocket_connections
-    if metrics_page.trouble:
-        raise CouldNotCheck(f"the metrics page {metrics_page.trouble} {SEE}")
+    if metrics_page.problem:
+        raise CouldNotCheck(f"the metrics page {metrics_page.problem} {SEE}")
     if metric.total is None:
         raise CouldNotCheck(f"{metric.name} has a value that is no count (NaN or negative)")
     return WebSocketConnections(metric=metric.name, samples=metric.samples, count=metric.total)
@@ -152,8 +152,8 @@ def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
         raise NotPart("oncall.toml says that no metric tells how many files are open (backend.metrics)")
     page = metrics_page
     exchange = page.exchange
-    if exchange.trouble or page.body_trouble or not 200 <= exchange.status < 300:
-        raise CouldNotCheck(f"the metrics page {page.trouble} {SEE}")
+    if exchange.problem or page.body_problem or not 200 <= exchange.status < 300:
+        raise CouldNotCheck(f"the metrics page {page.problem} {SEE}")
     if not page.open_fds.total:
         raise CouldNotCheck(f"the metrics page tells no number at {page.open_fds.name}: set backend.metrics.open_fds")
     if not page.max_fds.total:

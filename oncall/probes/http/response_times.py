@@ -61,7 +61,7 @@ def response_times(
     if not ended.answered and not backend_health.exchange.answered:
         raise CouldNotCheck(NO_ANSWER)
     if failure is not None and failure.outcome in NEVER_ARRIVED:
-        raise CouldNotCheck(f"the backend no longer answers: it {failure.trouble}")
+        raise CouldNotCheck(f"the backend no longer answers: it {failure.problem}")
     return ResponseTimes(endpoint=endpoint, path=asked.path, samples=samples, failure=failure)
 
 

@@ -147,7 +147,7 @@ def read_tail(
         seconds = until - time.monotonic()
         if seconds < 0.1:
             raise CouldNotCheck(f"the log of {container.name} could not be read in time")
-        tail, trouble = Newest(KEPT, telling=since is not None), None
+        tail, problem = Newest(KEPT, telling=since is not None), None
         pause = time.monotonic() + (seconds / 2 if wanted > 1 else seconds)
         pieces = runtime.log(container, lines=wanted, since=since, seconds=seconds)
         try:
@@ -158,15 +158,15 @@ def read_tail(
                 raise CouldNotCheck(f"the log driver {driver} of {container.name} keeps nothing to read here") from None
             if not tail.seen:
                 raise
-            whole, trouble = False, error
+            whole, problem = False, error
         finally:
             if close := getattr(pieces, "close", None):
                 close()
         if whole:
             return tail
         if wanted == 1:
-            if trouble:
-                raise trouble
+            if problem:
+                raise problem
             return tail  # the newest line alone is longer than we read
         wanted = max(1, wanted // 10)
 

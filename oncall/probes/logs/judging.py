@@ -17,8 +17,8 @@ from oncall.probes.logs.own_lines import Clock, Entry, own_lines
 from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, SIGNATURES, TARGET, Counted, Signature
 from oncall.probing.ledger import Request
 
-STARTING = timedelta(seconds=20)  # a start-up's own troubles: the others are not there yet
-UNBROKEN = timedelta(minutes=5)  # lines of one trouble come at least so often
+STARTING = timedelta(seconds=20)  # a start-up's own problems: the others are not there yet
+UNBROKEN = timedelta(minutes=5)  # lines of one problem come at least so often
 LONGEST_NAME = 260  # a host's 253 signs and a port
 
 Blame = Callable[[str, str], tuple[str, str]]

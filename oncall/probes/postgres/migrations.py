@@ -64,18 +64,18 @@ def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
                 raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {found.elsewhere}"))
             return AccountsTable(table=table, outcome="missing", elsewhere=found.elsewhere or "")
         rows = session.ask(One, f"SELECT 1 AS one FROM {_sql_name(table)} LIMIT 1", vital=True).rows  # noqa: S608  quoted
-    except QueryTrouble as trouble:
-        if trouble.sqlstate in DAMAGED:
-            return AccountsTable(table=table, outcome="damaged", sqlstate=trouble.sqlstate, message=trouble.message)
-        if trouble.sqlstate == "42P01":  # dropped between two looks
+    except QueryTrouble as problem:
+        if problem.sqlstate in DAMAGED:
+            return AccountsTable(table=table, outcome="damaged", sqlstate=problem.sqlstate, message=problem.message)
+        if problem.sqlstate == "42P01":  # dropped between two looks
             return AccountsTable(table=table, outcome="missing")
-        if trouble.sqlstate == "42501":
-            what = "USAGE ON SCHEMA" if "schema" in trouble.message else "SELECT (id) ON"
-            name = table.partition(".")[0] if "schema" in trouble.message else table
+        if problem.sqlstate == "42501":
+            what = "USAGE ON SCHEMA" if "schema" in problem.message else "SELECT (id) ON"
+            name = table.partition(".")[0] if "schema" in problem.message else table
             raise CouldNotCheck(lacks(session.user, f"{what} {name}")) from None
-        if trouble.sqlstate == "55P03":
+        if problem.sqlstate == "55P03":
             raise CouldNotCheck(_locked(session, table), blames="postgres") from None
-        raise CouldNotCheck(str(trouble)) from None
+        raise CouldNotCheck(str(problem)) from None
     if not rows and found.row_security:
         raise CouldNotCheck(f"row security hides the rows of {table}: ALTER ROLE {session.user} BYPASSRLS")
     log.info("the accounts table %s was read: %d row", table, len(rows))
@@ -119,8 +119,8 @@ def _locked(session: Session, table: str) -> str:
         if rows:
             words = ", ".join(word for word in (rows[0].who, rows[0].state) if word)
             holder = f" by pid {rows[0].pid}" + (f" ({words})" if words else "")
-    except QueryTrouble as trouble:
-        log.info("the holder of the lock is not known: %s", trouble)
+    except QueryTrouble as problem:
+        log.info("the holder of the lock is not known: %s", problem)
     return f"the accounts table {table} is locked{holder}: it could not be read within 200 ms"
 
 
@@ -194,10 +194,10 @@ def migrations(stack: Stack, database_session: Session) -> Migrations:
 def _looked_up(session: Session, table: str) -> Found:
     try:
         return _find(session, table)
-    except QueryTrouble as trouble:
-        if trouble.sqlstate == "42501":
+    except QueryTrouble as problem:
+        if problem.sqlstate == "42501":
             raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {table.partition('.')[0]}")) from None
-        raise CouldNotCheck(str(trouble)) from None
+        raise CouldNotCheck(str(problem)) from None
 
 
 def _migrations_table(stack: Stack) -> str:

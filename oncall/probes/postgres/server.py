@@ -24,7 +24,7 @@ from oncall.facts.postgres import (
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.password import ContainerPassword
-from oncall.probes.postgres import wire as postgres_wire
+from oncall.probes.postgres import wire
 from oncall.probes.postgres.attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, failure, telling
 from oncall.probes.postgres.place import Place, place
 from oncall.probes.postgres.session import FOREIGN, One, QueryTrouble, Session
@@ -95,7 +95,7 @@ class _Trial:
             patience = Patience(min(left, CONNECT_SECONDS))
             given = patience.left
             try:
-                wire = postgres_wire.connect(parameters, patience)
+                wire = wire.connect(parameters, patience)
             except Unconnected as error:
                 failures.append(failure(error))
             except Late as error:
@@ -112,7 +112,7 @@ class _Trial:
 
 
 def _connect(where: Place) -> Attempt:
-    postgres_wire.library()  # before the clock starts: how long an import takes says nothing about the server
+    wire.library()  # before the clock starts: how long an import takes says nothing about the server
     at, trial = datetime.now(UTC), _Trial(where)
     thread = threading.Thread(target=trial.run, name="database connect", daemon=True)
     try:
@@ -224,10 +224,10 @@ def database_answer(database_session: Session) -> DatabaseAnswer:
     began = time.perf_counter()
     try:
         seconds = database_session.ask(One, "SELECT 1 AS one", vital=True).seconds
-    except QueryTrouble as trouble:
-        if trouble.sqlstate == "57014" or trouble.silent:
+    except QueryTrouble as problem:
+        if problem.sqlstate == "57014" or problem.silent:
             return DatabaseAnswer(seconds=time.perf_counter() - began, timed_out=True)
-        raise CouldNotCheck(str(trouble)) from None
+        raise CouldNotCheck(str(problem)) from None
     log.info("SELECT 1 took %.4f s", seconds)
     return DatabaseAnswer(seconds=seconds)
 
@@ -283,8 +283,8 @@ def database_clock(database_session: Session) -> DatabaseClock:
     """The database's clock against ours."""
     try:
         answer = database_session.ask(Now, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
-    except QueryTrouble as trouble:
-        raise CouldNotCheck(str(trouble)) from None
+    except QueryTrouble as problem:
+        raise CouldNotCheck(str(problem)) from None
     if len(answer.rows) != 1:
         raise CouldNotCheck(f"{FOREIGN}: {len(answer.rows)} rows for one")
     return DatabaseClock(

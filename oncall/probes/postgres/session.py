@@ -21,7 +21,7 @@ from msgspec import Struct
 from oncall.finding import CouldNotCheck
 from oncall.gate.sql_text import error_text
 from oncall.probes.postgres.rows import Foreign, Record, records
-from oncall.probes.postgres.wire import MOST_BYTES, Flood, Late, Lost, Patience, Refused, Table, Wire
+from oncall.probes.postgres.wire import MOST_BYTES, DeadlineNetwork, Flood, Late, Lost, Patience, Refused, Table
 
 log = logging.getLogger(__name__)
 
@@ -82,10 +82,10 @@ class Job:
     begun: threading.Event = field(compare=False, default_factory=threading.Event)
     done: threading.Event = field(compare=False, default_factory=threading.Event)
     reply: Reply | None = field(compare=False, default=None)
-    trouble: QueryTrouble | None = field(compare=False, default=None)
+    problem: QueryTrouble | None = field(compare=False, default=None)
 
-    def settle(self, reply: Reply | None = None, trouble: QueryTrouble | None = None) -> None:
-        self.reply, self.trouble = reply, trouble
+    def settle(self, reply: Reply | None = None, problem: QueryTrouble | None = None) -> None:
+        self.reply, self.problem = reply, problem
         self.begun.set()
         self.done.set()
 
@@ -93,7 +93,7 @@ class Job:
 class Session:
     """The open connection. Only its own thread touches it, so that a hang there never holds up whoever asks."""
 
-    def __init__(self, wire: Wire, began: float, schema: str = "") -> None:
+    def __init__(self, wire: DeadlineNetwork, began: float, schema: str = "") -> None:
         self.user, self.dbname, self.version = wire.user, wire.dbname, wire.version
         self._wire = wire
         self._guards = GUARDS + (f"SET LOCAL search_path TO {quoted(schema)}; " if schema else "")
@@ -117,10 +117,10 @@ class Session:
         """
         try:
             return self.ask(kind, sql, params, vital=vital).rows
-        except QueryTrouble as trouble:
-            if trouble.sqlstate == "42501" and grant:
+        except QueryTrouble as problem:
+            if problem.sqlstate == "42501" and grant:
                 raise CouldNotCheck(lacks(self.user, grant)) from None
-            raise CouldNotCheck(str(trouble)) from None
+            raise CouldNotCheck(str(problem)) from None
 
     def row(
         self, kind: type[Record], sql: str, params: tuple[object, ...] | None = None, *, vital: bool = False
@@ -143,7 +143,7 @@ class Session:
             raise QueryTrouble(f"the {BUDGET_SECONDS:g} s for all queries were over before this one was asked")
         job.done.wait(2 * SILENCE_SECONDS + 0.5)  # the session's own thread ends each query before that
         if job.reply is None:
-            raise job.trouble or QueryTrouble("the query brought no answer", silent=True)
+            raise job.problem or QueryTrouble("the query brought no answer", silent=True)
         try:
             return Answer(records(kind, job.reply.table), job.reply.asked_at, job.reply.seconds)
         except Foreign as error:
@@ -165,13 +165,13 @@ class Session:
                 if job.rank < 0:
                     self._jobs.put(job)
                     break
-                job.settle(trouble=QueryTrouble(self._lost, silent=self._silent))
+                job.settle(problem=QueryTrouble(self._lost, silent=self._silent))
         self._wire.close()  # what libpq holds of an unfinished answer is freed now
 
     def _work(self) -> None:
         while (job := self._jobs.get()).rank >= 0:
             if self._lost:
-                job.settle(trouble=QueryTrouble(self._lost, silent=self._silent))
+                job.settle(problem=QueryTrouble(self._lost, silent=self._silent))
             elif time.monotonic() < self._ends:
                 self._put(job)
         if not self._lost:
@@ -183,19 +183,19 @@ class Session:
         try:
             table = self._execute(job)
         except Refused as error:
-            job.settle(trouble=self._refused(error, time.perf_counter() - began))
+            job.settle(problem=self._refused(error, time.perf_counter() - began))
         except Late:
             self._lose(
                 "the database stopped answering in the middle of a query (see test_database_answers_in_time)",
                 silent=True,
             )
-            job.settle(trouble=QueryTrouble(self._lost, silent=True))
+            job.settle(problem=QueryTrouble(self._lost, silent=True))
         except Flood:
             self._lose(f"the database sends more than any answer holds, over {MOST_BYTES >> 20} MiB or without an end")
-            job.settle(trouble=QueryTrouble(self._lost))
+            job.settle(problem=QueryTrouble(self._lost))
         except Lost as error:
             self._lose(f"the connection was lost in the middle of a query: {error_text(str(error), 160)}")
-            job.settle(trouble=QueryTrouble(self._lost))
+            job.settle(problem=QueryTrouble(self._lost))
         else:
             job.settle(Reply(table, asked_at, time.perf_counter() - began))
 

@@ -74,14 +74,14 @@ def statements(database_session: Session, limits: Limits) -> Statements:
                 ORDER BY (calls >= %s) DESC, 2 DESC LIMIT 20""",  # noqa: S608  names from the catalogue, quoted
             (limits.query_calls,),
         ).rows
-    except QueryTrouble as trouble:
-        if trouble.sqlstate == "55000":
+    except QueryTrouble as problem:
+        if problem.sqlstate == "55000":
             raise CouldNotCheck(
                 "pg_stat_statements is created but not loaded: add it to shared_preload_libraries and restart"
             ) from None
-        if trouble.sqlstate == "42501":
+        if problem.sqlstate == "42501":
             raise CouldNotCheck(lacks(database_session.user, "pg_monitor")) from None
-        raise CouldNotCheck(str(trouble)) from None
+        raise CouldNotCheck(str(problem)) from None
     tracked = rows[0].tracked if rows else 0
     log.info("pg_stat_statements %s tracks %d statements", version[0], tracked)
     slowest = [
@@ -110,8 +110,8 @@ def _plan(session: Session, query: str) -> str:
         return ""
     try:
         rows = session.ask(PlanLine, f"EXPLAIN (GENERIC_PLAN) {text}").rows
-    except QueryTrouble as trouble:
-        log.info("no plan: %s", trouble)
+    except QueryTrouble as problem:
+        log.info("no plan: %s", problem)
         return ""
     lines = (masked(row.line, 120) for row in rows[:6])
     return " / ".join(line for line in lines if line)

@@ -218,7 +218,7 @@ def library() -> ModuleType:
     return psycopg
 
 
-def connect(parameters: Mapping[str, str], patience: Patience) -> "Wire":
+def connect(parameters: Mapping[str, str], patience: Patience) -> "DeadlineNetwork":
     """A connection to one address (libpq's `hostaddr`, or the folder of a socket).
 
     Raises Unconnected, Late, Flood.
@@ -240,7 +240,7 @@ def connect(parameters: Mapping[str, str], patience: Patience) -> "Wire":
         except StopIteration as done:
             carrier.most = carrier.received + MOST_BYTES
             opened.pop_all()
-            return Wire(done.value, carrier, psycopg)
+            return DeadlineNetwork(done.value, carrier, psycopg)
         except psycopg.Error as error:
             raise Unconnected(str(error), carrier.received) from None
         except Late:
@@ -250,7 +250,7 @@ def connect(parameters: Mapping[str, str], patience: Patience) -> "Wire":
             raise Unconnected("invalid message: it is not UTF-8", carrier.received) from None
 
 
-class Wire:
+class DeadlineNetwork:
     """The open connection: one query at a time, by one thread."""
 
     def __init__(self, connection: "PGconn", carrier: Carrier, psycopg: Any) -> None:

@@ -20,11 +20,11 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.auth.login import AccessToken
 from oncall.probes.http.client import place, trust
-from oncall.probes.websocket.session import Library, Offer, Reply, Session
+from oncall.probes.websocket.session import HandshakeRequest, HandshakeResponse, Library, Session
 from oncall.probing.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.probing.ledger import NO_ANSWER, Ledger
 from oncall.probing.libraries import IMPORTING
-from oncall.probing.network import Wire, tls_words
+from oncall.probing.network import DeadlineNetwork, tls_words
 from oncall.probing.register import client, probe
 from oncall.target.schema import Limits, Stack, Websocket
 from oncall.target.secrets import Secrets
@@ -40,7 +40,7 @@ TOKEN_CHARACTERS = Pattern(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 Missing = CouldNotCheck | NotPart
 
 
-class Talk(Struct, frozen=True):
+class SocketResult(Struct, frozen=True):
     """What one socket told."""
 
     handshake: Handshake
@@ -76,7 +76,7 @@ def _wants_token(socket: Websocket) -> bool:
     return "${TOKEN}" in socket.first_message or socket.token_in not in ("none", "message")
 
 
-def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> Offer:
+def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> HandshakeRequest:
     """What a browser would send: the token, if there is one, at its place, the origin, the subprotocols."""
     socket = stack.websocket
     headers = {name: secrets.expand(value) for name, value in socket.headers.items()}
@@ -94,15 +94,15 @@ def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> Offer:
             if not TOKEN_CHARACTERS.fullmatch(value):
                 raise CouldNotCheck("the token holds signs that a subprotocol must not have: see websocket.token_in")
             subprotocols.append(value)
-    return Offer(url, socket.origin, headers, subprotocols)
+    return HandshakeRequest(url, socket.origin, headers, subprotocols)
 
 
 def opened(
-    stack: Stack, library: Library, ledger: Ledger, offered: Offer, with_token: bool
+    stack: Stack, library: Library, ledger: Ledger, offered: HandshakeRequest, with_token: bool
 ) -> tuple[Handshake, Session | None]:
     """Try one handshake; the session is there only when the socket is open."""
     address, at = place(offered.uri.partition("?")[0])
-    wire = Wire(OPEN_SECONDS)
+    wire = DeadlineNetwork(OPEN_SECONDS)
     session, detail = None, ""
     noted = ledger.sending("socket", at)
     noted.begin()
@@ -111,7 +111,7 @@ def opened(
         session = Session(library, offered, wire, tls, noted.end)
         reply = session.handshake()
     except TimeoutError:
-        reply = Reply("timeout")
+        reply = HandshakeResponse("timeout")
     except Exception as error:  # noqa: BLE001  sorted out in _failed, which raises what it does not know
         reply, detail = _failed(error, wire)
     noted.status = NOBODY_READ_IT if reply.outcome in NEVER_ARRIVED else reply.status or NO_ANSWER
@@ -139,26 +139,26 @@ def opened(
     return handshake, session if reply.outcome == "open" else None
 
 
-def _failed(error: Exception, wire: Wire) -> tuple[Reply, str]:
+def _failed(error: Exception, wire: DeadlineNetwork) -> tuple[HandshakeResponse, str]:
     if isinstance(error, ssl.SSLError):
-        return Reply("tls"), tls_words(error)
+        return HandshakeResponse("tls"), tls_words(error)
     if isinstance(error, ConnectionRefusedError):
-        return Reply("refused"), ""
+        return HandshakeResponse("refused"), ""
     if isinstance(error, ConnectionError):
-        return Reply("reset"), ""
+        return HandshakeResponse("reset"), ""
     if isinstance(error, OSError | UnicodeError):
         words = (getattr(error, "strerror", None) or "not a host name").lower()[:200]
-        return Reply("unresolved" if wire.waiting_for == "name" else "unreachable"), words
+        return HandshakeResponse("unresolved" if wire.waiting_for == "name" else "unreachable"), words
     raise error
 
 
-def talk(stack: Stack, limits: Limits, secrets: Secrets, library: Library, ledger: Ledger, token: str) -> Talk:
+def talk(stack: Stack, limits: Limits, secrets: Secrets, library: Library, ledger: Ledger, token: str) -> SocketResult:
     """Open the direct socket, say the first message, ping, and say goodbye."""
     socket = stack.websocket
     first = secrets.expand(socket.first_message, **({"TOKEN": token} if token else {}))
     handshake, session = opened(stack, library, ledger, offer(stack, secrets, socket.url, token), bool(token))
     if session is None:
-        return Talk(handshake)
+        return SocketResult(handshake)
     try:
         handshake = _after_first_message(session, handshake, first, socket.first_answer_contains)
         ping = None
@@ -167,7 +167,7 @@ def talk(stack: Stack, limits: Limits, secrets: Secrets, library: Library, ledge
         if ping and ping.close_code is not None and not session.messages and ping.seconds < AT_ONCE_SECONDS:
             handshake = _closed(handshake, session)
             ping = None
-        return Talk(handshake, ping)
+        return SocketResult(handshake, ping)
     finally:
         session.close(CLOSE_SECONDS)
 
@@ -215,19 +215,19 @@ def _talk_seconds(limits: Limits) -> float:
 @client(deadline=_talk_seconds)
 def direct_socket(
     stack: Stack, limits: Limits, secrets: Secrets, websocket_library: Library, ledger: Ledger, socket_token: str
-) -> Talk:
+) -> SocketResult:
     """The one socket straight to the backend, opened, pinged and closed."""
     return talk(stack, limits, secrets, websocket_library, ledger, socket_token)
 
 
 @probe(optional=("backend_health",))
-def direct_handshake(stack: Stack, direct_socket: Talk, backend_health: HealthAnswer | Missing) -> Handshake:
+def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: HealthAnswer | Missing) -> Handshake:
     """How the handshake with the backend itself ended."""
     handshake = direct_socket.handshake
     if isinstance(backend_health, HealthAnswer):
         exchange = backend_health.exchange
         if not handshake.status and not exchange.answered and exchange.at == handshake.at:
-            raise CouldNotCheck(f"the backend {exchange.trouble} (see {HEALTH})")
+            raise CouldNotCheck(f"the backend {exchange.problem} (see {HEALTH})")
         if handshake.status in (502, 503, 504) and exchange.status == handshake.status and not backend_health.blames:
             raise CouldNotCheck(f"the backend answers {handshake.status} to everything (see {HEALTH})")
         if handshake.status >= 500 or handshake.outcome == "timeout":
@@ -244,7 +244,7 @@ def ping_kind(stack: Stack) -> str:
 
 
 @probe()
-def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: Talk) -> WebSocketPing:
+def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: SocketResult) -> WebSocketPing:
     """Whether a ping on the direct socket is answered, and how fast."""
     if direct_socket.ping is None:
         raise CouldNotCheck(f"the websocket did not open and stay open (see {DIRECT})")
@@ -308,7 +308,7 @@ def _without_token(
     through = _bare(stack, secrets, library, ledger, stack.websocket.public_url)
     if through.succeeded or (through.outcome, through.status) == (straight.outcome, straight.status):
         raise why
-    return _beside_the_page(replace(through, straight=straight.trouble or "handshake succeeds"), page)
+    return _beside_the_page(replace(through, straight=straight.problem or "handshake succeeds"), page)
 
 
 def _bare(stack: Stack, secrets: Secrets, library: Library, ledger: Ledger, url: str) -> Handshake:
@@ -322,7 +322,7 @@ def _beside_the_page(handshake: Handshake, frontend_page: Page | Missing) -> Han
     """The page's status stands beside it; who does not even serve the page is told by that page's check."""
     page = frontend_page.exchange if isinstance(frontend_page, Page) else None
     if page and not handshake.status and not page.answered and page.at == handshake.at:
-        raise CouldNotCheck(f"the frontend {page.trouble} (see test_frontend_serves_its_page)")
+        raise CouldNotCheck(f"the frontend {page.problem} (see test_frontend_serves_its_page)")
     return replace(handshake, page_status=page.status) if page else handshake
 
 
@@ -350,7 +350,7 @@ def websocket_hold(
     offered = offer(stack, secrets, url, socket_token)
     handshake, session = opened(stack, websocket_library, ledger, offered, bool(socket_token))
     if session is None:
-        raise CouldNotCheck(f"the socket to be held did not open: websocket {handshake.trouble}")
+        raise CouldNotCheck(f"the socket to be held did not open: websocket {handshake.problem}")
     try:
         started = time.perf_counter()
         if first:

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from oncall.gate.patterns import Pattern
-from oncall.probing.network import Stream, Wire
+from oncall.probing.network import DeadlineNetwork, Stream
 
 # At DEBUG the library would log the request with the token in it.
 quiet = logging.getLogger(f"{__name__}.protocol")
@@ -34,7 +34,7 @@ class Library(Struct, frozen=True):
     opcode: Any
 
 
-class Offer(Struct, frozen=True):
+class HandshakeRequest(Struct, frozen=True):
     """What a handshake asks for."""
 
     uri: str
@@ -43,7 +43,7 @@ class Offer(Struct, frozen=True):
     subprotocols: Sequence[str]
 
 
-class Reply(Struct, frozen=True):
+class HandshakeResponse(Struct, frozen=True):
     """How the handshake ended; `outcome` as in facts/websocket.py."""
 
     outcome: str
@@ -57,7 +57,12 @@ class Session:
     """A WebSocket that was, or is to be, opened on one stream."""
 
     def __init__(
-        self, library: Library, offer: Offer, wire: Wire, tls: ssl.SSLContext | None, closed: Callable[[], None]
+        self,
+        library: Library,
+        offer: HandshakeRequest,
+        wire: DeadlineNetwork,
+        tls: ssl.SSLContext | None,
+        closed: Callable[[], None],
     ) -> None:
         """closed: called when the socket is given back."""
         self.library, self.wire, self._closed = library, wire, closed
@@ -74,7 +79,7 @@ class Session:
         if tls is not None:
             self._stream = self._stream.start_tls(tls, server_hostname=uri.host)
 
-    def handshake(self) -> Reply:
+    def handshake(self) -> HandshakeResponse:
         """Ask for the upgrade; raises OSError (TimeoutError among them) when no answer comes."""
         request = self._protocol.connect()
         for name, value in self._offer.headers.items():
@@ -87,18 +92,18 @@ class Session:
             data = self._stream.read(65536)
             head += data[:HEAD_LIMIT]
             if head[:5] != b"HTTP/"[: len(head[:5])]:
-                return Reply("garbled")
+                return HandshakeResponse("garbled")
             self._feed(data)
             if not data:
-                return Reply("garbled" if head else "eof")
+                return HandshakeResponse("garbled" if head else "eof")
             if len(head) > HEAD_LIMIT:
-                return Reply("garbled")
+                return HandshakeResponse("garbled")
         return self._reply(head.partition(b"\r\n\r\n")[0])
 
-    def _reply(self, head: bytes) -> Reply:
+    def _reply(self, head: bytes) -> HandshakeResponse:
         found = STATUS_LINE.match(head + b"\r")
         if not found:
-            return Reply("garbled")
+            return HandshakeResponse("garbled")
         status = int(found[1])
         headers = {
             name.strip().lower(): value.strip().decode("latin-1")
@@ -106,20 +111,22 @@ class Session:
         }
         if status != 101:
             location = headers.get(b"location", "").partition("?")[0][:200]
-            return Reply("status", status, "html" in headers.get(b"content-type", "").lower(), location=location)
-        trouble = self._protocol.handshake_exc
-        if trouble is None:
+            return HandshakeResponse(
+                "status", status, "html" in headers.get(b"content-type", "").lower(), location=location
+            )
+        problem = self._protocol.handshake_exc
+        if problem is None:
             wanted = self._offer.subprotocols and self._protocol.subprotocol is None
-            return Reply("subprotocol" if wanted else "open", status)  # a browser gives up on such a socket
-        outcome = self._misagreed(trouble)
+            return HandshakeResponse("subprotocol" if wanted else "open", status)  # a browser gives up on such a socket
+        outcome = self._misagreed(problem)
         accept = ("wrong" if b"sec-websocket-accept" in headers else "missing") if outcome == "accept" else ""
-        return Reply(outcome, status, accept=accept)
+        return HandshakeResponse(outcome, status, accept=accept)
 
     @staticmethod
-    def _misagreed(trouble: Exception) -> str:
+    def _misagreed(problem: Exception) -> str:
         """Which part of a 101 was wrong: by the header that the library names, else by its sentence."""
-        name = str(getattr(trouble, "name", "")).lower()
-        words = str(trouble).lower()
+        name = str(getattr(problem, "name", "")).lower()
+        words = str(problem).lower()
         if name in ("connection", "upgrade"):
             return "upgrade"
         if name == "sec-websocket-accept":

@@ -15,7 +15,7 @@ from oncall.facts.backend import ResponseTimes
 from oncall.facts.container_stats import ContainerStats, ContainerUse
 from oncall.facts.postgres import ConnectionSlots
 from oncall.facts.queries import Statement, Statements
-from oncall.reporting.plain import visible
+from oncall.reporting.plain import escape_control_chars
 from oncall.target.schema import Limits
 
 MOST = 8  # bars of one chart
@@ -167,9 +167,9 @@ def _seconds(times: ResponseTimes) -> float:
 
 
 def _request(times: ResponseTimes, scale: float, limit: float) -> Bar:
-    label, full = _short(times.path, LABEL), visible(times.path, 200)
+    label, full = _short(times.path, LABEL), escape_control_chars(times.path, 200)
     if times.failure is not None:
-        return Bar(label=label, full=full, value=visible(times.trouble or "", LABEL * 2), over=True)
+        return Bar(label=label, full=full, value=escape_control_chars(times.problem or "", LABEL * 2), over=True)
     slow = times.slow
     spent = {kind: float(getattr(slow.phases, kind)) for kind in PHASES}
     pieces = [(kind, PHASES[kind], value) for kind, value in spent.items() if value > 0]
@@ -182,7 +182,7 @@ def _request(times: ResponseTimes, scale: float, limit: float) -> Bar:
 
 
 def _memory(use: ContainerUse, limit: float) -> Bar:
-    label, full = _short(use.name, LABEL), visible(use.name, 200)
+    label, full = _short(use.name, LABEL), escape_control_chars(use.name, 200)
     if not use.memory_limit_mib:
         return Bar(label=label, full=full, value=f"{use.memory_mib:,.0f} MiB, no limit")
     percent = use.memory_percent
@@ -196,7 +196,7 @@ def _query(statement: Statement, scale: float, limits: Limits) -> Bar:
     value = f"{seconds(statement.mean_seconds)}, {statement.calls:,} calls"
     return Bar(
         label=_short(query, ROW - len(value)),
-        full=visible(query, 400),
+        full=escape_control_chars(query, 400),
         value=value,
         parts=_laid([("query", "average", statement.mean_seconds)], scale),
         over=statement.calls >= limits.query_calls and statement.mean_seconds > limits.query_mean_seconds,
@@ -220,5 +220,5 @@ def _pieces(bar: Bar) -> str:
 
 def _short(text: str, room: int) -> str:
     """The beginning of a name from outside; what was cut is told elsewhere."""
-    shown = visible(text[: room + 1], room + 1)
+    shown = escape_control_chars(text[: room + 1], room + 1)
     return shown if len(shown) <= room else shown[: room - 1] + "…"

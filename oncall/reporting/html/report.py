@@ -1,7 +1,7 @@
 """The diagnosis as a static page section, on top of pytest-html's own table.
 
 It is read with scripts blocked, on a phone, on paper and by mail, and it loads nothing. Foreign text cannot become
-markup: the template escapes all of it, after `visible` has taken the controls out.
+markup: the template escapes all of it, after `escape_control_chars` has taken the controls out.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from oncall import playbook as book
 from oncall.diagnosis import advice
 from oncall.diagnosis.causes import Cause
 from oncall.facts.logs import ContainerLog
-from oncall.reporting import announcement, changes, plain
-from oncall.reporting import phrases as wording
-from oncall.reporting import summary as outline
+from oncall.reporting import announcement, changes, phrases, plain, summary
 from oncall.reporting.html import charts, timeline_chart
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 from oncall.target.schema import Limits
 from oncall.timeline.merge import changes as changed_lately
 from oncall.timeline.merge import first_sign
@@ -50,7 +48,7 @@ class Room(Struct, frozen=True):
 AMPLE, TIGHT = Room(1_000, 40), Room(160, 3)
 
 
-def section(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits | None = None) -> str:
+def section(run: RunRecord, playbook: book.Playbook, stack: Stack, limits: Limits | None = None) -> str:
     """The part to be put on top of the report."""
     page = _render(run, playbook, stack, limits or Limits(), AMPLE)
     return page if len(page) <= LARGEST else _render(run, playbook, stack, limits or Limits(), TIGHT)
@@ -62,29 +60,29 @@ def css() -> str:
     return files(__package__).joinpath("diagnosis.css").read_text("utf-8")
 
 
-def title(run: Run) -> str:
+def title(run: RunRecord) -> str:
     """The page's title: which stack, and how it is."""
-    return plain.visible(f"{run.stack}: {outline.headline(run)}", 200)
+    return plain.escape_control_chars(f"{run.stack}: {summary.headline(run)}", 200)
 
 
-def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, room: Room) -> str:
-    alone = (_alone(verdict, playbook, stack) for verdict in wording.unexplained(run, "failed"))
+def _render(run: RunRecord, playbook: book.Playbook, stack: Stack, limits: Limits, room: Room) -> str:
+    alone = (_alone(verdict, playbook, stack) for verdict in phrases.unexplained(run, "failed"))
     causes = [*run.diagnosis.causes, *alone]
     sign = first_sign(run.timeline)
     cards = _cards(causes, run, playbook, stack)
     return _template(room).render(
         run=run,
-        verdict=f"Broken: {outline.broken(run)}" if causes else outline.headline(run),
-        state=outline.state(run),
+        verdict=f"Broken: {summary.broken(run)}" if causes else summary.headline(run),
+        state=summary.state(run),
         summary=_summary(run, causes),
-        by=wording.respond_by(causes[0].severity, run, playbook, causes[0]) if causes else None,
+        by=phrases.respond_by(causes[0].severity, run, playbook, causes[0]) if causes else None,
         sign=sign,
         began=run.started,
         ended=run.started + timedelta(seconds=run.seconds),
-        counts={outcome: number for outcome, number in outline.counts(run.verdicts).items() if number},
-        coverage=outline.coverage(run),
+        counts={outcome: number for outcome, number in summary.counts(run.verdicts).items() if number},
+        coverage=summary.coverage(run),
         causes=cards,
-        unknown=outline.by_reason(wording.unexplained(run, "unknown")),
+        unknown=summary.by_reason(phrases.unexplained(run, "unknown")),
         errors=run.of(None, "error"),
         accepted=run.of(None, "accepted"),
         changed=list(changes.entries(run.comparison)) if run.comparison else [],
@@ -98,22 +96,22 @@ def _render(run: Run, playbook: book.Playbook, stack: Stack, limits: Limits, roo
     )
 
 
-def _summary(run: Run, causes: list[Cause]) -> str:
+def _summary(run: RunRecord, causes: list[Cause]) -> str:
     """ "One cause: 3 checks failed, 29 could not look because of it; 2 others have no answer."."""
     if not causes:
-        return f"Answered: {coverage}." if (coverage := outline.coverage(run)) else ""
+        return f"Answered: {coverage}." if (coverage := summary.coverage(run)) else ""
     failed = len(run.of(None, "failed"))
-    hidden = sum(len(cause.hidden) for cause in causes)
-    others = len(run.of(None, "unknown", "error")) - hidden
-    parts = [f"{outline.checks(failed)} failed"] if failed else []
-    parts += [f"{hidden} could not look because of {'it' if len(causes) == 1 else 'them'}"] if hidden else []
+    blocked = sum(len(cause.blocked) for cause in causes)
+    others = len(run.of(None, "unknown", "error")) - blocked
+    parts = [f"{summary.checks(failed)} failed"] if failed else []
+    parts += [f"{blocked} could not look because of {'it' if len(causes) == 1 else 'them'}"] if blocked else []
     more = f"; {others} {'others have' if others > 1 else 'other has'} no answer" if others else ""
     return f"{'One cause' if len(causes) == 1 else f'{len(causes)} causes'}: {', '.join(parts)}{more}."
 
 
-def _posts(run: Run, playbook: book.Playbook) -> list[tuple[str, str]]:
+def _posts(run: RunRecord, playbook: book.Playbook) -> list[tuple[str, str]]:
     """Who reads it, and the text; none while all is well."""
-    if outline.state(run) == "healthy":
+    if summary.state(run) == "healthy":
         return []
     channel, status = announcement.incident_channel(run, playbook), announcement.status_page(run, playbook)
     return [("For the incident channel", channel), ("For the status page", status)]
@@ -134,7 +132,7 @@ def _alone(verdict: Verdict, playbook: book.Playbook, stack: Stack) -> Cause:
     return replace(cause, next=advice.next_of(cause, playbook, stack))
 
 
-def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack) -> list[dict[str, Any]]:
+def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: Stack) -> list[dict[str, Any]]:
     """What each cause's card shows; the steps of a recovery stand in the page once."""
     cards: list[dict[str, Any]] = []
     quoted: dict[tuple[book.Step, ...], int] = {}
@@ -146,8 +144,8 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
             {
                 "number": number,
                 "cause": cause,
-                "deadline": wording.deadline(cause.severity, run, playbook, cause),
-                "because": plain.visible(cause.because),
+                "deadline": phrases.deadline(cause.severity, run, playbook, cause),
+                "because": plain.escape_control_chars(cause.because),
                 "chapter": chapter,
                 "next": cause.next,
                 "steps": steps if steps not in quoted else (),
@@ -155,7 +153,7 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
                 "opened": len(causes) == 1 and len(steps) <= 4,
                 "failed_now": failed_now,
                 "changes": changed_lately(run.timeline, cause.component, _before(cause, run))[:4],
-                "hidden": outline.by_reason(cause.hidden),
+                "blocked": summary.by_reason(cause.blocked),
                 "claim": cause.findings[0].claim if cause.findings else "",
             }
         )
@@ -164,8 +162,8 @@ def _cards(causes: list[Cause], run: Run, playbook: book.Playbook, stack: Stack)
     return cards
 
 
-def _before(cause: Cause, run: Run) -> Any:
-    """When its trouble began, as far as that is known."""
+def _before(cause: Cause, run: RunRecord) -> Any:
+    """When its problem began, as far as that is known."""
     sign = first_sign(run.timeline, {cause.component}) or first_sign(run.timeline)
     return sign.at if sign else run.started
 
@@ -185,12 +183,12 @@ def _speaks(log: ContainerLog) -> bool:
     return bool(log.signs or log.past)
 
 
-def _severity(severity: str, run: Run, playbook: book.Playbook) -> dict[str, Any]:
+def _severity(severity: str, run: RunRecord, playbook: book.Playbook) -> dict[str, Any]:
     """One severity, sorted by outcome."""
     level = playbook.levels.get(severity)
     return {
         "id": severity,
-        "heading": outline.heading(severity, playbook),
+        "heading": summary.heading(severity, playbook),
         "within": level.words if level else "",
         "groups": [(outcome, run.of(severity, outcome)) for outcome in OUTCOMES if run.of(severity, outcome)],
     }
@@ -213,7 +211,9 @@ def prose(sentence: str) -> Markup:
     """A sentence of the playbook: its `code` as code, its [links](#to-a-section) as the name of that section."""
     from markupsafe import Markup, escape
 
-    linked = re.sub(r"\[([^\[\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.visible(sentence, lines=True))
+    linked = re.sub(
+        r"\[([^\[\]]+)\]\(#([a-z0-9-]+)\)", r"\1 (PLAYBOOK.md, \2)", plain.escape_control_chars(sentence, lines=True)
+    )
     parts = enumerate(linked.split("`"))
     return Markup().join(Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in parts)
 
@@ -242,7 +242,7 @@ def _template(room: Room) -> Template:
     def harmless(found: Any) -> Any:
         if not isinstance(found, str) or isinstance(found, Markup):
             return found
-        return plain.visible(found, room.text, lines=True)
+        return plain.escape_control_chars(found, room.text, lines=True)
 
     def command(text: str) -> Markup:
         from markupsafe import escape
@@ -267,5 +267,5 @@ def _template(room: Room) -> Template:
         clock=_clock,
         first_few=_first,
     )
-    environment.globals.update(checks=outline.checks, explains=wording.explains, lines=room.lines)
+    environment.globals.update(checks=summary.checks, explains=phrases.explains, lines=room.lines)
     return environment.get_template("diagnosis.html")

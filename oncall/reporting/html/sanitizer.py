@@ -30,7 +30,7 @@ CHARSET = '<meta charset="utf-8"/>'
 
 def row(cells: list[str], nodeid: str, when: str) -> None:
     """Put the id into its cell as text."""
-    name = escape(plain.visible(nodeid if when == "call" else f"{nodeid}::{when}"))
+    name = escape(plain.escape_control_chars(nodeid if when == "call" else f"{nodeid}::{when}"))
     for place, cell in enumerate(cells):
         if "col-testId" in str(cell)[:40]:
             cells[place] = f'<td class="col-testId">{name}</td>'
@@ -40,15 +40,17 @@ def log(longrepr: str, sections: list[tuple[str, str]]) -> list[str]:
     """What a row unfolds: the failure and what was printed, as escaped text."""
     texts = [longrepr] if longrepr else []
     texts += [f"--- {name} ---\n{content}" for name, content in sections]
-    return [escape(plain.visible(text, LOG, lines=True)) for text in texts] or ["No log output captured."]
+    return [escape(plain.escape_control_chars(text, LOG, lines=True)) for text in texts] or ["No log output captured."]
 
 
 def data(content: dict[str, Any]) -> None:
     """What reached the table past both: printed by a teardown, or told by the machine (a branch's name, say)."""
     for tests in content["tests"].values():
         for test in tests:
-            test["log"] = plain.visible(test.get("log", ""), 5 * LOG, lines=True)
-    content["environment"] = {plain.visible(str(key)): _text(value) for key, value in content["environment"].items()}
+            test["log"] = plain.escape_control_chars(test.get("log", ""), 5 * LOG, lines=True)
+    content["environment"] = {
+        plain.escape_control_chars(str(key)): _text(value) for key, value in content["environment"].items()
+    }
 
 
 def page(text: str) -> str:
@@ -92,4 +94,4 @@ def _text(found: Any) -> str:
         return ", ".join(f"{_text(key)}: {_text(value)}" for key, value in found.items())
     if isinstance(found, list | tuple):
         return ", ".join(map(_text, found))
-    return escape(plain.visible(str(found)))
+    return escape(plain.escape_control_chars(str(found)))

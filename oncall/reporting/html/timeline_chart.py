@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from oncall.finding import COMPONENTS
-from oncall.reporting.plain import visible
+from oncall.reporting.plain import escape_control_chars
 from oncall.timeline.merge import Event, first_sign
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -65,7 +65,9 @@ def picture(events: Sequence[Event]) -> Picture | None:
     lanes: dict[str, list[Mark]] = {}
     for event in told:
         clock = f"{event.at:%H:%M:%S}"
-        mark = Mark(x=place(ages[id(event)]), kind=event.kind, words=visible(f"{clock} UTC: {event.what}", 300))
+        mark = Mark(
+            x=place(ages[id(event)]), kind=event.kind, words=escape_control_chars(f"{clock} UTC: {event.what}", 300)
+        )
         lanes.setdefault(event.component or OF_ALL, []).append(mark)
     sign = first_sign(events)
     return Picture(
@@ -91,12 +93,12 @@ def _rank(name: str) -> tuple[int, str]:
 
 
 def _name(name: str) -> str:
-    return visible(name, 40)
+    return escape_control_chars(name, 40)
 
 
 def _counted(marks: Sequence[Mark]) -> str:
     kinds = [mark.kind for mark in marks]
-    words = {"trouble": "sign of trouble", "change": "change"}
+    words = {"problem": "sign of a problem", "change": "change"}
     return ", ".join(
         f"{kinds.count(kind)} {word if kinds.count(kind) == 1 else _plural(word)}"
         for kind, word in words.items()
@@ -105,4 +107,4 @@ def _counted(marks: Sequence[Mark]) -> str:
 
 
 def _plural(word: str) -> str:
-    return "signs of trouble" if word.startswith("sign") else f"{word}s"
+    return "signs of problems" if word.startswith("sign") else f"{word}s"

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from oncall.diagnosis.causes import Diagnosis
-from oncall.reporting import phrases as wording
-from oncall.reporting import plain
+from oncall.reporting import phrases, plain
 from oncall.reporting.terminal.page import columns, shortened
 
 PATIENCE = 2.0  # seconds that nobody wonders about
@@ -54,7 +53,7 @@ class Live:
             if sure and key not in self.told:
                 self.told.add(key)
                 self.clear()
-                self.write(self._fit(f"so far: {wording.title(cause)}", rows=2) + "\n")
+                self.write(self._fit(f"so far: {phrases.title(cause)}", rows=2) + "\n")
 
     def waiting(self, looks: Sequence[str]) -> None:
         """What has not answered yet, in words, the oldest first; not more often than anybody can read."""
@@ -64,7 +63,10 @@ class Live:
         self.next = now + (REPEATED if self.width is None else REWRITTEN)
         more = f" and {len(looks) - NAMED} more" if len(looks) > NAMED else ""
         time_ = f" ({now - self.began:.0f} of {self.budget:g} s)"
-        line = self._fit("waiting for " + ", ".join(map(plain.visible, looks[:NAMED])) + more, len(time_)) + time_
+        line = (
+            self._fit("waiting for " + ", ".join(map(plain.escape_control_chars, looks[:NAMED])) + more, len(time_))
+            + time_
+        )
         if self.width is None:
             self.write(line + "\n")
             return

@@ -8,7 +8,7 @@ import unicodedata
 from oncall.reporting import plain
 
 INDENT = " " * 9  # as wide as the longest label and a blank
-COLOURS = {"FAILED": "1;31", "UNKNOWN": "1;33", "unknown": "1;33", "ERROR": "1;35", "next": "1", "TROUBLE": "1;31"}
+COLOURS = {"FAILED": "1;31", "UNKNOWN": "1;33", "unknown": "1;33", "ERROR": "1;35", "next": "1", "PROBLEM": "1;31"}
 COLOURS |= {"p1": "1;31", "p2": "1;31", "p3": "1;33", "p4": "1;33", "title": "1"}
 
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from oncall.playbook import Playbook
 from oncall.reporting import changes, plain
-from oncall.reporting.terminal import short as terminal_short
-from oncall.reporting.terminal import whole as terminal_whole
+from oncall.reporting.terminal import short, whole
 from oncall.reporting.terminal.page import Page
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 
 if TYPE_CHECKING:
     from oncall.results.comparison import Comparison
@@ -24,7 +23,7 @@ BEGIN, END = "diagnosis of {}", "end of diagnosis"
 
 
 def lines(
-    run: Run,
+    run: RunRecord,
     playbook: Playbook,
     width: int | None = None,
     colour: bool = False,
@@ -36,40 +35,40 @@ def lines(
     width: columns of the terminal; None: there is none.
     """
     page = Page(width, colour)
-    page.rule(BEGIN.format(plain.visible(run.stack)))
-    telling = terminal_whole if everything or run.report is None else terminal_short
+    page.rule(BEGIN.format(plain.escape_control_chars(run.stack)))
+    telling = whole if everything or run.report is None else short
     telling.tell(page, run, playbook)
     page.rule(END)
     _about_the_run(page, run, everything)
     return [plain.encodable(line, encoding) for line in page.lines]
 
 
-def _about_the_run(page: Page, run: Run, everything: bool) -> None:
+def _about_the_run(page: Page, run: RunRecord, everything: bool) -> None:
     """When, where, how long, and where the report is: below the diagnosis, because it differs from run to run."""
     if run.interrupted:
         page.entry("run", "interrupted: what is said above is what was known by then")
     budget = f" of {run.budget:g} s" if run.budget is not None else ""
-    host = f", from {plain.visible(run.host)}" if run.host else ""
-    selected = f", {plain.visible(run.selection)}" if run.selection else ""
+    host = f", from {plain.escape_control_chars(run.host)}" if run.host else ""
+    selected = f", {plain.escape_control_chars(run.selection)}" if run.selection else ""
     page.entry("run", f"{run.started:%Y-%m-%d %H:%M:%S} UTC, took {run.seconds:.1f} s{budget}{host}{selected}")
     if run.replayed_from:
-        page.entry("run", f"replayed from {plain.visible(run.replayed_from)}: nothing was looked at now")
+        page.entry("run", f"replayed from {plain.escape_control_chars(run.replayed_from)}: nothing was looked at now")
     if run.comparison:
         _changes(page, run, run.comparison, everything or run.report is None)
-    for trouble in run.trouble:
-        page.entry("TROUBLE", plain.visible(trouble))
+    for problem in run.problem:
+        page.entry("PROBLEM", plain.escape_control_chars(problem))
     if run.report is None:
         page.entry("report", "no HTML report: all there is stands above")
     else:
-        path = plain.visible(run.report)
+        path = plain.escape_control_chars(run.report)
         more = "" if everything else " (or -v) tells the rest"
         page.entry("report", path + more if page.fits(path + more) else path)
 
 
-def _changes(page: Page, run: Run, comparison: Comparison, everything: bool) -> None:
+def _changes(page: Page, run: RunRecord, comparison: Comparison, everything: bool) -> None:
     """What is new, gone and still there: as much of it as the screen has room for."""
-    page.entry("since", changes.summary(comparison), rows=1)
-    below = 1 + 2 * len(run.trouble)
+    page.entry("since", changes.one_line(comparison), rows=1)
+    below = 1 + 2 * len(run.problem)
     for label, text in changes.entries(comparison):
         if everything or page.rows + below < SCREEN:
             page.entry(label, text, rows=None if everything else 1)

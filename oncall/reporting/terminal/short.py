@@ -13,11 +13,9 @@ from typing import Literal
 
 from oncall import playbook as book
 from oncall.diagnosis.causes import Cause
-from oncall.reporting import phrases as wording
-from oncall.reporting import plain
-from oncall.reporting import summary as outline
+from oncall.reporting import phrases, plain, summary
 from oncall.reporting.terminal.page import Page
-from oncall.results.record import Run
+from oncall.results.record import RunRecord
 
 Form = Literal["full", "brief", "line"]
 SHORTER: tuple[Form, ...] = ("brief", "line")
@@ -26,7 +24,7 @@ FOLDED = 2  # rows that one text may take
 FULL = 8  # rows of a cause in full: what stands below leaves room for one
 
 
-def tell(page: Page, run: Run, playbook: book.Playbook) -> None:
+def tell(page: Page, run: RunRecord, playbook: book.Playbook) -> None:
     """All of it, as far as it fits."""
     rest = _block(page, lambda block: _rest(block, run, shown=2, rows=FOLDED))
     if rest.rows > ROOM - FULL:
@@ -40,34 +38,34 @@ def tell(page: Page, run: Run, playbook: book.Playbook) -> None:
     page.append(rest)
 
 
-def cause(page: Page, cause: Cause, form: Form, run: Run, playbook: book.Playbook, *, cut: bool = True) -> None:
+def cause(page: Page, cause: Cause, form: Form, run: RunRecord, playbook: book.Playbook, *, cut: bool = True) -> None:
     """What it is, by when, why we think so, what was seen, what to type; less of it in brief."""
     full = form == "full"
     rows = FOLDED if cut else None
-    page.title(wording.title(cause), cause.severity, rows=rows if full else 1)
+    page.title(phrases.title(cause), cause.severity, rows=rows if full else 1)
     if form == "line":
         return
     _urgency(page, cause, run, playbook)
     if full:
-        page.entry("because", wording.because(cause), rows=rows)
+        page.entry("because", phrases.because(cause), rows=rows)
     if full and cause.evidence:
-        page.entry("evidence", wording.evidence(cause), rows=rows)
+        page.entry("evidence", phrases.evidence(cause), rows=rows)
     if cause.next:
         if run.commands_from == "snapshot":
-            page.entry("caution", wording.FOREIGN, rows=1)
+            page.entry("caution", phrases.FOREIGN, rows=1)
         _next(page, cause.next)
         section = playbook.section(cause.next.section)
         if full and section:
             page.entry("then", f"PLAYBOOK.md {section.id}, {len(section.recovery)} steps")
 
 
-def needs_nobody(page: Page, run: Run) -> None:
+def needs_nobody(page: Page, run: RunRecord) -> None:
     """One line for what was skipped, what passed, and how much of it all has an answer; the headline has said half."""
-    coverage, healthy = wording.coverage(run), outline.state(run) == "healthy"
+    coverage, healthy = phrases.coverage(run), summary.state(run) == "healthy"
     if coverage and healthy:
         page.entry("answered", coverage)
     elif not healthy:
-        page.entry("passed", wording.passed(run) + (f"; answered {coverage}" if coverage else ""))
+        page.entry("passed", phrases.passed(run) + (f"; answered {coverage}" if coverage else ""))
 
 
 def _next(page: Page, step: book.Next) -> None:
@@ -77,8 +75,8 @@ def _next(page: Page, step: book.Next) -> None:
     page.command("next", step.text)
 
 
-def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> None:
-    by, explains = wording.deadline(cause.severity, run, playbook, cause), wording.explains(cause)
+def _urgency(page: Page, cause: Cause, run: RunRecord, playbook: book.Playbook) -> None:
+    by, explains = phrases.deadline(cause.severity, run, playbook, cause), phrases.explains(cause)
     if by:
         page.entry("respond", f"{by}; {explains}" if explains else by)
     elif explains:
@@ -86,11 +84,11 @@ def _urgency(page: Page, cause: Cause, run: Run, playbook: book.Playbook) -> Non
         page.entry(label, words)
 
 
-def _fitting(page: Page, run: Run, playbook: book.Playbook, room: int) -> list[Page]:
+def _fitting(page: Page, run: RunRecord, playbook: book.Playbook, room: int) -> list[Page]:
     """A block for each cause, shortened from the end until they fit; or the one sentence that there is none."""
     causes = run.diagnosis.causes
     if not causes:
-        return [_block(page, lambda block: block.title(plain.visible(outline.headline(run)), rows=FOLDED))]
+        return [_block(page, lambda block: block.title(plain.escape_control_chars(summary.headline(run)), rows=FOLDED))]
 
     def block(found: Cause, form: Form) -> Page:
         return _block(page, lambda block: cause(block, found, form, run, playbook))
@@ -104,7 +102,7 @@ def _fitting(page: Page, run: Run, playbook: book.Playbook, room: int) -> list[P
     while fit > 1 and sum(made.rows for made in blocks[:fit]) + (fit < len(causes)) > room:
         fit -= 1
     if left := causes[fit:]:
-        names = ", ".join(f"{found.severity.upper()} {plain.visible(found.component)}" for found in left)
+        names = ", ".join(f"{found.severity.upper()} {plain.escape_control_chars(found.component)}" for found in left)
         return [*blocks[:fit], _block(page, lambda block: block.title(f"and {len(left)} more: {names}", rows=1))]
     return blocks
 
@@ -115,7 +113,7 @@ def _block(page: Page, fill: Callable[[Page], None]) -> Page:
     return block
 
 
-def _rest(page: Page, run: Run, *, shown: int, rows: int) -> None:
+def _rest(page: Page, run: RunRecord, *, shown: int, rows: int) -> None:
     """What stands under no cause, and what needs nobody: so many of each kind, in so many rows each."""
 
     def some(label: str, entries: Sequence[tuple[str, int]]) -> None:
@@ -125,11 +123,17 @@ def _rest(page: Page, run: Run, *, shown: int, rows: int) -> None:
         if more := sum(number for _, number in entries[shown:]):
             page.entry("", f"and {more} more")
 
-    failed = wording.unexplained(run, "failed")
-    some("FAILED", [(plain.visible(f"{verdict.symptom or verdict.claim} ({verdict.check})"), 1) for verdict in failed])
-    reasons = outline.by_reason(wording.unexplained(run, "unknown")).items()
+    failed = phrases.unexplained(run, "failed")
+    some(
+        "FAILED",
+        [
+            (plain.escape_control_chars(f"{verdict.symptom or verdict.claim} ({verdict.check})"), 1)
+            for verdict in failed
+        ],
+    )
+    reasons = summary.by_reason(phrases.unexplained(run, "unknown")).items()
     commonest = sorted(reasons, key=lambda entry: -len(entry[1]))
-    some("unknown", [(wording.unanswered(reason, verdicts), len(verdicts)) for reason, verdicts in commonest])
-    some("ERROR", [(wording.error(verdict), 1) for verdict in run.of(None, "error")])
-    some("accepted", [(wording.accepted(verdict), 1) for verdict in run.of(None, "accepted")])
+    some("unknown", [(phrases.unanswered(reason, verdicts), len(verdicts)) for reason, verdicts in commonest])
+    some("ERROR", [(phrases.error(verdict), 1) for verdict in run.of(None, "error")])
+    some("accepted", [(phrases.accepted(verdict), 1) for verdict in run.of(None, "accepted")])
     needs_nobody(page, run)
