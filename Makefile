@@ -58,7 +58,7 @@ bench: $(READY)  ## speed beside the playbook's own commands, the plain way and 
 bench-cost: $(READY) ## what one run costs the stack: requests, queries, connections, bytes, database time
 	@$(BIN)/python -m bench cost
 
-bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles, herrings, 100 healthy runs; both stacks
+bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles, benign scenarios, 100 healthy runs; both stacks
 	@status=0; for mode in "" --docker; do $(BIN)/python -m bench accuracy $$mode || status=1; done; exit $$status
 
 clean:           ## end the embedded stack, drop the environment

@@ -1,7 +1,7 @@
 """`python -m bench` (how fast, beside its rivals, as ratios; --docker: only under Compose), `healthy` (how steady, 20
 runs idle and 20 busy; --docker), `busy` (what is said of a healthy stack beside ten busy processes; --docker),
 `accuracy` (how often the diagnosis is right: every fault, double faults, red
-herrings, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
+benign, healthy runs; --docker), `cost` (what one run costs the stack; --docker), `docker` (what 100 containers of
 other projects, an engine that never answers, and endless logs cost), `recovery` (whether the playbook's steps heal the
 stack under Compose, after every fault or those that are named), `next` (whether the commands that are printed first are
 the same everywhere and end as their step says, after every such fault or those that are named), `own-traffic` (whether

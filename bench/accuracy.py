@@ -1,4 +1,4 @@
-"""How often the diagnosis is right: every fault of the catalogue, double faults, red herrings, and a healthy stack.
+"""How often the diagnosis is right: every fault of the catalogue, double faults, benign scenarios, and a healthy stack.
 
 The truth is data beside each fault (stack/faults), written without a look at the code that makes the diagnosis.
 """
@@ -20,7 +20,7 @@ from bench.scoreboard import Row
 from stack import faults, lifecycle
 from stack.docker import lifecycle as docker_lifecycle
 from stack.faults import Fault
-from stack.faults.pairs import FURTHER, pairs
+from stack.faults.pairs import HELD_OUT, pairs
 from stack.state import StackError
 from tests.faults.of import OF_THE_WHOLE_MACHINE
 from tests.scoring import as_whom, diagnose
@@ -36,7 +36,7 @@ class Case:
     kind: str
     cause_class: str
     broken: tuple[Fault, ...] = ()
-    first_try: str = ""
+    held_out_result: str = ""
 
     @property
     def alone(self):
@@ -47,7 +47,7 @@ class Case:
 def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None):
     """0 when every row is right.
 
-    names: of faults and herrings, pairs as one+other, and `healthy` for the runs of a healthy stack; without any: all.
+    names: of faults and benign, pairs as one+other, and `healthy` for the runs of a healthy stack; without any: all.
     """
     mode = "docker" if docker else "embedded"
     cases = chosen([name for name in names if name != "healthy"], mode) if names else every(mode)
@@ -55,27 +55,27 @@ def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None
     busy = min(healthy, 20 if busy is None else busy)
     if not result and not names:
         result = ROOT / "reports" / f"bench-accuracy-{mode}.json"
-    board = Board(mode, result)
+    promises = Promises(mode, result)
     try:
-        work([case for case in cases if not case.alone], docker, jobs, board)
-        work([case for case in cases if case.alone], docker, 1, board)
+        work([case for case in cases if not case.alone], docker, jobs, promises)
+        work([case for case in cases if case.alone], docker, 1, promises)
         if healthy:
             with patients.healthy(docker) as stack:
-                rest(stack, "idle", healthy - busy, board)
+                rest(stack, "idle", healthy - busy, promises)
                 with steadiness.busy():
-                    rest(stack, "every core busy", busy, board)
+                    rest(stack, "every core busy", busy, promises)
     finally:  # also of a run that somebody ended
-        print("\n".join(["", *scoreboard.lines(board.rows)]), flush=True)
+        print("\n".join(["", *scoreboard.lines(promises.rows)]), flush=True)
     if result:
         print(f"written to {result}")
-    return 0 if all(row.right for row in board.rows) else 1
+    return 0 if all(row.right for row in promises.rows) else 1
 
 
 def every(mode):
     """All cases of a kind of stack."""
     cases = [single(fault) for fault in faults.catalogue(mode).values()]
-    cases += [double(*both) for both in pairs(mode) + pairs(mode, further=True)]
-    return cases + [case for herring in faults.red_herrings(mode).values() for case in beside(herring, mode)]
+    cases += [double(*both) for both in pairs(mode) + pairs(mode, held_out=True)]
+    return cases + [case for benign in faults.benign_scenarios(mode).values() for case in paired_with(benign, mode)]
 
 
 def chosen(names, mode):
@@ -88,29 +88,29 @@ def chosen(names, mode):
         elif len(found) > 2:
             raise StackError(f"{name}: two faults make a pair, not {len(found)}")
         else:
-            cases += beside(found[0], mode) if found[0].kind == "herring" else [single(found[0])]
+            cases += paired_with(found[0], mode) if found[0].kind == "benign" else [single(found[0])]
     return cases
 
 
 def single(fault):
-    kind = "further" if fault.first_try else fault.kind
-    return Case(fault.name, kind, fault.cause_class, (fault,), fault.first_try)
+    kind = "further" if fault.held_out_result else fault.kind
+    return Case(fault.name, kind, fault.cause_class, (fault,), fault.held_out_result)
 
 
 def double(first, second):
-    further = FURTHER[first.mode].get((first.name, second.name))
-    kind, first_try = ("further double", further.first_try) if further else ("double", "")
-    return Case(f"{first.name} + {second.name}", kind, "two faults", (first, second), first_try)
+    held_out = HELD_OUT[first.mode].get((first.name, second.name))
+    kind, held_out_result = ("further double", held_out.held_out_result) if held_out else ("double", "")
+    return Case(f"{first.name} + {second.name}", kind, "two faults", (first, second), held_out_result)
 
 
-def beside(herring, mode):
-    """The herring alone, and together with a real fault."""
-    real = faults.catalogue(mode)[herring.beside]
-    yield Case(herring.name, "red herring", "alone", (herring,))
-    yield Case(f"{herring.name} + {real.name}", "red herring", "beside a fault", (herring, real))
+def paired_with(benign, mode):
+    """The benign alone, and together with a real fault."""
+    real = faults.catalogue(mode)[benign.paired_with]
+    yield Case(benign.name, "benign scenario", "alone", (benign,))
+    yield Case(f"{benign.name} + {real.name}", "benign scenario", "beside a fault", (benign, real))
 
 
-class Board:
+class Promises:
     """The rows, printed and written as they come."""
 
     def __init__(self, mode, result):
@@ -139,7 +139,7 @@ def _here():
             "cpus": os.cpu_count()}  # fmt: skip
 
 
-def work(cases, docker, jobs, board):
+def work(cases, docker, jobs, promises):
     """Run all cases, on as many stacks as there are jobs; what one worker cannot go on with ends the whole."""
     waiting, problems = queue.SimpleQueue(), []
     for case in cases:
@@ -149,7 +149,7 @@ def work(cases, docker, jobs, board):
         try:
             with patients.healthy(docker) as stack, contextlib.suppress(queue.Empty):
                 while not problems:
-                    board.add(row(stack.home, waiting.get_nowait(), docker))
+                    promises.add(row(stack.home, waiting.get_nowait(), docker))
         except Exception as error:
             problems.append(error)
 
@@ -171,7 +171,7 @@ def row(home, case, docker):
     Only a fault is: on a stack on which nothing is wrong a false alarm is one, however busy the machine.
     """
     found = once(home, case, docker)
-    if found.wrong and found.load > CALM and any(fault.kind != "herring" for fault in case.broken):
+    if found.wrong and found.load > CALM and any(fault.kind != "benign" for fault in case.broken):
         first, found = found, once(home, case, docker)
         found.again, found.first_load = first.wrong, first.load
     return found
@@ -180,7 +180,7 @@ def row(home, case, docker):
 def once(home, case, docker):
     life = docker_lifecycle if docker else lifecycle
     load = round(os.getloadavg()[0], 1)
-    found = Row(case.name, case.kind, case.cause_class, load=load, first_try=case.first_try)
+    found = Row(case.name, case.kind, case.cause_class, load=load, held_out_result=case.held_out_result)
     try:
         faults.inject(life.running(home), case.broken, lambda line: None)
         scored(found, case.broken, home)
@@ -204,7 +204,7 @@ def scored(found, broken, home):
     return found
 
 
-def rest(stack, name, count, board):
+def rest(stack, name, count, promises):
     """Runs of a stack on which nothing is wrong."""
     for number in range(1, count + 1):
-        board.add(scored(Row(f"healthy, {name}, {number}", "healthy", name), (), stack.home))
+        promises.add(scored(Row(f"healthy, {name}, {number}", "healthy", name), (), stack.home))

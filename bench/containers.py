@@ -3,7 +3,7 @@
 import json
 import os
 
-from bench import crowd, patients, table
+from bench import noisy_neighbours, patients, table
 from bench.measure import Candidate, NotMeasured, pytest, rounds
 
 ALONE = "-m p1, 3 containers"
@@ -40,7 +40,7 @@ def _times(stack, folder, silent, count):
     _load("before")
     half = max(2, (count + 1) // 2)
     before = rounds(alone, half)
-    with crowd.others(stack, OTHERS):
+    with noisy_neighbours.others(stack, OTHERS):
         _load(f"with {OTHERS} more containers")
         crowded = rounds([Candidate(CROWDED, (healthy, page, "-m", "p1"))], count)
     _load("after")
@@ -59,13 +59,13 @@ def _memory(stack, folder):
     """The largest process of a run, with and without the logs; the report holds no half character."""
     usual = pytest((f"--target={stack.home.target}", f"--html={folder / 'report.html'}"))
     print(f"all checks, usual logs: {usual.peak:.0f} MB, {usual.seconds:.2f} s")
-    with crowd.writers(stack):
+    with noisy_neighbours.writers(stack):
         _load("1 GB of log, and 20 lines of 10 MB")
-        target = f"--target={patients.with_components(stack, *crowd.WRITERS)}"
+        target = f"--target={patients.with_components(stack, *noisy_neighbours.WRITERS)}"
         runs = []
         for _ in range(3):
             done, verdicts = _judged(target, folder)
-            _only((done, verdicts), *(f"test_log_shows_no_fatal_error[{name}]" for name in crowd.WRITERS))
+            _only((done, verdicts), *(f"test_log_shows_no_fatal_error[{name}]" for name in noisy_neighbours.WRITERS))
             runs.append(done)
         said = (folder / "report.html").read_text() + (folder / "result.json").read_text()
         if "€uro𝄞" not in said or "über alles 𝄞" not in said:

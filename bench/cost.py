@@ -1,4 +1,4 @@
-"""What one run costs the stack, counted at the stack: at its doors, in PostgreSQL's own counters, in the access log."""
+"""What one run costs the stack, counted before its ports, in PostgreSQL's own counters, in the access log."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from bench import patients, table
-from bench.doors import Door, doors
+from bench.counting_proxy import CountingProxy, proxies
 from bench.measure import ROOT, NotMeasured, pytest
 
 COUNTERS = """
@@ -61,9 +61,9 @@ class Statement:
 
 @dataclass(frozen=True)
 class Cost:
-    """One run. doors: by name; statements, sessions: of all roles; log: the lines of the backend's access log."""
+    """One run. proxies: by name; statements, sessions: of all roles; log: the lines of the backend's access log."""
 
-    doors: dict[str, Door]
+    proxies: dict[str, CountingProxy]
     statements: tuple[Statement, ...]
     sessions: int
     log: tuple[dict, ...]
@@ -72,7 +72,7 @@ class Cost:
 
     @property
     def connections(self):
-        return self.doors["postgres"].connections
+        return self.proxies["postgres"].connections
 
     @property
     def queries(self):
@@ -85,12 +85,12 @@ class Cost:
     @property
     def asked(self):
         """All requests to the backend and the frontend, handshakes and logins included."""
-        return [*self.doors["backend"].requests, *self.doors["frontend"].requests]
+        return [*self.proxies["backend"].requests, *self.proxies["frontend"].requests]
 
     @property
     def assets(self):
         """How often each file of the page was asked for."""
-        return Counter(each for each in self.doors["frontend"].requests if PurePosixPath(each).suffix)
+        return Counter(each for each in self.proxies["frontend"].requests if PurePosixPath(each).suffix)
 
     @property
     def requests(self):
@@ -107,7 +107,7 @@ class Cost:
 
     @property
     def bytes(self):
-        return sum(door.asked + door.answered for door in self.doors.values())
+        return sum(proxy.asked + proxy.answered for proxy in self.proxies.values())
 
     def of(self, role):
         return [each for each in self.statements if each.role == role]
@@ -131,7 +131,7 @@ def measure(docker=False, result=str(ROOT / "reports" / "bench-cost.json")):
 
 
 def counted(stack, *options):
-    """One run through counting doors; raises NotMeasured when it does not end green: a sick run has another price."""
+    """One run through counting proxies; raises NotMeasured when it does not end green: a sick run has another price."""
     with _sharp_counters(stack), stack.session() as watcher, _doors(stack) as (target, opened):
         began = datetime.now(UTC)
         before, sessions = _statements(watcher), _sessions(watcher)
@@ -159,10 +159,10 @@ def over(cost, bound):
 def rows(name, cost):
     """The run's account for the eye."""
     yield f"{name}: {cost.seconds:.2f} s, {cost.bytes / 1000:.0f} kB in all"
-    for door, count in cost.doors.items():
+    for proxy, count in cost.proxies.items():
         asked = f"{len(count.requests):3} requests" if count.speaks_http else " " * 12
         amount = f"{count.asked / 1000:7.1f} kB asked {count.answered / 1000:8.1f} kB answered"
-        yield f"  {door:9} {count.connections:3} connections {asked} {amount}"
+        yield f"  {proxy:9} {count.connections:3} connections {asked} {amount}"
     for role, whose in ((PROBE, "ours"), (BACKEND, "the backend's own")):
         own = cost.of(role)
         queries, frames = (sum(each.calls for each in own if each.is_query is kind) for kind in (True, False))
@@ -172,7 +172,7 @@ def rows(name, cost):
     slow = sorted(cost.of(PROBE), key=lambda each: -each.ms)[:3]
     for each in slow:
         yield f"    {each.ms:6.1f} ms in {each.calls} calls: {' '.join(each.text.split())[:90]}"
-    busy, ours = sum(line["ms"] for line in cost.log), len(cost.doors["backend"].requests)
+    busy, ours = sum(line["ms"] for line in cost.log), len(cost.proxies["backend"].requests)
     yield f"  backend's access log: {len(cost.log)} answers in {busy:.0f} ms; {ours} were asked at its own door"
 
 
@@ -181,7 +181,7 @@ def as_json(cost):
     told = {name: getattr(cost, name) for name in ("connections", "queries", "database_ms", "logins", "handshakes")}
     told |= {"requests": cost.requests, "assets": cost.assets.total(), "bytes": cost.bytes, "seconds": cost.seconds}
     counts = ("connections", "asked", "answered", "requests")
-    told["doors"] = {name: {key: getattr(door, key) for key in counts} for name, door in cost.doors.items()}
+    told["doors"] = {name: {key: getattr(proxy, key) for key in counts} for name, proxy in cost.proxies.items()}
     told["backend"] = {
         "sessions": cost.sessions - cost.connections,
         "queries": sum(each.calls for each in cost.of(BACKEND) if each.is_query),
@@ -193,17 +193,17 @@ def as_json(cost):
 
 @contextmanager
 def _doors(stack):
-    """A target file whose every address is a counting door, and the doors by name."""
+    """A target file whose every address is a counting proxy, and the proxies by name."""
     ports = {name: port for name, port in stack.ports.items() if name in ("backend", "frontend", "postgres", "tls")}
-    opened = {name: Door(port, 0, name in ("backend", "frontend")) for name, port in ports.items()}
+    opened = {name: CountingProxy(port, 0, name in ("backend", "frontend")) for name, port in ports.items()}
     told = stack.target
     if not told["docker"].get("absent"):
         address = urlsplit(told["docker"]["host"] or f"unix://{ENGINE}")
         if address.scheme != "unix":
             raise NotMeasured("only an engine behind a local socket can be counted")
-        opened["engine"] = Door(address.path, str(stack.home.path / "counted.sock"))
+        opened["engine"] = CountingProxy(address.path, str(stack.home.path / "counted.sock"))
         told["docker"]["host"] = f"unix://{opened['engine'].address}"
-    with doors(*opened.values()):
+    with proxies(*opened.values()):
         moved = {ports[name]: opened[name].address for name in ports}
         told["postgres"]["port"] = moved[ports["postgres"]]
         try:

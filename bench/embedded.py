@@ -3,7 +3,7 @@
 import json
 from statistics import median
 
-from bench import bare, patients
+from bench import patients, pytest_floor
 from bench.measure import Candidate, pytest, rounds
 
 BARE = "bare pytest, as many as p1"
@@ -12,7 +12,7 @@ FULL_HUNG = "all checks, hung"
 BUDGET = 10.0
 
 
-def measure(board, count):
+def measure(promises, count):
     """Needs no Docker."""
     with patients.healthy() as stack, patients.hung(stack) as hung_target:
         folder = stack.home.path / "bench"
@@ -20,10 +20,10 @@ def measure(board, count):
         page, snapshot = f"--html={folder / 'report.html'}", folder / "snapshot.json"
         healthy, hung = f"--target={stack.home.target}", f"--target={hung_target}"
         candidates = [
-            bare.candidate(BARE, folder, bare.how_many(healthy, "-m", "p1")),
+            pytest_floor.candidate(BARE, folder, pytest_floor.how_many(healthy, "-m", "p1")),
             Candidate("start-up: -m p1 --collect-only", (healthy, "-m", "p1", "--collect-only")),
             Candidate(P1, (healthy, page, "-m", "p1")),
-            bare.candidate("bare pytest, as many as all", folder, bare.how_many(healthy)),
+            pytest_floor.candidate("bare pytest, as many as all", folder, pytest_floor.how_many(healthy)),
             Candidate("all checks, healthy", (healthy, page)),
             Candidate("-m p1, hung", (hung, page, "-m", "p1"), every=4, expected=1),
             Candidate(FULL_HUNG, (hung, page), every=4, expected=1),
@@ -36,17 +36,17 @@ def measure(board, count):
             looks.append({key: look["seconds"] or 0.0 for key, look in saved.items()})
 
         timings = rounds(candidates, max(4, count), look)
-    _tell(board, timings, looks)
+    _tell(promises, timings, looks)
 
 
-def _tell(board, timings, looks):
+def _tell(promises, timings, looks):
     unit = next(name for name in timings if name.startswith(BARE))
-    board.show(timings, unit)
+    promises.show(timings, unit)
     slowest = {key: median(round[key] for round in looks if key in round) for key in looks[-1]}
     key = max(slowest, key=slowest.__getitem__)
-    board.say(f"slowest single look of p1: {key}, {slowest[key]:.2f} s")
+    promises.say(f"slowest single look of p1: {key}, {slowest[key]:.2f} s")
     limit = slowest[key] + 2.5 * timings[unit].median
-    board.bar(P1, timings[P1].median, limit, "the slowest look + 2.5 x bare pytest, medians")
+    promises.bar(P1, timings[P1].median, limit, "the slowest look + 2.5 x bare pytest, medians")
     least = min(max(round.values()) for round in looks)
-    board.bar(P1, timings[P1].least, least + 2.5 * timings[unit].least, "the same, minima")
-    board.bar(FULL_HUNG, max(timings[FULL_HUNG].seconds), BUDGET + 1, "the budget + 1 s")
+    promises.bar(P1, timings[P1].least, least + 2.5 * timings[unit].least, "the same, minima")
+    promises.bar(FULL_HUNG, max(timings[FULL_HUNG].seconds), BUDGET + 1, "the budget + 1 s")

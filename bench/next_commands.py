@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench import patients
 from bench.measure import ROOT, NotMeasured, pytest
+from bench.playbook_execution import BLANKS, type_each
 from bench.recovery import red
-from bench.typed import BLANKS, type_each
 from stack import faults
 from stack.docker import lifecycle
 from stack.state import StackError

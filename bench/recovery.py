@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import patients
 from bench.measure import ROOT, NotMeasured, pytest
-from bench.typed import Typed, fill, reason_to_leave, type_
+from bench.playbook_execution import Typed, fill, reason_to_leave, type_
 from oncall import playbook
 from stack import faults
 from stack.docker import lifecycle
@@ -115,12 +115,12 @@ class Person:
 
     def mends(self, step):
         """Do what the step tells to edit, if that is where the fault sits; the place, or nothing."""
-        mend = self.fault.mend
-        if mend is None or self.mended or mend.place not in step.edit:
+        manual_fix = self.fault.manual_fix
+        if manual_fix is None or self.mended or manual_fix.place not in step.edit:
             return ""
-        mend.do(self.stack)
+        manual_fix.do(self.stack)
         self.mended = True
-        return mend.place
+        return manual_fix.place
 
 
 def follow(person, run, found):

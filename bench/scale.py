@@ -1,6 +1,6 @@
 """How the time grows: with the containers of others, with the checks, with the size of the logs."""
 
-from bench import bare, crowd, patients, playbook
+from bench import noisy_neighbours, patients, playbook, pytest_floor
 from bench.measure import ROOT, Candidate, pytest, rounds
 
 RATIO = 1.5
@@ -35,7 +35,7 @@ def test_claim_{number:04}(slots, finding):
 '''
 
 
-def containers(board, stack, folder, count):
+def containers(promises, stack, folder, count):
     """3, 30 and 100 containers on the engine; those of others only run."""
     healthy, page = f"--target={stack.home.target}", f"--html={folder / 'report.html'}"
     p1 = Candidate("-m p1", (healthy, page, "-m", "p1"))
@@ -46,29 +46,29 @@ def containers(board, stack, folder, count):
         return {f"{name}, {number} containers": timing for name, timing in found.items()}
 
     first = several(3)
-    with crowd.others(stack, 27):
+    with noisy_neighbours.others(stack, 27):
         found = several(30)
-        with crowd.others(stack, 70):
+        with noisy_neighbours.others(stack, 70):
             found |= several(100)
     found = {name: first[name] + again for name, again in several(3).items()} | found
-    board.show(found, "-m p1, 3 containers")
+    promises.show(found, "-m p1, 3 containers")
     for what, measured in (("medians", "median"), ("minima", "least")):
         many, few = (getattr(found[f"-m p1, {number} containers"], measured) for number in (100, 3))
-        board.bar(f"-m p1, 100 containers / 3, {what}", many / few, RATIO, "the ratio", " x")
+        promises.bar(f"-m p1, 100 containers / 3, {what}", many / few, RATIO, "the ratio", " x")
 
 
-def checks(board, folder, count):
+def checks(promises, folder, count):
     """A foreign suite of so many checks on one fact, with report and result; beside it as many empty ones."""
     ours = [_suite(folder, number) for number in CHECKS]
-    empty = [bare.candidate("bare pytest", folder, number) for number in CHECKS]
+    empty = [pytest_floor.candidate("bare pytest", folder, number) for number in CHECKS]
     found = rounds([*ours, *empty], max(2, count))
-    board.show(found, empty[0].name)
+    promises.show(found, empty[0].name)
     few, _, many = (sum(found[one.name].cpu) / len(found[one.name].cpu) for one in ours)
-    board.say(f"a further check costs {1000 * (many - few) / (CHECKS[-1] - CHECKS[0]):.2f} ms of processor time")
+    promises.say(f"a further check costs {1000 * (many - few) / (CHECKS[-1] - CHECKS[0]):.2f} ms of processor time")
     for least in (False, True):
         few, _, many = ((found[one.name].least if least else found[one.name].median) for one in ours)
         each = 1000 * (many - few) / (CHECKS[-1] - CHECKS[0])
-        board.bar(f"a further check, {'minima' if least else 'medians'}", each, EACH, "of 1000 to 10 checks", " ms")
+        promises.bar(f"a further check, {'minima' if least else 'medians'}", each, EACH, "of 1000 to 10 checks", " ms")
 
 
 def _suite(folder, number):
@@ -85,16 +85,16 @@ def _suite(folder, number):
     return Candidate(f"checks on one fact ({number})", start=lambda: pytest(files, place, PYTHONPATH=str(ROOT)))
 
 
-def logs(board, stack, folder, count):
+def logs(promises, stack, folder, count):
     """A further service each that has written so much; all of them are there in all runs."""
     scripts = {name: f"yes '{LINE}' | head -c {size}; echo" for name, size in LOGS.items()}
-    with crowd.writers(stack, scripts):
+    with noisy_neighbours.writers(stack, scripts):
         page = f"--html={folder / 'report.html'}"
         candidates = [
             Candidate(f"-m p1, {name}", (f"--target={patients.with_components(stack, name)}", page, "-m", "p1"))
             for name in LOGS
         ]
         found = rounds(candidates, max(2, count))
-    board.show(found, candidates[0].name)
+    promises.show(found, candidates[0].name)
     small, large = (found[candidates[place].name].median for place in (0, -1))
-    board.bar("-m p1, 1 GB of log / 10 kB, medians", large / small, RATIO, "the ratio", " x")
+    promises.bar("-m p1, 1 GB of log / 10 kB, medians", large / small, RATIO, "the ratio", " x")

@@ -18,7 +18,7 @@ from bench.measure import ROOT
 from oncall import playbook
 from tests.scoring import NAMED, differences, folding, paired, said
 
-KINDS = ("real", "limit-moved", "double", "further", "further double", "red herring", "healthy")
+KINDS = ("real", "limit-moved", "double", "further", "further double", "benign scenario", "healthy")
 SHOWN = {"real": "single, real", "limit-moved": "single, limit moved"}
 SHOWN |= {"further": "single, written after the diagnosis", "further double": "double, written after it"}
 COLUMNS = ("detected", "located", "told", "evidence", "folded")
@@ -60,7 +60,7 @@ class Row:
     cause_class: str
     detected: bool | None = None
     located: bool | None = None
-    seen_as: bool = False  # located as the component that shows the very same evidence
+    indistinguishable_from: bool = False  # located as the component that shows the very same evidence
     told: bool | None = None
     evidence: bool | None = None
     folded: bool | None = None
@@ -69,7 +69,7 @@ class Row:
     load: float = 0.0
     again: list[str] = field(default_factory=list)  # what was wrong at the first try, on a busy machine
     first_load: float = 0.0
-    first_try: str = ""  # of one written after the diagnosis: what that named when it first met it
+    held_out_result: str = ""  # of one written after the diagnosis: what that named when it first met it
     causes: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -87,8 +87,8 @@ def score(row, faults, run, lists=True):
     if not run.verdicts:
         row.wrong.append(f"no result, exit {run.code}: {run.screen[-300:].strip()}")
         return row
-    real = [fault for fault in faults if fault.kind != "herring"]
-    herrings = [fault for fault in faults if fault.kind == "herring"]
+    real = [fault for fault in faults if fault.kind != "benign"]
+    benign = [fault for fault in faults if fault.kind == "benign"]
     if not real:
         row.alarms = len(odd) + len(run.causes)
         row.wrong += [f"{verdict['check']} is {said(verdict)}" for verdict in odd]
@@ -101,26 +101,26 @@ def score(row, faults, run, lists=True):
     missed = [f"no cause names {fault.component} ({fault.name})" for fault, cause in pairs if cause is None]
     missed += [f"named, and no cause: {cause['component']}: {cause['symptom']}" for cause in left]
     row.located = not missed
-    row.seen_as = row.located and any(cause["component"] != fault.component for fault, cause in pairs)
+    row.indistinguishable_from = row.located and any(cause["component"] != fault.component for fault, cause in pairs)
     row.told = _told(pairs)
     bare = [why for cause in run.causes if (why := _bare(cause))]
     row.evidence = not bare if run.causes else None
     loose = folding(pairs, run.causes, run.result["verdicts"])
     row.folded = not loose
     row.wrong += [*missed, *bare, *loose]
-    if lists and len(real) == 1 and not herrings:
+    if lists and len(real) == 1 and not benign:
         row.wrong += differences(real[0], run.code, run.verdicts)
-    row.wrong += [f"the herring is named: {words}" for each in herrings for words in mentioned(each, run.causes)]
+    row.wrong += [f"the benign scenario is named: {words}" for each in benign for words in mentioned(each, run.causes)]
     if not pairs and any(not NAMED.search(verdict["reason"] or "") for verdict in odd):
         row.evidence = False
     return row
 
 
-def mentioned(herring, causes):
-    """What of a herring's words stands in a cause."""
+def mentioned(benign, causes):
+    """What of a benign scenario's words stands in a cause."""
     for cause in causes:
         text = _text(cause)
-        yield from (found[0] for words in herring.words if (found := re.search(words, text, re.IGNORECASE)))
+        yield from (found[0] for words in benign.words if (found := re.search(words, text, re.IGNORECASE)))
 
 
 def _text(cause):
@@ -152,7 +152,7 @@ def totals(rows):
             for column in COLUMNS:
                 values = [getattr(row, column) for row in some if getattr(row, column) is not None]
                 counted[column] = [sum(values), len(values)]
-            counted["seen_as"] = sum(row.seen_as for row in some)
+            counted["seen_as"] = sum(row.indistinguishable_from for row in some)
             calm = [row for row in some if row.detected is None]
             counted["false_alarms"] = [sum(bool(row.alarms) for row in calm), len(calm)]
             counted["seconds"] = dict(zip(("median", "p95"), times(some), strict=True))
@@ -215,7 +215,7 @@ def _line(name, rows):
 
 
 def _seen(rows):
-    return sum(row.seen_as for row in rows) or "-"
+    return sum(row.indistinguishable_from for row in rows) or "-"
 
 
 def _calm(rows):
@@ -242,7 +242,7 @@ def _alarms(calm):
 def _first_tries(rows):
     """What the diagnosis made of faults that it had never met; it has learned from them since."""
     for kind in ("further", "further double"):
-        if some := [row.first_try for row in rows if row.kind == kind and row.first_try]:
+        if some := [row.held_out_result for row in rows if row.kind == kind and row.held_out_result]:
             right = sum(first.startswith("right") for first in some)
             yield f"{SHOWN[kind]}: {right} of {len(some)} located when they were new to it (recorded beside each)"
 
@@ -251,7 +251,8 @@ def told(row):
     """The row for the eye."""
     seconds = f"{row.seconds:.1f} s" if row.seconds is not None else "no diagnosis"
     again = f", at the second try: the load was {row.first_load:.0f}" if row.again else ""
-    yield f"{'ok ' if row.right else 'BAD'} {row.name} ({seconds}){' as seen' if row.seen_as else ''}{again}"
+    as_seen = " as seen" if row.indistinguishable_from else ""
+    yield f"{'ok ' if row.right else 'BAD'} {row.name} ({seconds}){as_seen}{again}"
     yield from (f"      first: {why}" for why in row.again)
     if not row.right:
         yield from (f"      said: {cause}" for cause in row.causes)

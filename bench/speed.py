@@ -5,9 +5,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import bare, embedded, monitoring, patients, plain, playbook, scale, sick
-from bench.board import Board
+from bench import degraded, embedded, monitoring, patients, plain, playbook, pytest_floor, scale
 from bench.measure import ROOT, Candidate, NotMeasured, as_expected, own, rounds
+from bench.promises import Promises
 from tests.engine import missing
 
 P1, ALL = "-m p1", "all checks"
@@ -19,7 +19,7 @@ PARTS = {
     "cold": "the same without byte code, as after a fresh checkout",
     "containers": "3, 30 and 100 containers",
     "logs": "10 kB to 1 GB of log",
-    "sick": "the stack under Compose, sick; rivals once each, side by side",
+    "degraded": "the stack under Compose, sick; rivals once each, side by side",
 }
 WITHOUT_DOCKER = ("embedded", "checks")
 
@@ -32,43 +32,45 @@ def measure(count=4, names=(), docker=False, result=str(ROOT / "reports" / "benc
     if (reason := missing()) and set(wanted) - set(WITHOUT_DOCKER):
         print(f"left out: {', '.join(part for part in wanted if part not in WITHOUT_DOCKER)} (Docker: {reason})")
         wanted = [part for part in wanted if part in WITHOUT_DOCKER]
-    board = Board()
+    promises = Promises()
     with contextlib.ExitStack() as until_the_end:
-        until_the_end.callback(board.end, Path(result))  # what was measured is told, whatever comes
+        until_the_end.callback(promises.end, Path(result))  # what was measured is told, whatever comes
         stack = None
         folder = Path(until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="oncall-bench-")))
         for part in wanted:
             if stack is None and part not in WITHOUT_DOCKER:
                 stack = until_the_end.enter_context(patients.healthy(docker=True))
-            board.begin(part, PARTS[part])
-            _part(part, board, stack, folder, count)
-    return 0 if board.kept else 1
+            promises.begin(part, PARTS[part])
+            _part(part, promises, stack, folder, count)
+    return 0 if promises.kept else 1
 
 
-def _part(part, board, stack, folder, count):
+def _part(part, promises, stack, folder, count):
     few = max(2, count // 2)
     if part == "embedded":
-        embedded.measure(board, count)
+        embedded.measure(promises, count)
     elif part == "checks":
-        scale.checks(board, folder, few)
+        scale.checks(promises, folder, few)
     elif part == "healthy":
-        _healthy(board, stack, folder, count)
+        _healthy(promises, stack, folder, count)
     elif part == "cold":
-        _cold(board, stack, folder, few)
+        _cold(promises, stack, folder, few)
     elif part == "containers":
-        scale.containers(board, stack, folder, few)
+        scale.containers(promises, stack, folder, few)
     elif part == "logs":
-        scale.logs(board, stack, folder, few)
+        scale.logs(promises, stack, folder, few)
     else:
-        sick.measure(board, stack, folder)
+        degraded.measure(promises, stack, folder)
 
 
-def _healthy(board, stack, folder, count):
+def _healthy(promises, stack, folder, count):
     playbook.must_work(stack)
     if not playbook.has_ping(stack):
-        board.say("the backend's image has no ping: `getent hosts postgres` stands for `ping -c 1 postgres`")
+        promises.say("the backend's image has no ping: `getent hosts postgres` stands for `ping -c 1 postgres`")
     if not monitoring.installed():
-        board.say("left out: monitoring-plugins (apt-get install monitoring-plugins-basic monitoring-plugins-standard)")
+        promises.say(
+            "left out: monitoring-plugins (apt-get install monitoring-plugins-basic monitoring-plugins-standard)"
+        )
     rivals = list(playbook.candidates(stack, 120))
     candidates = [
         *_ours(stack, folder),
@@ -80,29 +82,29 @@ def _healthy(board, stack, folder, count):
     ]
     found = rounds(candidates, count)
     stack.restart("backend")  # a log begins anew: the plain suite's forged tokens are a burst of somebody else's by now
-    board.show(found, P1)
-    board.say(f"MB is the largest process's; the bench's own {own():.0f} MB hide what is smaller")
+    promises.show(found, P1)
+    promises.say(f"MB is the largest process's; the bench's own {own():.0f} MB hide what is smaller")
     for name, options in ((P1, ("-m", "p1")), (ALL, ())):
         slowest = sorted(_looks(stack, folder, options).items(), key=lambda look: -look[1])[:4]
-        board.say(f"slowest looks of {name}: {', '.join(f'{key} {seconds:.2f} s' for key, seconds in slowest)}")
+        promises.say(f"slowest looks of {name}: {', '.join(f'{key} {seconds:.2f} s' for key, seconds in slowest)}")
     for rival in rivals:
         share = found[P1].median / found[rival.name].median
-        board.say(f"-m p1 takes {share:.2f} of {rival.name} (aim: {AIM})")
+        promises.say(f"-m p1 takes {share:.2f} of {rival.name} (aim: {AIM})")
     share = found[P1].median / found[rivals[0].name].median
-    board.bar(f"-m p1 / {rivals[0].name}, medians", share, SHARE, "the ratio", " x")
+    promises.bar(f"-m p1 / {rivals[0].name}, medians", share, SHARE, "the ratio", " x")
     share = found[P1].least / found[rivals[0].name].least
-    board.bar(f"-m p1 / {rivals[0].name}, minima", share, SHARE, "the ratio", " x")
-    board.bar("all checks / -m p1, medians", found[ALL].median / found[P1].median, WHOLE, "the ratio", " x")
-    board.bar("all checks / -m p1, minima", found[ALL].least / found[P1].least, WHOLE, "the ratio", " x")
+    promises.bar(f"-m p1 / {rivals[0].name}, minima", share, SHARE, "the ratio", " x")
+    promises.bar("all checks / -m p1, medians", found[ALL].median / found[P1].median, WHOLE, "the ratio", " x")
+    promises.bar("all checks / -m p1, minima", found[ALL].least / found[P1].least, WHOLE, "the ratio", " x")
 
 
-def _cold(board, stack, folder, count):
+def _cold(promises, stack, folder, count):
     candidates = [
         *_ours(stack, folder, cold=True),
         plain.candidate(stack, "the same claims the plain way, p1", "-m", "p1", cold=True),
         *_bare(stack, folder, cold=True),
     ]
-    board.show(rounds(candidates, count, warm_up=False), P1)
+    promises.show(rounds(candidates, count, warm_up=False), P1)
 
 
 def _looks(stack, folder, options):
@@ -124,8 +126,10 @@ def _ours(stack, folder, cold=False):
 
 def _bare(stack, folder, cold=False):
     healthy = f"--target={stack.home.target}"
-    yield bare.candidate("bare pytest, as many as p1", folder, bare.how_many(healthy, "-m", "p1"), cold=cold)
-    yield bare.candidate("bare pytest, as many as all", folder, bare.how_many(healthy), cold=cold)
+    yield pytest_floor.candidate(
+        "bare pytest, as many as p1", folder, pytest_floor.how_many(healthy, "-m", "p1"), cold=cold
+    )
+    yield pytest_floor.candidate("bare pytest, as many as all", folder, pytest_floor.how_many(healthy), cold=cold)
 
 
 if not ROOT.joinpath("checks").is_dir():

@@ -233,7 +233,7 @@ class Running:
         file = self.scratch / f"{name}.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(orders))
-        self.helper(name, ["python", "-m", "stack.faults.sessions", str(file)], patience=20)
+        self.helper(name, ["python", "-m", "stack.faults.tools.sessions", str(file)], patience=20)
 
     def address(self, role: str = "motel", port: int | None = None) -> str:
         """How a role connects: motel (the application's), oncall (the probe's), postgres (by the private socket)."""

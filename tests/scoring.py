@@ -86,8 +86,8 @@ def covers(entries, check):
 
 
 def differences(fault, code, verdicts):
-    """Everything in which a run differs from the fault's lists; empty when they agree. A herring's lists are empty."""
-    expected = 0 if fault.kind == "herring" else 1
+    """Everything in which a run differs from the fault's lists; empty when they agree. A benign one's lists are empty."""
+    expected = 0 if fault.kind == "benign" else 1
     wrong = [] if code == expected else [f"exit code {code}, not {expected}"]
     if not verdicts:
         return [*wrong, "no verdict at all"]
@@ -113,11 +113,11 @@ def paired(faults, causes):
     """Which cause tells of which fault: [(fault, cause or None)], and the causes that are left over.
 
     A fault without a check that must fail is none to be named. The fault's own component comes before the one that it
-    is `seen_as`; of two causes of one component, that one which holds more of its checks.
+    is `indistinguishable_from`; of two causes of one component, that one which holds more of its checks.
     """
     wanted = [fault for fault in faults if fault.must_fail]
     left, found = list(causes), {}
-    for names in (lambda fault: {fault.component}, lambda fault: {fault.seen_as}):
+    for names in (lambda fault: {fault.component}, lambda fault: {fault.indistinguishable_from}):
         for fault in wanted:
             fitting = [cause for cause in left if fault.name not in found and cause["component"] in names(fault)]
             if fitting:

@@ -363,10 +363,10 @@ def test_a_pause_is_problem_while_it_lasts():
     assert first_sign(told(LOCAL, going, kills(events=(pause, unpause)))) is None
 
 
-# Red herrings
+# Benign scenarios
 
 
-HERRINGS = {
+BENIGN = {
     "killed and started again": [
         service(container(started_at=ago(minutes=2), finished_at=ago(minutes=2, seconds=4))),
         kills(events=(happened("die", ago(minutes=2, seconds=4), exit_code=137), happened("start", ago(minutes=2)))),
@@ -426,10 +426,10 @@ HERRINGS = {
 }
 
 
-@pytest.mark.parametrize("name", HERRINGS)
+@pytest.mark.parametrize("name", BENIGN)
 def test_what_is_over_is_no_sign_of_problem(name):
     """Before the last start, superseded, old, or mended: at most a change."""
-    found = told(LOCAL, EXACT, *HERRINGS[name])
+    found = told(LOCAL, EXACT, *BENIGN[name])
 
     assert first_sign(found) is None
     assert {one.kind for one in found} <= {"change"}

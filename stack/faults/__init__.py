@@ -1,4 +1,4 @@
-"""The catalogue: one way to break the stack each, in one file a component.
+"""The catalogue: one way to break the stack each, in one file a component, in `embedded/` or in `compose/`.
 
     @fault("postgres-stopped", component="postgres", cause_class="stopped", must_fail=["test_database_is_reachable"])
     def postgres_stopped(stack):
@@ -8,7 +8,7 @@
 The docstring's first line says in an operator's words what happened. Faults act from outside: signals, SQL, files,
 environment variables, a proxy in between. `heal` undoes every one of them by making all parts new.
 
-A herring is registered in the same way, with @herring: it looks like a cause and is none. It is in no catalogue.
+A benign scenario is registered in the same way, with @benign: it looks like a cause and is none. It is in no catalogue.
 """
 
 import difflib
@@ -18,16 +18,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from stack.faults import compose, embedded
 from stack.state import StackError
 
 if TYPE_CHECKING:
     from stack.docker.running import DockerStack
-    from stack.faults.mending import Mend
+    from stack.faults.tools.manual_fix import ManualFix
     from stack.running import Running
 
     Handle = Running | DockerStack
 
-Kind = Literal["real", "limit-moved", "herring"]
+Kind = Literal["real", "limit-moved", "benign"]
 Heals = Literal["yes", "data loss", "whole machine"]  # by the playbook; only a step that loses data, or is not for here
 Mode = Literal["embedded", "docker"]  # which kind of stack it breaks; one on Docker gets a DockerStack
 
@@ -43,13 +44,19 @@ class Fault:
     unknown: tuple[str, ...]  # these cannot look
     mode: Mode
     inject: "Callable[[Any], None]"
-    mend: "Mend | None" = None  # what a person changes by hand where the playbook tells to; None: its commands suffice
+    manual_fix: "ManualFix | None" = (
+        None  # what a person changes by hand where the playbook tells to; None: its commands suffice
+    )
     reads: Mapping[str, str] = field(default_factory=dict)  # what a person reads in a look: CAPITALS of a later step
     heals: Heals = "yes"
-    seen_as: str = ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
-    words: tuple[str, ...] = ()  # of a herring: patterns of what it shows, which are in no cause
-    beside: str = ""  # of a herring: the real fault of another component that it is to be told from
-    first_try: str = ""  # of one written after the diagnosis by somebody who had not read it: what that said at once
+    indistinguishable_from: str = (
+        ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
+    )
+    words: tuple[str, ...] = ()  # of a benign scenario: patterns of what it shows, which are in no cause
+    paired_with: str = ""  # of a benign scenario: the real fault of another component that it is to be told from
+    held_out_result: str = (
+        ""  # of one written after the diagnosis by somebody who had not read it: what that said at once
+    )
 
     @property
     def story(self) -> str:
@@ -57,7 +64,7 @@ class Fault:
 
 
 _FAULTS: dict[str, Fault] = {}
-_HERRINGS: dict[str, Fault] = {}
+_BENIGN: dict[str, Fault] = {}
 Register = Callable[[Callable[[Any], None]], Callable[[Any], None]]
 
 
@@ -71,11 +78,11 @@ def fault(
     may_fail: Sequence[str] = (),
     unknown: Sequence[str] = (),
     mode: Mode = "embedded",
-    mend: "Mend | None" = None,
+    manual_fix: "ManualFix | None" = None,
     reads: Mapping[str, str] = {},
     heals: Heals = "yes",
-    seen_as: str = "",
-    first_try: str = "",
+    indistinguishable_from: str = "",
+    held_out_result: str = "",
 ) -> Register:
     """Put a function into the catalogue."""
     return _register(
@@ -90,40 +97,40 @@ def fault(
             unknown=tuple(unknown),
             mode=mode,
             inject=function,
-            mend=mend,
+            manual_fix=manual_fix,
             reads=reads,
             heals=heals,
-            seen_as=seen_as,
-            first_try=first_try,
+            indistinguishable_from=indistinguishable_from,
+            held_out_result=held_out_result,
         ),
         _FAULTS,
     )
 
 
-def herring(name: str, *, component: str, words: Sequence[str], beside: str, mode: Mode = "embedded") -> Register:
+def benign(name: str, *, component: str, words: Sequence[str], paired_with: str, mode: Mode = "embedded") -> Register:
     """Something that looks like a cause of that component's, and is none: alone it leaves the stack green."""
     return _register(
         name,
         lambda function: Fault(
             name=name,
             component=component,
-            kind="herring",
-            cause_class="red herring",
+            kind="benign",
+            cause_class="benign scenario",
             must_fail=(),
             may_fail=(),
             unknown=(),
             mode=mode,
             inject=function,
             words=tuple(words),
-            beside=beside,
+            paired_with=paired_with,
         ),
-        _HERRINGS,
+        _BENIGN,
     )
 
 
 def _register(name: str, made: "Callable[[Callable[[Any], None]], Fault]", into: dict[str, Fault]) -> Register:
     def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
-        if name in _FAULTS or name in _HERRINGS:
+        if name in _FAULTS or name in _BENIGN:
             raise StackError(f"two faults are named {name}")
         if not (function.__doc__ or "").strip():
             raise StackError(f"the fault {name} has no sentence that says what happened")
@@ -140,24 +147,24 @@ def catalogue(mode: Mode = "embedded") -> dict[str, Fault]:
     return dict(sorted(chosen, key=lambda item: (item[1].component, item[0])))
 
 
-def red_herrings(mode: Mode = "embedded") -> dict[str, Fault]:
-    """All red herrings of a kind of stack."""
+def benign_scenarios(mode: Mode = "embedded") -> dict[str, Fault]:
+    """All benign scenarios of a kind of stack."""
     _find()
-    return {name: each for name, each in sorted(_HERRINGS.items()) if each.mode == mode}
+    return {name: each for name, each in sorted(_BENIGN.items()) if each.mode == mode}
 
 
 def _find() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        if module.name not in ("proxy", "sessions"):
-            importlib.import_module(f"{__name__}.{module.name}")
+    for room in (embedded, compose):
+        for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+            importlib.import_module(module.name)
 
 
 def named(names: Sequence[str], mode: Mode = "embedded") -> list[Fault]:
-    """The faults, or herrings, of these names."""
+    """The faults, or benign scenarios, of these names."""
     if not names:
         raise StackError(f"break needs the name of a fault: {', '.join(catalogue(mode))}")
-    known = catalogue(mode) | red_herrings(mode)
-    others = _FAULTS | _HERRINGS
+    known = catalogue(mode) | benign_scenarios(mode)
+    others = _FAULTS | _BENIGN
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

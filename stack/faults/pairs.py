@@ -53,32 +53,32 @@ PAIRS: dict[Mode, dict[tuple[str, str], str]] = {
 class Further(NamedTuple):
     """A pair that was written after the diagnosis, by somebody who had not read it.
 
-    first_try: what the diagnosis named at once, "right" or the rest.
+    held_out_result: what the diagnosis named at once, "right" or the rest.
     """
 
     story: str
-    first_try: str = "right"
+    held_out_result: str = "right"
 
 
-FURTHER: dict[Mode, dict[tuple[str, str], Further]] = {
+HELD_OUT: dict[Mode, dict[tuple[str, str], Further]] = {
     "embedded": {
         ("backend-database-of-another-name", "frontend-gzip-garbage"): Further(
             "A new environment: the backend has staging's database name, the page a compression that is none.",
-            first_try="backend alone",
+            held_out_result="backend alone",
         ),
         ("auth-login-sends-elsewhere", "postgres-foreign-key-without-index"): Further(
             "Single sign-on was switched on, and the same release dropped an index."
         ),
         ("frontend-realtime-to-the-old-release", "postgres-read-only-server"): Further(
             "A half-finished blue-green deploy, and the database is read-only since.",
-            first_try="auth instead of frontend",
+            held_out_result="auth instead of frontend",
         ),
         ("backend-health-503-while-well", "host-backup-truncated"): Further(
             "The health check's status is wrong, and last night's backup ended in the middle."
         ),
         ("postgres-tasks-locked", "frontend-behind-a-password"): Further(
             "A forgotten psql holds a table, and staging's password prompt stands before the page.",
-            first_try="auth beside both",
+            held_out_result="auth beside both",
         ),
     },
     "docker": {
@@ -90,16 +90,16 @@ FURTHER: dict[Mode, dict[tuple[str, str], Further]] = {
         ),
         ("container-postgres-killed", "container-proxy-asks-itself"): Further(
             "The database was killed, and the proxy's new route leads to itself.",
-            first_try="postgres alone",
+            held_out_result="postgres alone",
         ),
     },
 }
 
 
-def pairs(mode: Mode = "embedded", further: bool = False) -> list[tuple[Fault, Fault]]:
+def pairs(mode: Mode = "embedded", held_out: bool = False) -> list[tuple[Fault, Fault]]:
     """The faults of each pair, in the order in which they are injected; `further`: those of FURTHER instead."""
     found = []
-    for names in (FURTHER if further else PAIRS)[mode]:
+    for names in (HELD_OUT if held_out else PAIRS)[mode]:
         first, second = named(names, mode)
         found.append((first, second))
     return found

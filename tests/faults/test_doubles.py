@@ -2,7 +2,7 @@
 
 import pytest
 
-from stack.faults.pairs import FURTHER, PAIRS, pairs
+from stack.faults.pairs import HELD_OUT, PAIRS, pairs
 from tests.faults.both import both
 from tests.scoring import localisation
 
@@ -14,7 +14,7 @@ def life(request):
 
 
 def cases(mode):
-    return [("+".join(fault.name for fault in pair), pair) for pair in pairs(mode) + pairs(mode, further=True)]
+    return [("+".join(fault.name for fault in pair), pair) for pair in pairs(mode) + pairs(mode, held_out=True)]
 
 
 @pytest.mark.parametrize(("life", "pair"), both(cases), indirect=["life"])
@@ -29,10 +29,10 @@ def test_two_faults_are_two_causes(diagnosed_with, pair):
 def test_pairs_are_of_two_places():
     """Two faults of one component would prove little; fifteen pairs are enough to prove something."""
     found = [pair for mode in PAIRS for pair in pairs(mode)]
-    further = [pair for mode in FURTHER for pair in pairs(mode, further=True)]
+    held_out = [pair for mode in HELD_OUT for pair in pairs(mode, held_out=True)]
 
     assert len(found) >= 15
-    assert len(further) >= 5
-    found += further
+    assert len(held_out) >= 5
+    found += held_out
     assert [pair for pair in found if pair[0].component == pair[1].component] == []
     assert [pair for pair in found if not (pair[0].must_fail and pair[1].must_fail)] == []

@@ -7,14 +7,14 @@ import pytest
 
 import stack.docker.lifecycle
 from bench import recovery
-from bench.typed import Typed, reason_to_leave
+from bench.playbook_execution import Typed, reason_to_leave
 from oncall import playbook
 from stack import faults
-from stack.faults import mending
+from stack.faults.tools import manual_fix as mending
 from tests.test_playbook import PAGE
 
 CATALOGUE = faults.catalogue("docker")
-PLACES = {each.place for each in vars(mending).values() if isinstance(each, mending.Mend)}
+PLACES = {each.place for each in vars(mending).values() if isinstance(each, mending.ManualFix)}
 FEW = {
     "container-frontend-paused": "service-down",
     "container-backend-unlimited": "container-resources",
@@ -71,6 +71,6 @@ def test_a_fault_says_what_a_person_would_do(name):
     """What only a step that is never typed can heal needs no hand; what a step asks for stands in the playbook."""
     fault = CATALOGUE[name]
 
-    assert not (fault.mend and fault.heals != "yes")
+    assert not (fault.manual_fix and fault.heals != "yes")
     assert all(any(blank in step.command for section in PAGE.sections for step in section.recovery)
                for blank in fault.reads)  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import cost
-from bench.doors import Requests
+from bench.counting_proxy import Requests
 from stack import lifecycle
 from stack.docker import lifecycle as docker_lifecycle
 from tests.patient import running
@@ -44,9 +44,9 @@ def test_account_is_complete(account, selection):
     """What came through the doors is what the backend and PostgreSQL themselves have counted: no look goes around."""
     run = account[selection]
     asked = [each for each in run.asked if "/assets/" not in each]
-    at_backend = [each for each in run.doors["backend"].requests if not each.startswith("UPGRADE")]
+    at_backend = [each for each in run.proxies["backend"].requests if not each.startswith("UPGRADE")]
     answered = [f"{line['method']} {line['path']}" for line in run.log]
-    if "engine" in run.doors:  # Docker's own health check asks as well, and nobody can tell who it was
+    if "engine" in run.proxies:  # Docker's own health check asks as well, and nobody can tell who it was
         answered = [each for each in answered if each != "GET /health"]
         at_backend = [each for each in at_backend if each != "GET /health"]
 

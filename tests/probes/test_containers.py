@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.doors import Door, doors
+from bench.counting_proxy import Door, doors
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.containers.services import _connect
 from oncall.runtimes.compose import DockerCompose

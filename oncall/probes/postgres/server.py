@@ -95,7 +95,7 @@ class _Trial:
             patience = Patience(min(left, CONNECT_SECONDS))
             given = patience.left
             try:
-                wire = wire.connect(parameters, patience)
+                connected = wire.connect(parameters, patience)
             except Unconnected as error:
                 failures.append(failure(error))
             except Late as error:
@@ -104,7 +104,7 @@ class _Trial:
                 words = f"it sent more than {MOST_BYTES_BEFORE >> 10} KiB before it was ready for a query"
                 failures.append(Failure("garbled", message=words))
             else:
-                return Session(wire, self.began, self.where.schema)
+                return Session(connected, self.began, self.where.schema)
             left -= given - patience.left
             if left <= 0:
                 break

@@ -1,0 +1,164 @@
+"""Containers that do not run, or not well."""
+
+from stack.docker.running import DockerStack
+from stack.faults import fault
+from stack.faults.expected.container_failures import (
+    FROM_INSIDE,
+    HEALTHY,
+    LOG,
+    NO_LOGIN,
+    RUNNING,
+    SILENT_PAGE,
+    SPACE,
+    UP,
+    not_running,
+    of,
+    restarting,
+)
+from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION
+from stack.faults.expected.unknowns import SILENT_BACKEND
+from stack.faults.tools.manual_fix import COMPOSE_FILE
+
+
+@fault(
+    "container-backend-stopped",
+    component="backend",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=["test_backend_answers_its_health_check", *of("backend", RUNNING)],
+    unknown=[*SILENT_BACKEND, *not_running("backend")],
+)
+def backend_stopped(stack: DockerStack) -> None:
+    """Somebody stopped the backend's container."""
+    stack.stop("backend", seconds=2)
+
+
+@fault(
+    "container-backend-killed",
+    component="backend",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=["test_backend_answers_its_health_check", *of("backend", RUNNING)],
+    unknown=[*SILENT_BACKEND, *not_running("backend")],
+)
+def backend_killed(stack: DockerStack) -> None:
+    """The backend's container was killed: exit 137, as after an OOM kill, but it was none."""
+    stack.kill("backend")
+
+
+@fault(
+    "container-postgres-killed",
+    component="postgres",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=["test_database_is_reachable", *of("postgres", RUNNING), *BACKEND_FAILS],
+    may_fail=of("backend", HEALTHY, LOG),
+    unknown=[*NO_SESSION, *NO_LOGIN, *not_running("postgres"), *FROM_INSIDE, SPACE],
+)
+def postgres_killed(stack: DockerStack) -> None:
+    """The database's container was killed."""
+    stack.kill("postgres")
+
+
+@fault(
+    "container-frontend-stopped",
+    component="frontend",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
+    unknown=[*not_running("frontend"), *SILENT_PAGE],
+)
+def frontend_stopped(stack: DockerStack) -> None:
+    """Somebody stopped the frontend's container."""
+    stack.stop("frontend", seconds=2)
+
+
+@fault(
+    "container-frontend-paused",
+    component="frontend",
+    mode="docker",
+    cause_class="hung",
+    must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
+    unknown=[*not_running("frontend"), *SILENT_PAGE],
+)
+def frontend_paused(stack: DockerStack) -> None:
+    """Somebody paused the frontend's container and forgot it."""
+    stack.pause("frontend")
+
+
+@fault(
+    "container-frontend-missing",
+    component="frontend",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
+    unknown=[*not_running("frontend"), *SILENT_PAGE, *of("frontend", LOG)],
+)
+def frontend_missing(stack: DockerStack) -> None:
+    """The frontend's container was removed."""
+    stack.docker("rm", "-f", stack.container("frontend"))
+
+
+@fault(
+    "container-frontend-command-not-found",
+    component="frontend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
+    unknown=[*not_running("frontend"), *SILENT_PAGE],
+    manual_fix=COMPOSE_FILE,
+)
+def frontend_command_not_found(stack: DockerStack) -> None:
+    """The frontend's new command does not exist in its image."""
+    stack.edit_compose("services.frontend.entrypoint", ["no-such-command"])
+    stack.compose("up", "-d", "--no-deps", "frontend", check=False)
+
+
+@fault(
+    "container-frontend-crash-loop",
+    component="frontend",
+    mode="docker",
+    cause_class="crash loop",
+    must_fail=["test_frontend_serves_its_page", *of("frontend", UP)],
+    unknown=[*restarting("frontend"), *SILENT_PAGE],
+    manual_fix=COMPOSE_FILE,
+)
+def frontend_crash_loop(stack: DockerStack) -> None:
+    """The frontend exits at every start, and is restarted every time."""
+    stack.edit_compose("services.frontend.entrypoint", ["sh", "-c", "exit 3"])
+    stack.recreate("frontend", wait=False)
+    stack.wait(lambda: stack.inspect("frontend")["RestartCount"] >= 3, "the frontend to crash three times", 30)
+
+
+@fault(
+    "container-frontend-unhealthy",
+    component="frontend",
+    mode="docker",
+    cause_class="unhealthy",
+    must_fail=of("frontend", HEALTHY),
+    manual_fix=COMPOSE_FILE,
+)
+def frontend_unhealthy(stack: DockerStack) -> None:
+    """The frontend's health check asks for a page that is not there."""
+    stack.edit_compose("services.frontend.healthcheck.test", ["CMD", "curl", "--fail", "http://127.0.0.1/assets/no"])
+    stack.recreate("frontend", wait=False)
+    stack.wait(lambda: _health(stack, "frontend") == "unhealthy", "the frontend to be unhealthy", 60)
+
+
+@fault(
+    "container-frontend-health-tool-missing",
+    component="frontend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=of("frontend", HEALTHY),
+    manual_fix=COMPOSE_FILE,
+)
+def frontend_health_tool_missing(stack: DockerStack) -> None:
+    """The frontend works, but its image lacks the tool that its health check calls."""
+    stack.edit_compose("services.frontend.healthcheck.test", ["CMD", "no-such-tool", "http://127.0.0.1/"])
+    stack.recreate("frontend", wait=False)
+    stack.wait(lambda: _health(stack, "frontend") == "unhealthy", "the frontend to be unhealthy", 60)
+
+
+def _health(stack: DockerStack, service: str) -> str:
+    return str(stack.inspect(service)["State"].get("Health", {}).get("Status"))

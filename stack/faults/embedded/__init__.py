@@ -1,0 +1,1 @@
+"""Ways to break the embedded stack: real processes on this machine."""
