@@ -54,7 +54,12 @@ class CouldNotCheck(Exception):
 
 
 class NotPart(Exception):
-    """The target file says that this stack has no such part."""
+    """This stack has no such part."""
+
+
+class Declared(NotPart):
+    """The target file says that it has none. The words begin with what it says ("says that there is no database"):
+    whoever hands them on puts the name of the file that was read before them."""
 
 
 class ProbeCrashed(Exception):

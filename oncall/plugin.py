@@ -28,7 +28,7 @@ from oncall.session.publishing import Publisher
 from oncall.session.recording import FOUND, OutcomeRecorder
 from oncall.session.takeover import Recalled, Spokesman, read_notes, report
 from oncall.session.watchdog import Watchdog
-from oncall.target.reader import Target, unknown_accepted, variables
+from oncall.target.reader import Target, shown_path, unknown_accepted, variables
 from oncall.target.schema import Limits, Stack, services
 from oncall.target.secrets import Secrets, allowed_names, parted, read_env_file
 from oncall.verdict import Acceptance, Check
@@ -150,7 +150,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         return None
     context = session.config.stash[CONTEXT]
     if not recording.asserts_are_live():
-        raise pytest.UsageError("python -O removes every assert: without it, please; no check would ever fail")
+        raise pytest.UsageError("run without -O: it strips asserts, so no check would ever fail")
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
 
@@ -223,7 +223,9 @@ def _runner(config: pytest.Config, items: list[pytest.Item], context: RunContext
     active = [name for item in items if item.get_closest_marker("active") for name in probes_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     watchdog.begin(context.clock, budget)
-    runner = Runner(budget, {"stack": stack, "limits": limits, "secrets": secrets}, context.redact, watchdog.look)
+    provided = {"stack": stack, "limits": limits, "secrets": secrets}
+    source = shown_path(context.target.path) if context.target.path else "the default target"
+    runner = Runner(budget, provided, context.redact, watchdog.look, source)
     logging.getLogger("oncall").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before

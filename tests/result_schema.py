@@ -55,7 +55,7 @@ def schema():
     result = told(RunRecord, members, without=NOT_TOLD)
     _, records = msgspec.json.schema_components([result], ref_template="#/$defs/{name}")
     records = {name: whole(record) for name, record in records.items()}
-    top = records.pop("Run") | {"title": "Result of pytest-oncall", "description": ABOUT}
+    top = records.pop("RunRecord") | {"title": "Result of pytest-oncall", "description": ABOUT}
     top["properties"] = {name: rule | about(name) for name, rule in top["properties"].items()}
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return dialect | top | {"$defs": dict(sorted(records.items()))}

@@ -86,7 +86,7 @@ def covers(entries, check):
 
 
 def differences(fault, code, verdicts):
-    """Everything in which a run differs from the fault's lists; empty when they agree. A benign one's lists are empty."""
+    """All in which a run differs from the fault's lists; empty when they agree. A benign one's lists are empty."""
     expected = 0 if fault.kind == "benign" else 1
     wrong = [] if code == expected else [f"exit code {code}, not {expected}"]
     if not verdicts:

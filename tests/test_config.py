@@ -296,7 +296,7 @@ def test_snapshot_of_something_else_is_refused():
         (
             '[backend.metrics]\nheaders = { X-A = "${}" }',
             "backend.metrics.headers.X-A holds ${ without a variable's name: "
-            "write ${NAME}, or $${ for the signs themselves",
+            "write ${NAME}, or $${ for a literal ${",
         ),
         ('[auth]\nalgorithms = ["none"]', None),
         (

@@ -162,7 +162,7 @@ def test_closed_port_is_refused_however_late_it_is(monkeypatch):
 
 
 OVERLOAD = """
-from oncall import runner
+from oncall.probing import runner
 from oncall.probing.lag import Load
 runner.METER.between = lambda began, ended: Load(seconds=1.0, lost=0.8, late=1.4, pressure=82.0)
 """

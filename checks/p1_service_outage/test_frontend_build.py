@@ -6,7 +6,7 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-build"), pytest.mar
 
 
 def test_scripts_and_styles_are_served(page_assets, finding):
-    """The page opens, but stays white or loses its looks."""
+    """The page opens, but stays white or loses its styling."""
     assert page_assets.complete, finding(
         page_assets.symptom,
         evidence=page_assets.evidence,

@@ -32,7 +32,7 @@ def test_database_name_resolves_in_the_backend(name_resolution, finding):
         layer="reachable",
         blames=name_resolution.blames,
         manner=name_resolution.manner,
-        corroboration="asked inside the backend's container",
+        corroboration="a query inside the backend's container",
     )
 
 
@@ -47,5 +47,5 @@ def test_database_port_answers_in_the_backend(port_from_inside, finding):
         blames=port_from_inside.blames,
         manner=port_from_inside.manner,
         root_check="test_database_name_resolves_in_the_backend",
-        corroboration="asked inside the backend's container" if port_from_inside.blames == "network" else "",
+        corroboration="a query inside the backend's container" if port_from_inside.blames == "network" else "",
     )

@@ -256,7 +256,7 @@ class _Case:
             severity=min((one.severity for one in blocked), key=SEVERITIES.index),
             symptom=POINTER.sub("", first.reason or ""),
             confidence="likely",
-            because=f"{_number(blocked)} could not look because of it; its own checks are not in this selection",
+            because=f"{_number(blocked)} blocked by it; its own checks are not in this selection",
             blocked=tuple(blocked),
             playbook=(check.playbook if check else None) or self._chapter(component),
         )
@@ -287,23 +287,23 @@ class _Case:
         self, head: Verdict, component: str, ends: list[Verdict], witnesses: list[Verdict]
     ) -> tuple[Confidence, str]:
         if self.reason[head.nodeid] is not None:
-            return "not proven", f"{head.component} and {head.accuses} accuse each other"
+            return "not proven", f"{head.component} and {head.accuses} each report the other as failing"
         if head.corroboration or head.ambiguity:
             return ("not proven", head.ambiguity) if head.ambiguity else ("confirmed", head.corroboration)
         if self._accused(head):
             accusers = ", ".join(dict.fromkeys(one.check for one in ends))
-            seen = "its own checks show nothing" if self._looked_at(component) else "nobody has looked at it itself"
+            seen = "its own checks show nothing" if self._looked_at(component) else "not checked directly in this run"
             return "likely", f"{accusers} accuses it; {seen}"
         if head.accuses:
-            way = f"it lies in {component} or on its way to {head.accuses}"
+            way = f"the fault is in {component}, or between {component} and {head.accuses}"
             return "likely", f"it accuses {head.accuses}, whose own checks pass: {way}"
         if held := self._held_up(head):
             return "likely", POINTER.sub("", held.reason or "")
         if head.layer == "log_evidence":
-            return "likely", f"{head.check} read it in a trace of the last minutes"
+            return "likely", f"seen only in recent logs or counters ({head.check})"
         if (head.manner == "silent" or head.layer == "answers") and not witnesses:
-            return "likely", "from here, a part that hangs and a line that swallows everything look the same"
-        return "confirmed", f"{head.check} has seen it"
+            return "likely", "cannot tell a hung process from dropped packets from here"
+        return "confirmed", head.check
 
     def _looked_at(self, component: str) -> bool:
         return any(one.component == component and one.outcome in ("passed", "failed") for one in self.verdicts)

@@ -100,7 +100,7 @@ class RefusedLogin(Fact, frozen=True, kw_only=True):
         if not self.exchange.answered:
             return self.exchange.problem
         if self.token_found:
-            return "gives a token to an account that does not exist"
+            return "issues a token for a nonexistent account"
         if status in self.refused:
             return None
         if status >= 500:

@@ -293,7 +293,7 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
         sick = tuple(one for one in self.containers if one.problem)
         starting = [one for one in self.containers if one.status == "starting"]
         if not sick and starting:
-            raise CouldNotCheck(f"{self.component}'s first health check is not through: ask again soon")
+            raise CouldNotCheck(f"{self.component} is still in its health-check start period: ask again soon")
         return sick
 
     @property

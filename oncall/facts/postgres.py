@@ -13,10 +13,10 @@ Outcome = Literal["", "accepted", "rejected", "refused", "timeout", "unresolved"
 RoleState = Literal["", "primary", "standby", "starting up", "shutting down", "recovering", "not accepting connections"]
 
 SAID = {
-    "refused": "nothing listens at {address}",
+    "refused": "connection refused at {address} (nothing listening)",
     "timeout": "{address} did not answer within {seconds:.1f} s",
     "unresolved": "the name of {address} does not resolve",
-    "unreachable": "no way leads to {address}",
+    "unreachable": "no route to {address}",
     "closed": "{address} closed the connection without an answer",
     "garbled": "what answers at {address} is not PostgreSQL",
 }

@@ -80,7 +80,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
         elif lifetime <= 0:
             problems.append("expires before it is issued: exp is not after iat")
         elif lifetime > longest_hours * 3600 and "exp" not in self.millisecond_times:
-            problems.append(f"lives {span(lifetime)}, longer than {longest_hours:g} h")
+            problems.append(f"has a lifetime of {span(lifetime)}, which exceeds {longest_hours:g} h")
         return tuple(problems)
 
     @property

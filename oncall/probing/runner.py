@@ -21,7 +21,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, Manner, NotPart, ProbeCrashed
+from oncall.finding import CouldNotCheck, Declared, Manner, NotPart, ProbeCrashed
 from oncall.probing.deadline import OPENED, Opened
 from oncall.probing.lag import METER, Load, stack_time
 from oncall.probing.register import PROBES, Probe, probe_key
@@ -93,6 +93,7 @@ class Runner:
     provided: what every probe may ask for by name: stack, limits, secrets.
     redact: takes a text, returns it without secrets.
     note: told of every look that begins or is settled.
+    source: what people call the file that declares the stack.
     """
 
     def __init__(
@@ -101,9 +102,10 @@ class Runner:
         provided: Mapping[str, Any],
         redact: Callable[[str], str],
         note: Callable[[ProbeRun], None] = lambda run: None,
+        source: str = "the target file",
     ):
         METER.start()
-        self.budget, self.redact, self.note = budget, redact, note
+        self.budget, self.redact, self.note, self.source = budget, redact, note, source
         self.lag = METER
         self.provided = {"own_lag": METER, **provided}
         self.runs: dict[str, ProbeRun] = {}
@@ -277,8 +279,8 @@ class Runner:
                 run.close, value = value, next(value)
             if run.look.fact:
                 value = through(value, run.look.fact, self.redact)
-                if inconclusive_reason := value.inconclusive_reason():
-                    raise CouldNotCheck(inconclusive_reason)
+                if reason := value.inconclusive_reason():
+                    raise CouldNotCheck(reason)
             outcome = Outcome("fact", value)
         except TimeUp:
             if not self._expire(run):
@@ -286,7 +288,8 @@ class Runner:
                 self._abandon(run, Outcome("unknown", reason=reason, manner="late"))
             return
         except (CouldNotCheck, NotPart) as error:
-            outcome = _failure(error, self.redact(str(error)))
+            words = f"{self.source} {error}" if isinstance(error, Declared) else str(error)
+            outcome = _failure(error, self.redact(words))
         except BaseException as error:  # whatever it is, it is this probe's bug, or this machine's end
             outcome = _crash(run, error, self.redact)
         run.opened.forget()

@@ -101,7 +101,7 @@ def _told(run: RunRecord) -> list[str]:
         more_felt = f" (and {len(felt) - SHOWN} more)" if len(felt) > SHOWN else ""
         lines.append(f"People notice: {' '.join(felt[:SHOWN])}{more_felt}")
     for reason, alike in list(summary.by_reason(phrases.unexplained(run, "unknown")).items())[:SHOWN]:
-        lines.append(f"Not known: {phrases.unanswered(reason, alike)}")
+        lines.append(f"Inconclusive: {phrases.unanswered(reason, alike)}")
     return lines
 
 

@@ -15,7 +15,7 @@ FOREIGN = "this command is filled from the snapshot, not checked; --target FILE 
 
 
 def title(cause: Cause) -> str:
-    """ "P1 postgres: nothing listens at 127.0.0.1:5432"; how sure that is, where it is less than confirmed."""
+    """ "P1 postgres: connection refused at 127.0.0.1:5432"; how sure that is, where it is less than confirmed."""
     sure = "" if cause.confidence == "confirmed" else f" ({cause.confidence})"
     return plain.escape_control_chars(f"{cause.severity.upper()} {cause.component}{sure}: {cause.symptom}")
 
@@ -55,8 +55,15 @@ def explains(cause: Cause) -> str:
 
 
 def because(cause: Cause) -> str:
-    """ "confirmed: State.OOMKilled and the kernel log"."""
-    return plain.escape_control_chars(f"{cause.confidence}: {cause.because}" if cause.because else cause.confidence)
+    """ "confirmed by State.OOMKilled and the kernel log", "likely: not checked directly in this run"."""
+    between = " " if cause.confidence == "confirmed" else ": "
+    return cause.confidence + (between + reason(cause) if cause.because else "")
+
+
+def reason(cause: Cause) -> str:
+    """What stands after the word of confidence: "by State.OOMKilled and the kernel log"."""
+    joint = "by " if cause.confidence == "confirmed" else ""
+    return plain.escape_control_chars(joint + cause.because) if cause.because else ""
 
 
 def evidence(values: Cause | Verdict) -> str:

@@ -18,7 +18,7 @@ def headline(run: RunRecord) -> str:
     if run.of(None, "failed") or run.diagnosis.causes:
         return f"Broken: {broken(run)}" + (f"; {checks(open_)} without an answer" if open_ else "")
     if open_:
-        return f"Not known: {checks(open_)} without an answer, and nothing is known to be broken"
+        return f"Inconclusive: {checks(open_)} could not run; no failures found"
     if not run.of(None, "passed", "accepted"):
         return "Nothing was looked at" + (": every check was skipped" if run.verdicts else ": no check was selected")
     accepted, skipped = len(run.of(None, "accepted")), len(run.of(None, "skipped"))

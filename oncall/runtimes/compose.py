@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.runtimes.cgroup import cgroup
 from oncall.runtimes.compose_records import ONE_OFF, PROJECT, container, event, identifier, network, sample, volume
 from oncall.runtimes.engine import Engine, EngineLate, EngineRefused, answer_to
@@ -151,7 +151,7 @@ class DockerCompose:
     def run(self, container: Container, *command: str, seconds: float = 2.0) -> Answered:
         """Create, start and inspect one exec; its output comes in frames."""
         if not self.may_exec:
-            raise NotPart("oncall.toml says that nothing is run inside containers (docker.exec = false)")
+            raise Declared("says that nothing is run inside containers (docker.exec = false)")
         try:
             return self._run(container, command, time.monotonic() + seconds)
         except EngineLate:

@@ -233,7 +233,9 @@ def sample(stats: Stats) -> Sample:
     usage, throttling = cpu.cpu_usage or CpuUsage(), cpu.throttling_data or Throttling()
     at = moment(stats.read)
     if at is None or memory.usage is None or not usage.total_usage:
-        raise CouldNotCheck("the Docker engine has no statistics: the container has just ended, or nobody counts")
+        raise CouldNotCheck(
+            "the Docker engine has no statistics: the container has just ended, or cgroup accounting is off"
+        )
     details = memory.stats or {}
     cache = details.get("total_inactive_file", details.get("inactive_file", 0))
     return Sample(

@@ -172,7 +172,7 @@ class Polling:
             more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
             return f"still broken: {phrases.title(causes[0])}{more}"
         open_ = sum(verdict.outcome in ("unknown", "error") for verdict in verdicts)
-        return f"still not known: {summary.checks(open_)} without an answer" if open_ else "a test still fails"
+        return f"still inconclusive: {summary.checks(open_)} without an answer" if open_ else "a test still fails"
 
     def _pause(self, until: float) -> None:
         while not self.interrupted and (left := until - time.monotonic()) > 0:

@@ -1,7 +1,7 @@
 """Secrets come from the environment, then from a file of NAME=value lines; each one handed out is made known first.
 
     secrets["ONCALL_PASSWORD"]                       the value, or CouldNotCheck that says where to put it
-    secrets.expand("Bearer ${METRICS_TOKEN}")        every ${NAME} filled in, $${ for the signs themselves
+    secrets.expand("Bearer ${METRICS_TOKEN}")        every ${NAME} filled in, $${ for a literal ${
 
 A target file names what it wants, and may come from anybody. Of the environment it reaches variables called ONCALL_*
 and those that somebody allows outside of it (`--allow`, ONCALL_ALLOW); of the file that it names itself, all.

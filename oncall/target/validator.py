@@ -168,7 +168,7 @@ class TargetValidator:
             )
             if not nearest and "headers" in known:
                 mend = f"say ${{NAME}} in {dotted((*at, 'headers'))}, and put NAME into the environment"
-            self.wrong((*at, key), f"looks like a secret, which never stands in this file; {mend}")
+            self.wrong((*at, key), f"looks like a secret: secrets must not be stored in this file; {mend}")
             return
         if not near:
             same = [place for place in self.everywhere if place[-1] == OTHER_WORDS.get(key.lower(), key.lower())]
@@ -300,7 +300,7 @@ def secret_in(text: str, at: Place, fills: bool) -> str:
             "host": "ssh logs in by key",
         }
         mend = mends.get(str(at[0]), "where one is needed, say it in a header as ${NAME}")
-        return f"holds a password, which never stands in this file; {mend}"
+        return f"holds a password: secrets must not be stored in this file; {mend}"
     if literal and (SECRET_NAME.search(str(at[-1])) or CREDENTIAL.search(text)):
         found = True
     else:
@@ -313,12 +313,12 @@ def secret_in(text: str, at: Place, fills: bool) -> str:
         mend = "say in websocket.token_in and websocket.token_name where a token goes"
     else:
         mend = "put it into the environment"
-    return f"holds a secret, which never stands in this file; {mend}"
+    return f"holds a secret: secrets must not be stored in this file; {mend}"
 
 
 def unfilled(text: str) -> str:
     if "${" in REFERENCE.sub("", text):
-        return "holds ${ without a variable's name: write ${NAME}, or $${ for the signs themselves"
+        return "holds ${ without a variable's name: write ${NAME}, or $${ for a literal ${"
     return ""
 
 

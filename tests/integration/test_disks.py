@@ -104,7 +104,7 @@ def test_report_that_cannot_be_written_leaves_the_old_one(condition, home, runs,
 
     assert_diagnosis_is_whole(run, condition)
     assert "PROBLEM" in run.screen
-    assert "no HTML report: all there is stands above" in run.screen
+    assert "no HTML report written; everything is above" in run.screen
     assert f"REPORT: {OLD}" in run.screen
     assert ".tmp" not in run.screen.partition("FILES:")[2]
     assert "facts.json" not in run.screen.partition("FILES:")[2]
@@ -141,4 +141,4 @@ def test_read_only_root_tells_all_of_it_on_the_terminal(condition, home, runs):
 
     assert_diagnosis_is_whole(run, condition)
     assert "Read-only file system" in run.screen
-    assert "no HTML report: all there is stands above" in run.screen
+    assert "no HTML report written; everything is above" in run.screen

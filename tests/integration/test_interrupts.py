@@ -35,7 +35,7 @@ def test_first_signal_ends_the_waiting_and_reports(hung, runs, tmp_path, number)
 
     assert seconds < runs.a_second(target), screen
     assert process.returncode == 2
-    assert "interrupted: what is said above is what was known by then" in screen
+    assert "interrupted: partial results" in screen
     assert "had not answered when the run was interrupted" in screen
     assert "test_filesystems_have_free_space" in report
     assert "The run was interrupted" in report

@@ -11,7 +11,7 @@ from tests.integration.evil_backend import evil
 from tests.integration.playbook_runs import ROOT, clean_environment
 from tests.integration.pseudo_terminal import PAINT, ROWS, watched
 
-DATABASE = "so far: P1 postgres: nothing listens at 127.0.0.1:"
+DATABASE = "so far: P1 postgres: connection refused at 127.0.0.1:"
 HUNG = re.compile(r"P1 frontend( \(likely\))?: frontend accepted the connection but did not answer")
 ATTACK = (
     "\x1b[2J\x1b[1;1H\x1b[31m\x1b]0;owned\x07\x1b]8;;http://evil\x1b\\click\x1b[?1049h\x1bc\x9b2J\x00\b\b\b\x7f"
@@ -56,7 +56,7 @@ def test_last_screen_answers_everything(two_faults, runs):
     end = next(number for number, row in enumerate(rows) if "end of diagnosis" in row)
 
     assert any("diagnosis of reference" in row for row in rows[:end])
-    assert any(row.startswith("P1 postgres: nothing listens at 127.0.0.1:") for row in rows)
+    assert any(row.startswith("P1 postgres: connection refused at 127.0.0.1:") for row in rows)
     assert any(HUNG.match(row) for row in rows)
     assert sum(row.startswith("next ") for row in rows) == sum(row.startswith("respond  by ") for row in rows) == 2
     assert any(re.fullmatch(r"respond  by .*; explains \d+ failed, \d+ unknown", row) for row in rows)
@@ -167,7 +167,7 @@ def test_through_a_pipe_nothing_is_cut_and_lines_come_at_once(two_faults, runs):
     assert "\x1b" not in done.stdout
     assert "\r" not in done.stdout
     assert lines[0].startswith(DATABASE)
-    assert any(line.startswith("P1 postgres: nothing listens at") for line in lines)
+    assert any(line.startswith("P1 postgres: connection refused at") for line in lines)
 
 
 def test_bug_in_the_report_costs_the_report_alone(patient, runs):
@@ -176,7 +176,7 @@ def test_bug_in_the_report_costs_the_report_alone(patient, runs):
     run = runs(patient.home.target, "-p", "tests.integration.broken_report")
 
     assert run.code == 1
-    assert "P1 postgres: nothing listens at" in run.diagnosis
+    assert "P1 postgres: connection refused at" in run.diagnosis
     assert all(check in run.diagnosis for check in run.checks("failed", "unknown"))
     assert "could not be made: ZeroDivisionError: a chart without a height" in run.screen
-    assert "no HTML report: all there is stands above" in run.screen
+    assert "no HTML report written; everything is above" in run.screen

@@ -105,13 +105,13 @@ def test_cron_line_works_night_after_night(opt, patient):
     assert "Healthy" in first
     assert "since" not in first
     assert nights[0]["comparison"] is None
-    assert "new      P1 nothing listens at" in second
+    assert "new      P1 connection refused at" in second
     assert DATABASE in [one["check"] for one in nights[1]["comparison"]["new"]]
     assert nights[1]["comparison"]["earlier"] == nights[0]["started"]
-    assert "still    P1 nothing listens at" in third
+    assert "still    P1 connection refused at" in third
     assert {one["since"] for one in nights[2]["comparison"]["still"]} == {nights[1]["started"]}
     assert nights[2]["comparison"]["new"] == nights[2]["comparison"]["unclear"] == []
-    assert "gone     P1 nothing listens at" in fourth
+    assert "gone     P1 connection refused at" in fourth
     assert [one["since"] for one in nights[3]["comparison"]["gone"]] == [nights[1]["started"]] * len(
         nights[2]["comparison"]["still"]
     )
@@ -179,7 +179,7 @@ def test_a_replay_is_compared_and_not_kept(opt, patient, tmp_path):
     before = {file.name for file in opt.reports.iterdir()}
     said = opt.night(f"--replay={tmp_path}/snap.json", code=1, ONCALL_PING="http://127.0.0.1:9/x")
 
-    assert "new      P1 nothing listens at" in said
+    assert "new      P1 connection refused at" in said
     assert "dead-man" not in said
     assert {file.name for file in opt.reports.iterdir()} == before | {"diagnosis.html"}
 
@@ -296,7 +296,7 @@ def test_folder_that_is_not_writable_costs_nothing_but_the_files(common, nobody)
     said = common.night(within=nobody, code=6)
 
     assert "Healthy" in said
-    assert "no HTML report: all there is stands above" in said
+    assert "no HTML report written; everything is above" in said
     assert said.count("Permission denied") == 2
     assert not [*common.reports.iterdir()]
 
@@ -341,7 +341,7 @@ def test_dead_man_address_hears_how_it_ended(opt, patient):
 
     assert [call.path for call in server.calls] == ["/5f2b9c1e-token", "/5f2b9c1e-token/1"]
     assert "Healthy" in server.calls[0].body
-    assert "nothing listens at" in server.calls[1].body
+    assert "connection refused at" in server.calls[1].body
     assert "new      P1" in server.calls[1].body
     kept = "".join(file.read_text() for file in opt.reports.iterdir())
     for text in (healthy, sick, kept, *(call.body for call in server.calls)):
@@ -423,8 +423,8 @@ def test_message_is_sent_when_something_is_wrong(opt, patient):
     (call,) = server.calls
     told = json.loads(call.body)
     assert told["title"].startswith("reference: P1 postgres")
-    assert "nothing listens at" in told["message"]
-    assert "new: P1 nothing listens at" in told["message"]
+    assert "connection refused at" in told["message"]
+    assert "new: P1 connection refused at" in told["message"]
     assert "tok3n" not in said + call.body
 
 
@@ -442,7 +442,7 @@ def test_message_on_change_alone(opt, patient):
 
     told = [json.loads(call.body) for call in server.calls]
     assert [one["type"] for one in told] == ["failure", "success"]
-    assert "gone: P1 nothing listens at" in told[1]["message"]
+    assert "gone: P1 connection refused at" in told[1]["message"]
 
 
 def test_message_that_cannot_be_sent_is_told(opt, patient):

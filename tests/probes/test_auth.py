@@ -194,7 +194,7 @@ def test_a_gateway_that_answers_502_to_everything_is_said_once():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (JSONResponse({"token": "a.b.c"}), "gives a token to an account that does not exist"),
+        (JSONResponse({"token": "a.b.c"}), "issues a token for a nonexistent account"),
         (JSONResponse({"error": "no"}), "answers 200 to an account that does not exist, without a token"),
         (JSONResponse({}, 500), "fails with 500 on an unknown account instead of refusing it"),
         (JSONResponse({}, 302), "answers 302 to an account that does not exist"),

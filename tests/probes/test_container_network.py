@@ -265,4 +265,4 @@ def test_parts_that_the_target_does_not_have_are_skipped():
         Stack(postgres=Postgres(absent=True), docker=Docker(absent=True)),
         Stack(backend=Backend(absent=True), docker=Docker(absent=True)),
     ):
-        assert "oncall.toml says" in why_unknown("name_resolution", stack)
+        assert "says that" in why_unknown("name_resolution", stack)

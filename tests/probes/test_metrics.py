@@ -133,7 +133,7 @@ def test_an_empty_name_says_that_this_stack_does_not_tell(probe, names):
     text = "websocket_connections 7\nprocess_open_fds 3\nprocess_max_fds 9\n_total 5\n"
     with server(text.encode()) as port:
         stack = backend(port, metrics=Metrics(**names))
-        with pytest.raises(NotPart, match="oncall.toml says that no metric tells how many"):
+        with pytest.raises(NotPart, match="says that no metric tells how many"):
             look(probe, stack)
         other = "websocket_connections" if probe == "open_files" else "open_files"
         assert look(other, stack).inconclusive_reason() is None

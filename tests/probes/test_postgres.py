@@ -131,7 +131,7 @@ def test_nobody_listens():
         fact = answer("database_connection")
 
         assert (fact.outcome, fact.answered) == ("refused", False)
-        assert fact.sentence.startswith("nothing listens at 127.0.0.1:")
+        assert fact.sentence.startswith("connection refused at 127.0.0.1:")
         for name in ("database_login", "database_role", "connection_slots", *NEEDS_A_SESSION):
             with pytest.raises(CouldNotCheck, match="test_database_is_reachable"):
                 answer(name)

@@ -323,7 +323,7 @@ def test_a_ping_by_message_is_timed():
 
 
 def test_a_socket_without_pings_is_skipped():
-    """oncall.toml says that it answers none."""
+    """The target file says that it answers none."""
     with served(Patient().app) as port, pytest.raises(NotPart, match="answers no ping"):
         Look(stack(port, websocket={"ping": "none"}))("websocket_ping")
 

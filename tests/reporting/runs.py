@@ -294,7 +294,7 @@ def cause(*findings, consequences=(), blocked=(), **fields):
         "evidence": head.evidence,
         "playbook": head.playbook,
         "confidence": "confirmed",
-        "because": f"{head.check} has seen it",
+        "because": head.check,
     }
     return Cause(findings=findings, consequences=consequences, blocked=blocked, **told | fields)
 
@@ -352,7 +352,7 @@ SELECTED = told(
         severity="p1",
         symptom="the database was not reached",
         confidence="likely",
-        because="3 checks could not look because of it; its own checks are not in this selection",
+        because="3 checks blocked by it; its own checks are not in this selection",
         blocked=UNKNOWN,
         playbook="database-down",
     ),

@@ -58,7 +58,7 @@ def test_run_that_knows_nothing_claims_nothing():
     """Could not look is neither broken nor well."""
     channel = incident_channel(UNKNOWN, PLAYBOOK)
 
-    assert "Not known: test_database_accepts_the_login: the database was not reached" in channel
+    assert "Inconclusive: test_database_accepts_the_login: the database was not reached" in channel
     assert "Next update by 20:44 UTC." in channel
     assert status_page(UNKNOWN, PLAYBOOK) == (
         "Investigating: we are checking parts of the service; no fault is known at 20:29 UTC. Next update by 20:44 UTC."

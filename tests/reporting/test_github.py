@@ -50,7 +50,7 @@ def test_every_cause_is_one_annotation():
         ("error", {"title": "P1 postgres", "file": "checks/p1/test_database.py", "line": "12"}),
         ("error", {"title": "test_clocks_agree"}),
     ]
-    assert read[0][2].startswith("localhost:5432 refuses the connection; confirmed: test_database_is_reachable")
+    assert read[0][2].startswith("localhost:5432 refuses the connection; confirmed by test_database_is_reachable")
 
 
 def test_lesser_causes_and_unknowns_are_warnings():

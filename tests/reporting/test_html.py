@@ -216,7 +216,7 @@ def test_consequences_and_what_is_hidden_stand_under_their_cause():
     assert "Explains 4: 1 failed, 3 without an answer" in shown.text
     assert "#oncall-v1" in links
     assert "#oncall-cause-1" in links
-    assert "3 could not look because of it" in shown.text
+    assert "3 blocked by it" in shown.text
     assert "Not known" not in shown.text
 
 

@@ -62,7 +62,7 @@ def test_what_the_evidence_knows_is_filled_in():
     assert "**Duration**: at least 15 min from the first sign of a problem (TODO" in text
     assert "**Severity**: P1" in text
     assert "**Impact**: Every request that needs data fails. Parts of the service fail. TODO" in text
-    assert "- confidence: confirmed: test_database_is_reachable has seen it" in text
+    assert "- confidence: confirmed by test_database_is_reachable" in text
     assert "- evidence: `address=localhost:5432, seconds=0.002, listens=no`" in text
     assert "`PLAYBOOK.md` `database-down`" in text
 

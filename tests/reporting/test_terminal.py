@@ -91,7 +91,7 @@ def test_a_cause_says_what_it_is_and_what_to_type():
     assert told(sick(DATABASE))[1:9] == [
         "P1 postgres: localhost:5432 refuses the connection",
         "respond  by 20:44 UTC; explains 1 failed, 3 unknown",
-        "because  confirmed: two traces of it",
+        "because  confirmed by two traces of it",
         "evidence address=localhost:5432, seconds=0.002, listens=no",
         "next     docker-compose ps postgres",
         "         docker-compose logs --tail=100 postgres",
@@ -264,7 +264,7 @@ def test_unknowns_are_told_by_reason_the_commonest_first():
     lines = diagnosis(told(run(*missing)))
 
     assert lines[1:] == [
-        "Not known: 7 checks without an answer, and nothing is known to be broken",
+        "Inconclusive: 7 checks could not run; no failures found",
         "",
         "unknown  3 checks: no password",
         "         2 checks: no account",
@@ -289,7 +289,7 @@ def test_every_outcome_is_told():
         ((PASSED, ACCEPTED), "Healthy: 1 check passed, 1 accepted"),
         ((SKIPPED,), "Nothing was looked at: every check was skipped"),
         ((), "Nothing was looked at: no check was selected"),
-        ((ERROR, PASSED), "Not known: 1 check without an answer, and nothing is known to be broken"),
+        ((ERROR, PASSED), "Inconclusive: 1 check could not run; no failures found"),
     ],
 )
 def test_the_first_line_says_how_it_is(verdicts, words):
@@ -338,13 +338,13 @@ def test_a_missing_report_is_said_with_its_reason():
 
     assert lines[-2:] == [
         "PROBLEM  the report x.html could not be written: disk full",
-        "report   no HTML report: all there is stands above",
+        "report   no HTML report written; everything is above",
     ]
 
 
 def test_the_report_is_named_where_it_tells_more():
     """The last screen is not all of it: it says where the rest is."""
-    assert told(DIAGNOSED)[-1] == "report   reports/diagnosis.html (or -v) tells the rest"
+    assert told(DIAGNOSED)[-1] == "report   reports/diagnosis.html (or rerun with -v)"
 
 
 LONG = cause(replace(REACHABLE, symptom="s" * 300, evidence={"key": "v" * 300}), because="b" * 300)

@@ -6,7 +6,7 @@ The values are compared in here; what leaves is which places agree.
 from pathlib import Path
 
 from oncall.facts.token import JwtSecretCopies, SecretCopy
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.probes.auth.jwt_parts import SHARED
 from oncall.probes.auth.jwt_secret import UNRESOLVED, WrittenSecret, backend_containers, learn, written_in
 from oncall.probing.register import probe
@@ -19,7 +19,7 @@ from oncall.target.secrets import Secrets, shown
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
     if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
-        raise NotPart("oncall.toml says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
     if not containers:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from oncall.facts.token import JwtSecret
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.auth.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.auth.known_secrets import WELL_KNOWN
@@ -135,7 +135,7 @@ def jwt_secret(
     """Whether the backend's signing secret is there, and how good it is."""
     shared = [name for name in stack.auth.algorithms if name in SHARED]
     if stack.auth.absent or not shared:
-        raise NotPart("oncall.toml says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
     name, source = stack.auth.secret_variable, written_secret.source
     if written_secret.written is None:
         return JwtSecret(variable=name, source=source)

@@ -13,7 +13,7 @@ from oncall.facts import Fact
 from oncall.facts.auth import HEALTH, LOGIN, IssuedTokenUse, Login, RefusedLogin
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.backend import GRACE, expanded, http_date
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.health_body import at
@@ -86,7 +86,7 @@ def declared(stack: Stack) -> None:
     """Raise NotPart when there is nothing to log in to."""
     for part, name in ((stack.auth, "login"), (stack.backend, "backend")):
         if part.absent:
-            raise NotPart(f"oncall.toml says that this stack has no {name}")
+            raise Declared(f"says that this stack has no {name}")
 
 
 def same_story(answer: Answer, health: Health, what: str) -> None:

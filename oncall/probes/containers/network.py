@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from msgspec import Struct
 
 from oncall.facts.network import SHARING, PeerNetwork
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.containers.services import steady
@@ -36,7 +36,7 @@ def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -
     """The networks of a service, and those of the services that it talks to."""
     known = services(stack)
     if service not in known:
-        raise NotPart(f"oncall.toml says that there is no {service}")
+        raise Declared(f"says that there is no {service}")
     own = steady(service, project.of(known[service]), limits)
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
@@ -134,9 +134,9 @@ def database_route(stack: Stack, limits: Limits, secrets: Secrets, project: Proj
     """The backend's first running container, and the database's name and port as its variables say."""
     for part, words in ((stack.backend, "backend"), (stack.postgres, "database")):
         if part.absent:
-            raise NotPart(f"oncall.toml says that there is no {words}")
+            raise Declared(f"says that there is no {words}")
     if not stack.docker.exec:
-        raise NotPart("oncall.toml says that nothing may be run in a container (docker.exec)")
+        raise Declared("says that nothing may be run in a container (docker.exec)")
     learn_environments(project, secrets)
     (container,) = steady("backend", running(project, stack.backend.service, "backend")[:1], limits)
     host, port = wanted(container.environment) or (stack.postgres.service, 5432)

@@ -32,7 +32,7 @@ def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
     if stack.postgres.absent or stack.postgres.password != "from-container":  # noqa: S105  a choice, no password
         return ContainerPassword()
     if stack.docker.absent:
-        return ContainerPassword(True, missing=f"oncall.toml says that there is no Docker: {INSTEAD}")
+        return ContainerPassword(True, missing=f"the target file says that there is no Docker: {INSTEAD}")
     connection = PROBES["docker_attempt"].function(stack)
     try:
         runtime: Runtime = PROBES["docker_client"].function(stack, next(connection))

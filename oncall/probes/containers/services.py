@@ -19,7 +19,7 @@ from oncall.facts.containers import (
     ServiceContainers,
     ServiceHealth,
 )
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
@@ -36,7 +36,7 @@ from oncall.target.schema import Limits, Stack, services
 log = logging.getLogger(__name__)
 
 SECONDS = 2.5
-NO_DOCKER = "oncall.toml says that there is no Docker"
+NO_DOCKER = "says that there is no Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
 VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
@@ -56,7 +56,7 @@ class Attempt(Struct, frozen=True):
 def docker_attempt(stack: Stack) -> Iterator[Attempt]:
     """The one connection to the Docker engine, or why there is none."""
     if stack.docker.absent:
-        raise NotPart(NO_DOCKER)
+        raise Declared(NO_DOCKER)
     address = engine_address(stack, os.environ)
     attempt = _connect(address)
     outcome = attempt.failure.outcome if attempt.failure else "answers"
@@ -210,7 +210,7 @@ def compose_service(stack: Stack, service: str) -> str:
     """The Compose service behind a component; raises NotPart when there is none."""
     names = services(stack)
     if service not in names:
-        raise NotPart(f"oncall.toml says that there is no {service}")
+        raise Declared(f"says that there is no {service}")
     return names[service]
 
 

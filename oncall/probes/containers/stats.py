@@ -67,7 +67,7 @@ def _use(container: Container, samples: list[Sample]) -> ContainerUse:
     cpus = min(container.cpus or last.cpus, last.cpus)
     pairs = [(before, after) for before, after in zip(samples, samples[1:], strict=False) if after.at > before.at]
     if not pairs:
-        raise CouldNotCheck(f"the Docker engine's statistics of {container.service} stand still")
+        raise CouldNotCheck(f"the Docker engine's stats of {container.service} did not advance")
     percents = [
         100.0 * max(0.0, after.cpu_seconds - before.cpu_seconds) / (after.at - before.at) / cpus
         for before, after in pairs

@@ -5,7 +5,7 @@ import os
 from pathlib import PurePosixPath
 
 from oncall.facts.volumes import IN_PLACE, DataVolume, DataVolumeSpace, Kind
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
 from oncall.runtimes.runtime import Container, Mount, Project, Runtime
@@ -22,7 +22,7 @@ KINDS: tuple[Kind, ...] = ("volume", "bind", "tmpfs")
 def database_container(stack: Stack, project: Project) -> Container:
     """The database's container: the running one, else whichever there is."""
     if stack.postgres.absent:
-        raise NotPart("oncall.toml says that there is no database")
+        raise Declared("says that there is no database")
     found = project.of(stack.postgres.service)
     if not found:
         raise CouldNotCheck("postgres has no container (see test_service_is_running[postgres])")
@@ -121,7 +121,7 @@ def data_volume_space(
                 used_percent=percent,
             )
     if not stack.docker.exec:
-        raise NotPart("oncall.toml says that nothing may be run in a container (docker.exec)")
+        raise Declared("says that nothing may be run in a container (docker.exec)")
     raise CouldNotCheck(f"the tool df is missing in {container.name}, and its volume cannot be seen from here")
 
 

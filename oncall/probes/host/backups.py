@@ -6,7 +6,7 @@ import shlex
 from msgspec import Struct
 
 from oncall.facts.host import NewestBackup
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
 from oncall.probes.host.machine import Ran, Shell
 from oncall.probing.register import probe
@@ -63,7 +63,7 @@ def newest_backup(stack: Stack, host_shell: Shell) -> NewestBackup:
     """The newest file that matches the backup pattern."""
     pattern = stack.host.backup_file
     if not pattern:
-        raise NotPart("oncall.toml names no backups on this host (host.backup_file)")
+        raise Declared("names no backups on this host (host.backup_file)")
     ran = host_shell.script(FIND, pattern, _folder(pattern), seconds=1.5)
     if "Permission denied" in ran.stderr:
         raise CouldNotCheck(f"the folder of {pattern} may not be listed: permission denied")

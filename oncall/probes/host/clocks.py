@@ -3,7 +3,7 @@
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.postgres import DatabaseClock
 from oncall.facts.token import Clock, Clocks
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probing.register import probe
 from oncall.target.schema import Stack
 
@@ -14,7 +14,7 @@ Missing = CouldNotCheck | NotPart
 def clocks(stack: Stack, backend_health: HealthAnswer | Missing, database_clock: DatabaseClock | Missing) -> Clocks:
     """How far the clocks of the backend and of the database are from ours."""
     if isinstance(backend_health, NotPart) and isinstance(database_clock, NotPart):
-        raise NotPart("oncall.toml says that this stack has neither a backend nor a database")
+        raise Declared("says that this stack has neither a backend nor a database")
     found, missing = [], []
     if isinstance(backend_health, HealthAnswer):
         clock = backend_clock(backend_health)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from oncall.facts.containers import DockerEngine
 from oncall.facts.host import Filesystem, Filesystems, Memory
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
 from oncall.runtimes.engine_address import engine_address
@@ -91,7 +91,7 @@ def _last_line(error: Exception) -> str:
 def host_shell(stack: Stack) -> Shell:
     """A shell on the host, here or by ssh."""
     if stack.host.absent:
-        raise NotPart("oncall.toml says that there is no host to look at")
+        raise Declared("says that there is no host to look at")
     import testinfra
 
     if stack.host.at == "local":

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import unquote, urlsplit
 
 from oncall.facts.backend import NO_ANSWER, HealthAnswer, HealthChecks, HealthMemory
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.health_body import read_body
 from oncall.probing.ledger import Ledger, ledger_in, state_folder
@@ -45,7 +45,7 @@ def expanded(headers: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
 def backend_health(stack: Stack, limits: Limits, secrets: Secrets, http: Http) -> HealthAnswer:
     """What the health check answers, and what its body says."""
     if stack.backend.absent:
-        raise NotPart("oncall.toml says that this stack has no backend")
+        raise Declared("says that this stack has no backend")
     health = stack.backend.health
     answer = http.ask(
         health.method,
@@ -83,7 +83,7 @@ def health_checks(stack: Stack, backend_health: HealthAnswer) -> HealthChecks:
     """The sub-checks that the health body names."""
     health = stack.backend.health
     if health.body != "json" or not health.checks_key:
-        raise NotPart("oncall.toml says that the health body has no sub-checks (backend.health.checks_key)")
+        raise Declared("says that the health body has no sub-checks (backend.health.checks_key)")
     if backend_health.checks is None:
         _readable(backend_health)
         raise CouldNotCheck(
@@ -103,7 +103,7 @@ def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
     """The memory use that the health body tells."""
     health = stack.backend.health
     if health.body != "json" or not (health.memory_used_key and health.memory_limit_key):
-        raise NotPart("oncall.toml says that the health body tells no memory use (backend.health.memory_used_key)")
+        raise Declared("says that the health body tells no memory use (backend.health.memory_used_key)")
     for key, name in (("memory_used", health.memory_used_key), ("memory_limit", health.memory_limit_key)):
         if getattr(backend_health, key) is None:
             _readable(backend_health)

@@ -9,7 +9,7 @@ import ssl
 from datetime import UTC, datetime
 
 from oncall.facts.frontend import Certificate, Certificates
-from oncall.finding import NotPart
+from oncall.finding import Declared
 from oncall.probes.http.client import place, trust
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
@@ -27,7 +27,7 @@ def certificates(stack: Stack) -> Certificates:
     """Every certificate that the stack's addresses show."""
     addresses = watched(stack)
     if not addresses:
-        raise NotPart("oncall.toml names no TLS address (https://, wss:// or frontend.certificates)")
+        raise Declared("names no TLS address (https://, wss:// or frontend.certificates)")
     context = trust(stack.frontend.ca_file)
     found: dict[str, tuple[bool, Certificate]] = {}
 

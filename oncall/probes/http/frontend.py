@@ -4,7 +4,7 @@ import hashlib
 from urllib.parse import urlsplit
 
 from oncall.facts.frontend import Asset, Assets, Named, Page
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.backend import GRACE
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.page import looks_like, names_in_css, read_page
@@ -29,7 +29,7 @@ MANIFESTS = ("application/manifest+json", "application/json", "text/json")
 def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     """The page that people open."""
     if stack.frontend.absent:
-        raise NotPart("oncall.toml says that this stack has no frontend")
+        raise Declared("says that this stack has no frontend")
     address = stack.frontend.url.rstrip("/") + stack.frontend.path
     answer = http.ask("GET", address, headers={"accept": "text/html"}, seconds=limits.page_seconds + GRACE)
     reading = read_page(answer.text, answer.address)

@@ -14,7 +14,7 @@ from oncall.facts.backend import (
     WebSocketConnections,
 )
 from oncall.facts.http import NEVER_ARRIVED
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.probes.http.backend import expanded
 from oncall.probes.http.client import Answer, Http
 from oncall.probing.register import probe
@@ -36,7 +36,7 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     """The metrics that the backend exports."""
     metrics = stack.backend.metrics
     if metrics.absent:
-        raise NotPart("oncall.toml says that the backend exports no metrics")
+        raise Declared("says that the backend exports no metrics")
     if backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER)
     answer = http.ask(
@@ -130,7 +130,7 @@ def _total(values: list[float]) -> float | None:
 def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
     """The metrics page, of a stack that tells how many sockets it holds."""
     if not stack.backend.metrics.websocket_connections:
-        raise NotPart("oncall.toml says that no metric tells how many sockets are open (backend.metrics)")
+        raise Declared("says that no metric tells how many sockets are open (backend.metrics)")
     return metrics_page
 
 
@@ -149,7 +149,7 @@ def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnection
 def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
     """The backend process's file descriptors, and how many it may have."""
     if not (stack.backend.metrics.open_fds and stack.backend.metrics.max_fds):
-        raise NotPart("oncall.toml says that no metric tells how many files are open (backend.metrics)")
+        raise Declared("says that no metric tells how many files are open (backend.metrics)")
     page = metrics_page
     exchange = page.exchange
     if exchange.problem or page.body_problem or not 200 <= exchange.status < 300:

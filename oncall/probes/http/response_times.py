@@ -42,7 +42,7 @@ def response_times(
     """The response times of one configured endpoint."""
     asked = next((one for one in stack.backend.endpoints if one.name == endpoint), None)
     if asked is None:
-        raise CouldNotCheck(f"oncall.toml has no backend.endpoints named {endpoint!r}")
+        raise CouldNotCheck(f"the target file has no backend.endpoints named {endpoint!r}")
     if backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER)
     headers = expanded(asked.headers, secrets)

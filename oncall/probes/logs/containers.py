@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, SocketLog
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.host.clocks import backend_clock
 from oncall.probes.http import client as http
@@ -53,7 +53,7 @@ class LogReader:
     def containers(self, component: str) -> tuple[Container, ...]:
         """A component's containers; raises CouldNotCheck when there is none, NotPart when it is not in the target."""
         if component not in self._services:
-            raise NotPart(f"oncall.toml says that there is no {component}")
+            raise Declared(f"says that there is no {component}")
         found = self.project.of(self._services[component])
         if not found:
             raise CouldNotCheck(f"{component} has no container (see test_service_is_running[{component}])")
@@ -155,7 +155,9 @@ def read_tail(
         except CouldNotCheck as error:
             if "does not support reading" in str(error):
                 driver = container.log_driver
-                raise CouldNotCheck(f"the log driver {driver} of {container.name} keeps nothing to read here") from None
+                raise CouldNotCheck(
+                    f"the log driver {driver} of {container.name} does not support reading logs"
+                ) from None
             if not tail.seen:
                 raise
             whole, problem = False, error
@@ -260,7 +262,7 @@ def authentication_log(
 ) -> AuthenticationLog:
     """Errors around logins and tokens in the backend's log, counted by kind."""
     if stack.auth.absent:
-        raise NotPart("oncall.toml says that this stack has no login")
+        raise Declared("says that this stack has no login")
     path = stack.auth.login_path.partition("?")[0]
     containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, ledger, log_clock, path)
     return AuthenticationLog(
@@ -272,7 +274,7 @@ def authentication_log(
 def socket_log(stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> SocketLog:
     """Errors around WebSockets in the backend's log, counted by kind."""
     if stack.websocket.absent:
-        raise NotPart("oncall.toml says that this stack has no WebSocket")
+        raise Declared("says that this stack has no WebSocket")
     containers, lines, kinds = _counted(log_reader, limits, SOCKET, ledger, log_clock)
     return SocketLog(
         service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds

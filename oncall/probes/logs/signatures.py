@@ -76,7 +76,8 @@ SIGNATURES: tuple[Signature, ...] = (
       r"database files are incompatible with server|in 18\+, these Docker images are configured",
       "its data files are of another version", of=PG),
     Signature("data-owner", r"data directory \"[^\"]*\" has (?:wrong ownership|invalid permissions)|"
-      r"could not (?:open|create) lock file \"postmaster\.pid\"", "its data directory is not its own", of=PG),
+      r"could not (?:open|create) lock file \"postmaster\.pid\"",
+      "data directory has wrong owner or permissions", of=PG),
     Signature("killed-worker", r"(?:server|client|background worker) process .* was terminated by signal 9",
       "one of its processes was killed (signal 9)", of=PG),
     Signature("crashed-worker", r"(?:server|client|background worker) process .* was terminated by signal (?:6|7|11)\b",
@@ -106,7 +107,7 @@ SIGNATURES: tuple[Signature, ...] = (
       "the secret that signs tokens is missing", blames="auth"),
     # Names, ports, and who answers there
     Signature("port-taken", r"\bEADDRINUSE\b|[Aa]ddress already in use|port is already allocated",
-      "the port that it wants is taken"),
+      "its port is already in use"),
     Signature("proxy-name",
       r"\[emerg\].*host not found in upstream \"" + to(), "the name of {target} does not resolve",
       blames=TARGET),
@@ -135,7 +136,7 @@ SIGNATURES: tuple[Signature, ...] = (
       + r"|connection to server at \"" + to(4) + r"\".*? failed: (?:timeout expired|Connection timed out)",
       "{target} does not answer", "passing", blames=TARGET),
     Signature("hung-up", r"upstream prematurely closed connection.*?upstream: \"\w+://" + to(),
-      "{target} hangs up", "passing", blames=TARGET),
+      "{target} closed the connection", "passing", blames=TARGET),
     Signature("no-upstream", r"no live upstreams", "no server behind it answers", "passing",
       blames="backend", of=("frontend",)),
     Signature("certificate",

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from oncall.facts.postgres import CorruptionLog, DamagedDatabase, LogLine, PageChecksums
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.gate.sql_text import error_text
 from oncall.probes.host.machine import Shell
@@ -78,7 +78,7 @@ def corruption_log(
 ) -> CorruptionLog:
     """Lines at the end of the server's log, of its files and of its containers, that speak of damage."""
     if stack.postgres.absent:
-        raise NotPart("oncall.toml says that there is no database")
+        raise Declared("says that there is no database")
     files: dict[str, list[str]] = {}
     missing: list[CouldNotCheck] = []
     try:
@@ -91,7 +91,7 @@ def corruption_log(
         except CouldNotCheck as error:
             missing.append(error)
     if not files and not missing:
-        raise NotPart("oncall.toml names no log files of the database (postgres.log_files), and there is no Docker")
+        raise Declared("names no log files of the database (postgres.log_files), and there is no Docker")
     found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
     if missing and not found:  # half of the logs are no evidence that all is well
         raise missing[0]

@@ -16,7 +16,7 @@ from oncall.facts.migrations import (
     Migrations,
     MigrationTimes,
 )
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.sql_text import error_text
 from oncall.probes.postgres.session import FOREIGN, One, QueryTrouble, Session, lacks, quoted
 from oncall.probing.register import probe
@@ -55,7 +55,7 @@ class Holder(Struct, frozen=True):
 def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
     """Whether one row of the accounts table can be read."""
     if stack.auth.absent:
-        raise NotPart("oncall.toml says that there is no authentication")
+        raise Declared("says that there is no authentication")
     table, session = stack.auth.accounts_table, database_session
     try:
         found = _find(session, table)
@@ -202,9 +202,9 @@ def _looked_up(session: Session, table: str) -> Found:
 
 def _migrations_table(stack: Stack) -> str:
     if stack.auth.absent:
-        raise NotPart("oncall.toml says that there is no authentication")
+        raise Declared("says that there is no authentication")
     if not stack.auth.migrations_table:
-        raise NotPart("oncall.toml says that this stack has no Prisma migrations")
+        raise Declared("says that this stack has no Prisma migrations")
     return stack.auth.migrations_table
 
 
@@ -256,7 +256,7 @@ def migration_drift(stack: Stack, migrations: Migrations) -> MigrationDrift:
     """The migrations folder against what is applied."""
     folder = stack.auth.migrations_folder
     if not folder:
-        raise NotPart("oncall.toml names no migrations folder (auth.migrations_folder)")
+        raise Declared("names no migrations folder (auth.migrations_folder)")
     if not migrations.exists or migrations.failed:
         raise CouldNotCheck("the migrations did not go through (see test_no_migration_has_failed)")
     try:

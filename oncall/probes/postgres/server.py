@@ -21,7 +21,7 @@ from oncall.facts.postgres import (
     DatabaseWrites,
     RoleState,
 )
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.password import ContainerPassword
 from oncall.probes.postgres import wire
@@ -56,7 +56,7 @@ class Attempt(Struct, frozen=True):
 def database_attempt(stack: Stack, secrets: Secrets, container_password: ContainerPassword) -> Iterator[Attempt]:
     """The one connection to the database, or why there is none."""
     if stack.postgres.absent:
-        raise NotPart("oncall.toml says that there is no database")
+        raise Declared("says that there is no database")
     where = place(stack, secrets, container_password)
     attempt = _connect(where)
     log.info("connecting to %s: %s in %.3f s", where.address, _told(attempt), attempt.seconds)

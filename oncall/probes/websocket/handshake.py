@@ -16,7 +16,7 @@ from oncall.facts.backend import HealthAnswer
 from oncall.facts.frontend import Page
 from oncall.facts.http import NEVER_ARRIVED
 from oncall.facts.websocket import DIRECT, Handshake, WebSocketHold, WebSocketPing
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.auth.login import AccessToken
 from oncall.probes.http.client import place, trust
@@ -62,7 +62,7 @@ def websocket_library() -> Library:
 def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     """The token that a socket is opened with; empty where none is wanted."""
     if stack.websocket.absent:
-        raise NotPart("oncall.toml says that this stack has no WebSocket")
+        raise Declared("says that this stack has no WebSocket")
     if not _wants_token(stack.websocket):
         return ""
     if isinstance(access_token, NotPart):
@@ -239,7 +239,7 @@ def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: 
 def ping_kind(stack: Stack) -> str:
     """How this socket is pinged; asked first, since what is not part of the stack must not count as unknown."""
     if stack.websocket.ping == "none":
-        raise NotPart('oncall.toml says that this socket answers no ping (websocket.ping = "none")')
+        raise Declared('says that this socket answers no ping (websocket.ping = "none")')
     return stack.websocket.ping
 
 
@@ -257,7 +257,7 @@ def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: S
 def public_address(stack: Stack) -> str:
     """The address that users come by; asked first, as above."""
     if not stack.websocket.public_url:
-        raise NotPart("oncall.toml names no public address of the WebSocket (websocket.public_url)")
+        raise Declared("names no public address of the WebSocket (websocket.public_url)")
     return stack.websocket.public_url
 
 

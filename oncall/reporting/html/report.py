@@ -97,14 +97,14 @@ def _render(run: RunRecord, playbook: book.Playbook, stack: Stack, limits: Limit
 
 
 def _summary(run: RunRecord, causes: list[Cause]) -> str:
-    """ "One cause: 3 checks failed, 29 could not look because of it; 2 others have no answer."."""
+    """ "One cause: 3 checks failed, 29 blocked by it; 2 others have no answer."."""
     if not causes:
         return f"Answered: {coverage}." if (coverage := summary.coverage(run)) else ""
     failed = len(run.of(None, "failed"))
     blocked = sum(len(cause.blocked) for cause in causes)
     others = len(run.of(None, "unknown", "error")) - blocked
     parts = [f"{summary.checks(failed)} failed"] if failed else []
-    parts += [f"{blocked} could not look because of {'it' if len(causes) == 1 else 'them'}"] if blocked else []
+    parts += [f"{blocked} blocked by {'it' if len(causes) == 1 else 'them'}"] if blocked else []
     more = f"; {others} {'others have' if others > 1 else 'other has'} no answer" if others else ""
     return f"{'One cause' if len(causes) == 1 else f'{len(causes)} causes'}: {', '.join(parts)}{more}."
 
@@ -124,7 +124,7 @@ def _alone(verdict: Verdict, playbook: book.Playbook, stack: Stack) -> Cause:
         severity=verdict.severity,
         symptom=verdict.symptom or verdict.claim,
         confidence="likely" if verdict.accuses else "confirmed",
-        because=f"{verdict.check} has seen it",
+        because=f"{verdict.check} reports it as failing" if verdict.accuses else verdict.check,
         evidence=verdict.evidence,
         findings=(verdict,),
         playbook=verdict.playbook,
@@ -145,7 +145,7 @@ def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: 
                 "number": number,
                 "cause": cause,
                 "deadline": phrases.deadline(cause.severity, run, playbook, cause),
-                "because": plain.escape_control_chars(cause.because),
+                "because": phrases.reason(cause),
                 "chapter": chapter,
                 "next": cause.next,
                 "steps": steps if steps not in quoted else (),

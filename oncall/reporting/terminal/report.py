@@ -46,22 +46,22 @@ def lines(
 def _about_the_run(page: Page, run: RunRecord, everything: bool) -> None:
     """When, where, how long, and where the report is: below the diagnosis, because it differs from run to run."""
     if run.interrupted:
-        page.entry("run", "interrupted: what is said above is what was known by then")
+        page.entry("run", "interrupted: partial results")
     budget = f" of {run.budget:g} s" if run.budget is not None else ""
     host = f", from {plain.escape_control_chars(run.host)}" if run.host else ""
     selected = f", {plain.escape_control_chars(run.selection)}" if run.selection else ""
     page.entry("run", f"{run.started:%Y-%m-%d %H:%M:%S} UTC, took {run.seconds:.1f} s{budget}{host}{selected}")
     if run.replayed_from:
-        page.entry("run", f"replayed from {plain.escape_control_chars(run.replayed_from)}: nothing was looked at now")
+        page.entry("run", f"replayed from {plain.escape_control_chars(run.replayed_from)}: live stack not queried")
     if run.comparison:
         _changes(page, run, run.comparison, everything or run.report is None)
     for problem in run.problem:
         page.entry("PROBLEM", plain.escape_control_chars(problem))
     if run.report is None:
-        page.entry("report", "no HTML report: all there is stands above")
+        page.entry("report", "no HTML report written; everything is above")
     else:
         path = plain.escape_control_chars(run.report)
-        more = "" if everything else " (or -v) tells the rest"
+        more = "" if everything else " (or rerun with -v)"
         page.entry("report", path + more if page.fits(path + more) else path)
 
 
