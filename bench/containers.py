@@ -79,7 +79,7 @@ def _judged(target, folder):
     """A whole run, and what it says of each check."""
     result = folder / "result.json"
     result.unlink(missing_ok=True)
-    done = pytest((target, f"--html={folder / 'report.html'}", f"--result={result}"))
+    done = pytest((target, f"--html={folder / 'report.html'}", f"--json={result}"))
     if not result.exists():
         raise NotMeasured(f"exit {done.code}\n{done.said}")
     return done, json.loads(result.read_text())["verdicts"]

@@ -100,7 +100,7 @@ def looked_at(home):
     """A run: the blocks of commands on its terminal, those in its page, its result."""
     result, page = home.path / "next.json", home.path / "next.html"
     result.unlink(missing_ok=True)
-    done = pytest((f"--target={home.target}", f"--html={page}", f"--result={result}", "-v"), ROOT)
+    done = pytest((f"--target={home.target}", f"--html={page}", f"--json={result}", "-v"), ROOT)
     if not result.exists():
         raise NotMeasured(f"exit {done.code}: {done.said[-300:]}")
     return on_the_terminal(done.said), in_the_page(page.read_text("utf-8")), json.loads(result.read_text())

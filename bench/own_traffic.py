@@ -52,7 +52,7 @@ def runs(stack, state, *options, seconds=60.0, target=None, name="own"):
     snapshot = stack.home.path / f"{name}.snap.json"
     snapshot.unlink(missing_ok=True)
     result = snapshot.with_name(f"{name}.json")
-    files = (f"--html={snapshot.with_suffix('.html')}", f"--result={result}", f"--save={snapshot}")
+    files = (f"--html={snapshot.with_suffix('.html')}", f"--json={result}", f"--save={snapshot}")
     done = pytest((f"--target={target or stack.home.target}", *files, *options), most=seconds, XDG_STATE_HOME=state)
     if not result.exists():
         raise AssertionError(done.said)

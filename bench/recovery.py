@@ -180,7 +180,7 @@ def judged(stack, *selection):
     """A run of the suite."""
     result, page = stack.home.path / "recovery.json", stack.home.path / "recovery.html"
     result.unlink(missing_ok=True)
-    done = pytest((f"--target={stack.home.target}", f"--html={page}", f"--result={result}", *selection))
+    done = pytest((f"--target={stack.home.target}", f"--html={page}", f"--json={result}", *selection))
     if not result.exists():
         raise NotMeasured(f"exit {done.code}: {done.said[-300:]}")
     return json.loads(result.read_text())

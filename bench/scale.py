@@ -81,7 +81,7 @@ def _suite(folder, number):
     (place / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\nrender_collapsed = all\n")
     many = "".join(CHECK.format(number=each) for each in range(number))
     (place / "test_claims.py").write_text(f"import pytest\n\npytestmark = pytest.mark.p1\n{many}")
-    files = ("--html=report.html", "--result=result.json", "--target=oncall.toml")
+    files = ("--html=report.html", "--json=result.json", "--target=oncall.toml")
     return Candidate(f"checks on one fact ({number})", start=lambda: pytest(files, place, PYTHONPATH=str(ROOT)))
 
 

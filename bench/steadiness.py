@@ -42,7 +42,7 @@ def _runs(stack, count):
     runs = []
     for _ in range(count):
         result.unlink(missing_ok=True)
-        done = pytest((f"--target={stack.home.target}", f"--html={report}", f"--result={result}"))
+        done = pytest((f"--target={stack.home.target}", f"--html={report}", f"--json={result}"))
         verdicts = json.loads(result.read_text())["verdicts"] if result.exists() else []
         odd = [v for v in verdicts if v["outcome"] not in ("passed", "skipped")]
         said = [f"{v['check']} {v['outcome']}: {v['symptom'] or v['reason']}" for v in odd]

@@ -41,7 +41,7 @@ MARKERS = (
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
     "component(name): the part of the stack that the check looks at",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
-    "active(what): acts on the stack; runs only with --with WHAT",
+    "active(what): acts on the stack; runs only with --active WHAT",
 )
 
 CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
@@ -121,7 +121,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     asked = {name.strip() for name in str(config.option.active).split(",") if name.strip()}
     actives = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("active")) and mark.args}
     if unknown := asked - set(actives.values()):
-        raise pytest.UsageError(f"--with {', '.join(sorted(unknown))}: no check needs it; there is: {_names(actives)}")
+        raise pytest.UsageError(
+            f"--active {', '.join(sorted(unknown))}: no check needs it; there is: {_names(actives)}"
+        )
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS and CONTEXT in config.stash:
         _refuse_unknown_acceptances(config.stash[CONTEXT].target, items)
     dropped = [item for item, name in actives.items() if name not in asked]

@@ -17,7 +17,7 @@ from oncall.verdict import OUTCOMES, Verdict
 from tests.readme_index import ROOT
 
 FILE = ROOT / "oncall/reporting/result.schema.json"
-ABOUT = f"""One run of pytest-oncall, as --result writes it and as reports/ keeps it. Version {VERSION}: within a \
+ABOUT = f"""One run of pytest-oncall, as --json writes it and as reports/ keeps it. Version {VERSION}: within a \
 version members may be added, and none changes its meaning or goes. A reader ignores what it does not know."""
 NAMES = dict.fromkeys(("findings", "consequences", "blocked"), tuple[str, ...])
 NOT_TOLD = ("facts", "diagnosis")
@@ -26,7 +26,7 @@ MEMBERS = {
     "seconds": "how long it took",
     "replayed_from": "the snapshot that was judged instead of a stack",
     "commands_from": "whose target fills the playbook's commands: snapshot, where nothing here has checked them",
-    "selection": "-m, -k, --with and the places, as typed",
+    "selection": "-m, -k, --active and the places, as typed",
     "host": "the machine looked from",
     "problem": "what went wrong with the run itself",
     "report": "where the HTML report is; null: there is none",

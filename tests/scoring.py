@@ -22,7 +22,7 @@ KEYLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-ca
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the playbook, in a process of its own: how it ended, what stood on the screen, its --result."""
+    """One run of the playbook, in a process of its own: how it ended, what stood on the screen, its --json."""
 
     code: int
     screen: str
@@ -59,7 +59,7 @@ def judged(*options, timeout=90, cwd=ROOT, through=(), variables=None):
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         report = Path(folder) / "report.html"
-        command = [sys.executable, "-m", "pytest", f"--result={result}", f"--html={report}"]
+        command = [sys.executable, "-m", "pytest", f"--json={result}", f"--html={report}"]
         clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         clean |= variables or {}
         run = subprocess.run(

@@ -55,8 +55,8 @@ def run(folder, *options):
     result = folder / "result.json"
     result.unlink(missing_ok=True)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONDONT", "ONCALL"))}
-    reports = [f"--result={result}", f"--html={folder / 'report.html'}"]
-    command = [sys.executable, "-m", "pytest", "--with=hold", *reports, *options]
+    reports = [f"--json={result}", f"--html={folder / 'report.html'}"]
+    command = [sys.executable, "-m", "pytest", "--active=hold", *reports, *options]
     done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True, timeout=60)
     verdicts = json.loads(result.read_text())["verdicts"] if result.exists() else []
     return done.returncode, done.stdout + done.stderr, {verdict["check"]: verdict for verdict in verdicts}

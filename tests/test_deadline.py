@@ -177,7 +177,7 @@ def test_lateness_on_an_overloaded_machine_is_unknown(suite, pytester, manner, o
     probes = OVERLOAD + "@probe()\ndef slots() -> Slots:\n    return Slots(free=0, limit=10)\n"
     checks = CHECK.replace("MANNER", repr(manner))
     for options in (("--save=s.json",), ("--replay=s.json",)):
-        assert suite(probes, checks, "--result=r.json", *options).ret == 1
+        assert suite(probes, checks, "--json=r.json", *options).ret == 1
         (verdict,) = json.loads((pytester.path / "r.json").read_text())["verdicts"]
 
         assert verdict["outcome"] == outcome

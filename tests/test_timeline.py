@@ -690,7 +690,7 @@ def broken(tmp_path, life, *names):
         before = datetime.now(UTC)
         faults.inject(life.running(home), faults.named(names, mode), quiet)
         after, result = datetime.now(UTC), tmp_path / "result.json"
-        command = [sys.executable, "-m", "pytest", f"--target={home.target}", f"--result={result}"]
+        command = [sys.executable, "-m", "pytest", f"--target={home.target}", f"--json={result}"]
         run = subprocess.run(
             [*command, f"--html={tmp_path / 'report.html'}"], cwd=ROOT, env=clean, capture_output=True, text=True,
             timeout=90,

@@ -1,4 +1,4 @@
-"""A later run of the same stack, read from its `--result` file: what healed since, and what changed in between."""
+"""A later run of the same stack, read from its `--json` file: what healed since, and what changed in between."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oncall.verdict import Verdict
 Healed = Literal["healed", "still there", "not known"]
 
 
-class LaterError(Exception):
+class FollowupError(Exception):
     """The file is no later run of this stack; one sentence says why."""
 
 
@@ -67,24 +67,24 @@ class Followup(msgspec.Struct, frozen=True):
 
 
 def read_later(path: Path) -> Followup:
-    """Read a `--result` file, which anybody may have sent; raises LaterError with one sentence."""
+    """Read a `--json` file, which anybody may have sent; raises FollowupError with one sentence."""
     try:
         later = msgspec.convert(read_json(path), Followup)
         started = later.started.astimezone(UTC)
     except Unreadable as error:
-        raise LaterError(f"--after {path}: the file cannot be read: {error}") from None
+        raise FollowupError(f"--followup {path}: the file cannot be read: {error}") from None
     except (msgspec.ValidationError, ValueError, OverflowError):
-        raise LaterError(f"--after {path}: this is not the --result file of a later run") from None
+        raise FollowupError(f"--followup {path}: this is not the --json file of a later run") from None
     if later.version != VERSION:
-        raise LaterError(f"--after {path}: the result has version {later.version}; this suite reads {VERSION}")
+        raise FollowupError(f"--followup {path}: the result has version {later.version}; this suite reads {VERSION}")
     if later.started.tzinfo is None or any(event.at.tzinfo is None for event in later.timeline):
-        raise LaterError(f"--after {path}: this is not the --result file of a later run")
+        raise FollowupError(f"--followup {path}: this is not the --json file of a later run")
     return msgspec.structs.replace(later, started=started)
 
 
 def follows(later: Followup, path: Path, stack: str, started: datetime) -> None:
-    """Raise LaterError unless it is a later run of that stack."""
+    """Raise FollowupError unless it is a later run of that stack."""
     if later.stack != stack:
-        raise LaterError(f"--after {path}: that run looked at {later.stack[:60]!r}, this one at {stack!r}")
+        raise FollowupError(f"--followup {path}: that run looked at {later.stack[:60]!r}, this one at {stack!r}")
     if later.started <= started:
-        raise LaterError(f"--after {path}: that run began before this one; give the result of a later run")
+        raise FollowupError(f"--followup {path}: that run began before this one; give the result of a later run")

@@ -25,7 +25,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     seconds: float
     verdicts: tuple[Verdict, ...] = ()
     replayed_from: str | None = None
-    selection: str = ""  # -m, -k, --with and the places, as typed
+    selection: str = ""  # -m, -k, --active and the places, as typed
     host: str = ""  # the machine looked from
     versions: dict[str, str] = field(default_factory=dict)
     problem: tuple[str, ...] = ()  # what went wrong with the run itself: "the report was not written: disk full"

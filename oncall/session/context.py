@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from oncall.gate.redaction import Redactor, installation_salt
 from oncall.notify.notifier import AddressError, Addresses, addresses
 from oncall.probing.snapshot import Snapshot, SnapshotError, read_snapshot
-from oncall.reporting.followup import Followup, LaterError, follows, read_later
+from oncall.reporting.followup import Followup, FollowupError, follows, read_later
 from oncall.results.history import History, wrong_name
 from oncall.results.record import CommandsFrom
 from oncall.session.options import file_mode
@@ -48,11 +48,11 @@ def read_context(config: pytest.Config) -> RunContext:
         snapshot = read_snapshot(Path(option.replay)) if option.replay else None
         target = _judged_anew(snapshot.target, option.target) if snapshot else _target(config)
         clock = snapshot.clock if snapshot else datetime.now(UTC)
-        later = _later(option.after, target, clock)
+        later = _later(option.followup, target, clock)
         if not snapshot:
             _refuse_variables(config, target)
         local = _local(config) if snapshot else target
-    except (TargetError, SnapshotError, LaterError) as error:
+    except (TargetError, SnapshotError, FollowupError) as error:
         raise pytest.UsageError(str(error)) from None
     context = RunContext(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
     if local and local.stack.name == target.stack.name:
@@ -125,9 +125,11 @@ def history(config: pytest.Config, report: str) -> History | None:
     """Where runs of this name are kept; None where nobody named one and the report goes elsewhere."""
     option = config.option
     if option.run_name is not None and (wrong := wrong_name(option.run_name)):
-        raise pytest.UsageError(f"--run {wrong}")
+        raise pytest.UsageError(f"--run-name {wrong}")
     if option.run_name and not report:
-        raise pytest.UsageError("--run keeps a run beside the page that the ini option oncall_report names: set that")
+        raise pytest.UsageError(
+            "--run-name keeps a run beside the page that the ini option oncall_report names: set that"
+        )
     if not report or (option.htmlpath and not option.run_name):
         return None
     page = config.rootpath / report

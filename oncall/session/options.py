@@ -2,6 +2,7 @@
 
 import os
 import sys
+from argparse import SUPPRESS
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,13 @@ import pytest
 
 from oncall.verdict import SEVERITIES
 
+# Spellings before 0.2, as aliases for one release.
+FORMER = (
+    ("--with", "active", ""),
+    ("--result", "result", None),
+    ("--after", "followup", None),
+    ("--run", "run_name", None),
+)
 MODES = ("0600", "0640", "0644", "0660", "0664")
 
 
@@ -32,21 +40,35 @@ def add(parser: pytest.Parser) -> None:
     )
     group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
     group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
-    group.addoption("--with", dest="active", default="", metavar="WHAT,...", help="also run these active checks: hold")
+    group.addoption("--active", default="", metavar="WHAT,...", help="also run these active checks: hold")
     group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
     group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")
-    group.addoption("--result", metavar="FILE", help="write every verdict as JSON")
+    group.addoption("--json", dest="result", metavar="FILE", help="write every verdict as JSON")
     group.addoption("--postmortem", metavar="FILE", help="write the draft of a post-mortem as Markdown")
-    group.addoption("--after", metavar="FILE", help="a later run's --result, for --postmortem: what healed since")
-    group.addoption("--run", dest="run_name", metavar="NAME", help="keep this run under a name of its own: nightly")
+    group.addoption("--followup", metavar="FILE", help="a later run's --json, for --postmortem: what healed since")
+    group.addoption("--run-name", metavar="NAME", help="keep this run under a name of its own: nightly")
     group.addoption("--keep", type=_runs, default=30, metavar="N", help="how many runs of a name stay (30)")
     group.addoption("--ping", metavar="URL", help="call this dead-man address when the run is over (or: $ONCALL_PING)")
     group.addoption("--notify", action="append", metavar="URL", help="send a message there (or: $ONCALL_NOTIFY)")
-    group.addoption("--notify-on", choices=("sick", "change"), default="sick", help="when to send it (sick)")
+    group.addoption(
+        "--notify-on", type=_when, default="failure", metavar="failure|change", help="when to send it (failure)"
+    )
     group.addoption("--wait", type=_seconds, metavar="SECONDS", help="repeat whole rounds until one is healthy")
+    for former, dest, default in FORMER:
+        group.addoption(former, dest=dest, default=default, help=SUPPRESS)
     parser.addini("oncall_report", "where the HTML diagnosis goes, unless --html says otherwise", default="")
     parser.addini("oncall_file_mode", "permissions of what a run leaves: 0600, or 0640 for a group", default="0600")
     parser.addini("oncall_playbook", "the playbook that recovery steps are quoted from", default="PLAYBOOK.md")
+
+
+def _when(text: str) -> str:
+    when = "failure" if text == "sick" else text
+    if when not in ("failure", "change"):
+        raise ValueError
+    return when
+
+
+_when.__name__ = "moment: failure or change"
 
 
 def _seconds(text: str) -> float:
@@ -99,7 +121,7 @@ def start_again(early_config: pytest.Config) -> None:
         os.execv(sys.executable, again)  # noqa: S606  no shell is wanted: our own interpreter, with the words just typed
 
 
-JOINED = ("--target", "--replay", "--save", "--result", "--html", "--junitxml", "--postmortem", "--after")
+JOINED = ("--target", "--replay", "--save", "--json", "--result", "--html", "--junitxml", "--postmortem", "--followup")
 
 
 def _joined(words: Sequence[str]) -> list[str]:
@@ -116,5 +138,5 @@ def refuse_pairs(option: Any) -> None:
     """What says nothing together; raises pytest.UsageError, one sentence."""
     if option.wait and option.replay:
         raise pytest.UsageError("--wait is refused with --replay: a snapshot never changes, so leave one of them out")
-    if option.after and not option.postmortem:
-        raise pytest.UsageError("--after only serves a post-mortem: add --postmortem FILE")
+    if option.followup and not option.postmortem:
+        raise pytest.UsageError("--followup only serves a post-mortem: add --postmortem FILE")

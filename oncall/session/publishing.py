@@ -200,7 +200,7 @@ class Publisher:
         """What was typed to choose among the checks."""
         option, places = self.config.option, self.config.args
         typed = [f"-{name} '{value}'" for name, value in (("m", option.markexpr), ("k", option.keyword)) if value]
-        typed += [f"--with {option.active}"] if option.active else []
+        typed += [f"--active {option.active}"] if option.active else []
         return " ".join(typed + (places if self.config.args_source is pytest.Config.ArgsSource.ARGS else []))
 
     def _compared(self, run: RunRecord) -> Comparison | None:

@@ -60,7 +60,7 @@ class Runs:
 
     def command(self, target, *options):
         """The words of a run that writes a report, a JUnit file and a result."""
-        files = ["--html=report.html", "--junitxml=junit.xml", "--result=result.json"]
+        files = ["--html=report.html", "--junitxml=junit.xml", "--json=result.json"]
         files = [word.replace("=", f"={self.folder}/") for word in files]
         return [sys.executable, "-m", "pytest", *([f"--target={target}"] if target else []), *files, *options]
 

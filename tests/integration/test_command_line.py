@@ -64,7 +64,7 @@ def test_target_that_is_no_file_is_refused(runs, tmp_path):
         (["--budget=nan"], ["--budget"]),
         (["--budget=inf"], ["--budget"]),
         (["--fail-on=p5"], ["--fail-on", "p5"]),
-        (["--with=teleport"], ["--with teleport: no check needs it", "hold"]),
+        (["--active=teleport"], ["--active teleport: no check needs it", "hold"]),
         (["-m", "p11"], ["p11"]),
         (["-m", "p1 and"], ["p1 and"]),
         (["-k", "("], ["("]),
@@ -160,3 +160,16 @@ def test_no_line_is_cut_without_a_terminal(patient, runs):
     assert reasons
     assert all(any(reason in line for line in run.screen.splitlines()) for reason in reasons)
     assert "..." not in run.diagnosis.replace("... ", "")
+
+
+def test_former_spellings_are_hidden_aliases(runs, home, tmp_path):
+    """What stood in a cron line of the last release still works, and is not advertised."""
+    run = runs(home.target, f"--result={tmp_path}/former.json", "--notify-on=sick", "--with=hold", "-k", "socket_stays")
+    shown = runs(None, "--help").screen
+
+    assert run.code == 0, run.screen
+    assert (tmp_path / "former.json").exists()
+    assert "--json" in shown
+    assert not [
+        line for line in shown.splitlines() if line.strip().startswith(("--with", "--result", "--after", "--run="))
+    ]

@@ -98,7 +98,7 @@ def test_report_that_cannot_be_written_leaves_the_old_one(condition, home, runs,
     folder = tmp_path / "reports"
     folder.mkdir()
     files = [f"--{option}={folder}/diagnosis.{ending}" for option, ending in (("html", "html"), ("junitxml", "xml"))]
-    files += [f"--save={folder}/facts.json", f"--result={folder}/result.json"]
+    files += [f"--save={folder}/facts.json", f"--json={folder}/result.json"]
     within = ["unshare", "-m", "sh", "-ec", problem + THEN_SHOW, "sh", folder]
     run = runs.typed(*runs.command(home.target, *files), within=within)
 
@@ -110,7 +110,7 @@ def test_report_that_cannot_be_written_leaves_the_old_one(condition, home, runs,
     assert "facts.json" not in run.screen.partition("FILES:")[2]
 
 
-@pytest.mark.parametrize("option", ["--html", "--junitxml", "--save", "--result"])
+@pytest.mark.parametrize("option", ["--html", "--junitxml", "--save", "--json"])
 def test_file_at_an_impossible_place_is_one_sentence(home, runs, tmp_path, option):
     """Each file that cannot be written is named with its reason; healthy and not written is exit 6."""
     (tmp_path / "file").touch()

@@ -164,9 +164,9 @@ def test_signal_ends_the_waiting_and_reports_the_last_full_round(patient, runs, 
     ("options", "sentence"),
     [
         (["--replay={snapshot}", "--wait=5"], "--wait is refused with --replay"),
-        (["--after={snapshot}"], "--after only serves a post-mortem: add --postmortem FILE"),
-        (["--postmortem=x.md", "--after={snapshot}"], "this is not the --result file of a later run"),
-        (["--postmortem=x.md", "--after=none.json"], "the file cannot be read: no such file or directory"),
+        (["--followup={snapshot}"], "--followup only serves a post-mortem: add --postmortem FILE"),
+        (["--postmortem=x.md", "--followup={snapshot}"], "this is not the --json file of a later run"),
+        (["--postmortem=x.md", "--followup=none.json"], "the file cannot be read: no such file or directory"),
         (["--wait=soon"], "invalid number of seconds value: 'soon'"),
     ],
     ids=str,
@@ -193,7 +193,7 @@ def test_post_mortem_of_a_snapshot_with_a_later_run(patient, runs, tmp_path):
     runs(patient.home.target)
     (tmp_path / "result.json").rename(tmp_path / "healed.json")
     draft = tmp_path / "draft.md"
-    run = runs(None, f"--replay={tmp_path}/outage.json", f"--postmortem={draft}", f"--after={tmp_path}/healed.json")
+    run = runs(None, f"--replay={tmp_path}/outage.json", f"--postmortem={draft}", f"--followup={tmp_path}/healed.json")
     text = draft.read_text()
 
     assert run.code == 1
@@ -204,7 +204,7 @@ def test_post_mortem_of_a_snapshot_with_a_later_run(patient, runs, tmp_path):
 
     stranger = json.loads((tmp_path / "healed.json").read_text()) | {"stack": "another"}
     (tmp_path / "other.json").write_text(json.dumps(stranger))
-    other = runs(None, f"--replay={tmp_path}/outage.json", f"--postmortem={draft}", f"--after={tmp_path}/other.json")
+    other = runs(None, f"--replay={tmp_path}/outage.json", f"--postmortem={draft}", f"--followup={tmp_path}/other.json")
 
     assert other.code == 4
     assert "that run looked at 'another'" in other.screen

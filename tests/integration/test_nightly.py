@@ -187,10 +187,10 @@ def test_a_replay_is_compared_and_not_kept(opt, patient, tmp_path):
 @pytest.mark.parametrize("name", ["'../x'", "Nightly", "'a b'", "''"])
 def test_wrong_name_is_one_sentence(opt, name):
     """Exit 4, and nothing is written."""
-    said = opt.night(line=f"cd {AS_WRITTEN} && .venv/bin/pytest --run={name}", code=4)
+    said = opt.night(line=f"cd {AS_WRITTEN} && .venv/bin/pytest --run-name={name}", code=4)
 
     assert said.strip() == (
-        "ERROR: --run must be a name such as nightly: lower-case letters, digits and single dashes, 60 at most"
+        "ERROR: --run-name must be a name such as nightly: lower-case letters, digits and single dashes, 60 at most"
     )
     assert not [*opt.reports.iterdir()]
 

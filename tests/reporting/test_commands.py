@@ -130,7 +130,7 @@ def test_a_real_run_prints_every_command_of_the_playbook_as_it_is_typed(suite, p
     fence = "\n".join(lines)
     page = f'## All <a id="all-of-it"></a>\nSeverity: P1\n### Recovery\n1. Do.\n```\n{fence}\n```\n- Risk: read-only\n'
     (pytester.path / "PLAYBOOK.md").write_text(f"{page}- Verify: test_ill\n")
-    done = suite(PROBES, CHECKS, "--html=report.html", "--result=result.json")
+    done = suite(PROBES, CHECKS, "--html=report.html", "--json=result.json")
     (section,) = parse(f"{page}- Verify: test_ill\n").sections
     command = fill(section.recovery[0], Stack(name="shop"), "postgres", evidence={"pid": 257}).command
     result = text_json.loads((pytester.path / "result.json").read_text())

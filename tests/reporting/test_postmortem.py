@@ -9,7 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oncall.reporting import json as result_file
-from oncall.reporting.followup import Followup, LaterError, follows, read_later
+from oncall.reporting.followup import Followup, FollowupError, follows, read_later
 from oncall.reporting.markdown import code, prose
 from oncall.reporting.postmortem import document
 from tests.reporting import incidents, runs
@@ -211,7 +211,7 @@ def test_one_text_is_one_piece_of_a_line(text):
 
 
 def test_result_of_a_run_is_read_back(tmp_path):
-    """What --result writes, --after reads."""
+    """What --json writes, --followup reads."""
     file = tmp_path / "result.json"
     file.write_bytes(msgspec.json.encode(result_file.document(OUTAGE)))
     read = read_later(file)
@@ -224,17 +224,17 @@ def test_result_of_a_run_is_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "this is not the --result file of a later run"),
-        (b"[1]", "this is not the --result file of a later run"),
-        (b"\xff", "this is not the --result file of a later run"),
-        (b"[" * 100_000, "this is not the --result file of a later run"),
+        (b"", "this is not the --json file of a later run"),
+        (b"[1]", "this is not the --json file of a later run"),
+        (b"\xff", "this is not the --json file of a later run"),
+        (b"[" * 100_000, "this is not the --json file of a later run"),
         (
             b'{"version": 9, "stack": "motel", "started": "2026-11-23T20:29:00Z", "verdicts": []}',
             "the result has version 9",
         ),
         (
             b'{"version": 2, "stack": "motel", "started": "2026-11-23T20:29:00", "verdicts": []}',
-            "this is not the --result file",
+            "this is not the --json file",
         ),
     ],
     ids=["empty", "list", "bytes", "deep", "version", "no zone"],
@@ -244,13 +244,13 @@ def test_wrong_later_file_is_refused_in_one_sentence(tmp_path, content, sentence
     file = tmp_path / "later.json"
     file.write_bytes(content)
 
-    with pytest.raises(LaterError, match=f"^--after {re.escape(str(file))}: .*{sentence}"):
+    with pytest.raises(FollowupError, match=f"^--followup {re.escape(str(file))}: .*{sentence}"):
         read_later(file)
 
 
 def test_run_that_came_before_is_no_later_run():
     """A mix-up of files would otherwise end an incident before it began."""
-    with pytest.raises(LaterError, match="that run began before this one"):
+    with pytest.raises(FollowupError, match="that run began before this one"):
         follows(later(OUTAGE, hours=-1), Path("x.json"), OUTAGE.stack, OUTAGE.started)
 
 

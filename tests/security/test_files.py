@@ -185,7 +185,7 @@ def test_dev_stdout_is_where_the_output_goes(tmp_path, to):
 
 def test_every_file_of_a_run_is_private(suite, pytester):
     """Page, JUnit file, result, snapshot, post-mortem and what is kept; in folders that were not there."""
-    files = {"--html": "new/page.html", "--junitxml": "newer/junit.xml", "--result": "result.json"}
+    files = {"--html": "new/page.html", "--junitxml": "newer/junit.xml", "--json": "result.json"}
     files |= {"--save": "facts.json", "--postmortem": "incident.md"}
     run = suite(PROBE, CHECKS, *(f"{option}={file}" for option, file in files.items()))
 
@@ -289,7 +289,7 @@ def test_wrong_clock_from_end_to_end(suite, pytester, monkeypatch):
         text = ini.read_text()
         if "oncall_report" not in text:
             ini.write_text(text + "\noncall_report = reports/diagnosis.html\n")
-        return suite(TRAVEL + PROBE, CHECKS, "--run=nightly", "--keep=2", "--self-contained-html")
+        return suite(TRAVEL + PROBE, CHECKS, "--run-name=nightly", "--keep=2", "--self-contained-html")
 
     night("2026-11-20T03:00:00+00:00")
     night("2099-01-01T03:00:00+00:00")

@@ -96,7 +96,7 @@ def heard():
 def outputs(suite, pytester, heard):
     """Every output of a run whose facts, reasons and bugs hold all forms at once."""
     texts = {form: text for form, (text, _) in SECRETS.items()}
-    files = ["--html=report.html", "--result=result.json", "--junitxml=junit.xml", "--save=facts.json"]
+    files = ["--html=report.html", "--json=result.json", "--junitxml=junit.xml", "--save=facts.json"]
     run = suite(
         PROBES.format(texts=texts),
         CHECKS,

@@ -26,7 +26,7 @@ def sick(tmp_path_factory):
         from stack import lifecycle
 
         lifecycle.running(home).stop("postgres")
-        Runs(folder)(home.target, f"--save={folder}/facts.json", f"--result={folder}/result.json")
+        Runs(folder)(home.target, f"--save={folder}/facts.json", f"--json={folder}/result.json")
     return folder
 
 
@@ -48,7 +48,7 @@ class Ran:
     variables = {}
 
     def __init__(self, folder, *options, timeout=20):
-        files = [f"--html={folder}/page.html", f"--junitxml={folder}/junit.xml", f"--result={folder}/out.json"]
+        files = [f"--html={folder}/page.html", f"--junitxml={folder}/junit.xml", f"--json={folder}/out.json"]
         self.folder = folder
         began = time.monotonic()
         process = subprocess.Popen(
@@ -108,12 +108,12 @@ def special(tmp_path, kind):
 WORDS = {"large": "it is larger than 16 MiB", "folder": "it is a folder", "none": "no such file"}
 
 
-@pytest.mark.parametrize("option", ["--replay", "--after"])
+@pytest.mark.parametrize("option", ["--replay", "--followup"])
 @pytest.mark.parametrize("kind", ["pipe", "zero", "folder", "terminal", "large", "none"])
 def test_only_regular_files_of_bounded_size_are_read(sick, replay, tmp_path, kind, option):
     """A pipe without a writer, an endless device, a folder, a gigabyte: one sentence, at once."""
     file = special(tmp_path, kind)
-    more = [f"--after={file}", f"--postmortem={tmp_path}/draft.md"] if option == "--after" else []
+    more = [f"--followup={file}", f"--postmortem={tmp_path}/draft.md"] if option == "--followup" else []
     ran = replay(sick / "facts.json" if more else file, *more)
 
     assert_refused(ran, WORDS.get(kind, "it is not a regular file"))
@@ -328,13 +328,13 @@ AFTER = {
 
 @pytest.mark.parametrize("change", AFTER.values(), ids=AFTER)
 def test_damaged_later_result_is_one_sentence(sick, replay, tmp_path, change):
-    """--after is held to the same."""
+    """--followup is held to the same."""
     later = json.loads((sick / "result.json").read_text()) | {"started": "2030-01-01T00:00:00+00:00"}
     change(later)
     (tmp_path / "later.json").write_text(json.dumps(later))
-    ran = replay(sick / "facts.json", f"--after={tmp_path}/later.json", f"--postmortem={tmp_path}/draft.md")
+    ran = replay(sick / "facts.json", f"--followup={tmp_path}/later.json", f"--postmortem={tmp_path}/draft.md")
 
-    assert_refused(ran, "--after")
+    assert_refused(ran, "--followup")
 
 
 def test_later_result_with_odd_moments_is_told(sick, replay, tmp_path):
@@ -343,7 +343,7 @@ def test_later_result_with_odd_moments_is_told(sick, replay, tmp_path):
     odd = {"what": "made anew", "source": "x", "kind": "change"}
     later["timeline"] = [odd | {"at": f"{year}-01-01T00:00:00Z"} for year in ("0001", "9999")]
     (tmp_path / "later.json").write_text(json.dumps(later))
-    ran = replay(sick / "facts.json", f"--after={tmp_path}/later.json", f"--postmortem={tmp_path}/draft.md")
+    ran = replay(sick / "facts.json", f"--followup={tmp_path}/later.json", f"--postmortem={tmp_path}/draft.md")
 
     assert_told(ran)
     assert "made anew" not in (tmp_path / "draft.md").read_text()

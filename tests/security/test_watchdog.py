@@ -52,7 +52,7 @@ def pytest_runtest_logreport(report):
     if report.when == "call" and report.nodeid.endswith("test_slots"):
         open("judged", "w").close()
 """
-FILES = ("--result=result.json", "--html=report.html", "--junitxml=junit.xml", "--save=snapshot.json")
+FILES = ("--json=result.json", "--html=report.html", "--junitxml=junit.xml", "--save=snapshot.json")
 
 
 @pytest.fixture
