@@ -164,7 +164,7 @@ def test_no_line_is_cut_without_a_terminal(patient, runs):
 
 def test_former_spellings_are_hidden_aliases(runs, home, tmp_path):
     """What stood in a cron line of the last release still works, and is not advertised."""
-    run = runs(home.target, f"--result={tmp_path}/former.json", "--notify-on=sick", "--with=hold", "-k", "socket_stays")
+    run = runs(home.target, f"--result={tmp_path}/former.json", "--notify-on=sick", "--with=hold", "-m", "p1")
     shown = runs(None, "--help").screen
 
     assert run.code == 0, run.screen
