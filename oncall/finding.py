@@ -46,11 +46,22 @@ class CouldNotCheck(Exception):
 
     blames: the component that stood in the way, when it is one of the stack's.
     manner: "silent" or "late" when it was the time that did not suffice.
+    root: the fact that stood in the way, by its probe's name, with the check's parameter where it has one
+        ("service_containers.running[backend]"): whoever judges that fact is where to read on.
+    setting: the key of the target file to set ("postgres.password_variable").
     """
 
-    def __init__(self, reason: str = "", *, blames: str | None = None, manner: Manner | None = None):
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        blames: str | None = None,
+        manner: Manner | None = None,
+        root: str = "",
+        setting: str = "",
+    ):
         super().__init__(reason)
-        self.blames, self.manner = blames, manner
+        self.blames, self.manner, self.root, self.setting = blames, manner, root, setting
 
 
 class NotPart(Exception):
@@ -77,7 +88,7 @@ class Finding(Struct, frozen=True):
     manner: what the part does that fails; None: not said.
     corroboration: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
     ambiguity: what would look just the same, where something would.
-    root_check: the check that tells the same story nearer to its cause, if it fails as well.
+    root: the fact that tells the same story nearer to its cause, as in CouldNotCheck: its check, if it fails as well.
     """
 
     symptom: str
@@ -87,7 +98,7 @@ class Finding(Struct, frozen=True):
     layer: Layer = "correct"
     corroboration: str = ""
     ambiguity: str = ""
-    root_check: str = ""
+    root: str = ""
     manner: Manner | None = None
 
 
@@ -118,7 +129,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         blames: str | None = None,
         corroboration: str = "",
         ambiguity: str = "",
-        root_check: str = "",
+        root: str = "",
         manner: Manner | None = None,
     ) -> Message:
         for name in (component, blames):
@@ -130,7 +141,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
             raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
         accused = blames if blames != component else None
         told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
-        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root_check, manner)
+        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root, manner)
         keep(found)
         return Message(found)
 

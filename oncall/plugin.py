@@ -40,6 +40,7 @@ MARKERS = (
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
     "component(name): the part of the stack that the check looks at",
+    "judges(fact): the fact, or the side of one, that this check is for: checks that it stood in the way of point here",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",
 )

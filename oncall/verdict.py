@@ -11,7 +11,7 @@ msgspec, and order themselves the way people read them:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Literal
 
@@ -46,6 +46,8 @@ class Check(Struct, frozen=True, kw_only=True):
     severity: Severity
     component: str | None = None
     playbook: str | None = None
+    facts: tuple[str, ...] = ()  # the probes that it names
+    judges: str = ""  # the fact, or the side of one ("service_containers.running"), that it is there for
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -66,8 +68,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     manner: Manner | None = None  # what the part does that fails; None: not said
     corroboration: str = ""  # what proves it, where a second trace does
     ambiguity: str = ""  # what would look the same
-    root_check: str = ""  # the check that tells the same story nearer to its cause, if it fails as well
+    root_check: str = ""  # where to read on: the check of the fact that stood in the way, or is nearer to the cause
     reason: str | None = None  # unknown, also where that is accepted; skipped and error
+    setting: str = ""  # of an unknown: the key of the target file to set
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()
     position: int = 0  # place in the collection; keeps two runs in one order
@@ -78,9 +81,29 @@ class Verdict(Struct, frozen=True, kw_only=True):
         return self.outcome in ("failed", "passed") or (self.outcome == "accepted" and self.symptom is not None)
 
     @property
+    def full_reason(self) -> str:
+        """The reason, and the check at which to read on; empty where there is none."""
+        see = f" (see {self.root_check})" if self.root_check and self.outcome == "unknown" else ""
+        return (self.reason or "") + see
+
+    @property
     def accuses(self) -> str | None:
         """The other component that the evidence blames, if it blames another one."""
         return self.blames if self.blames != self.component else None
+
+
+def check_of_fact(root: str, catalogue: Mapping[str, Check]) -> str:
+    """The check that judges a fact, its parameter included; empty where there is none.
+
+    The one that says so by its mark, else of those that name the fact the most urgent, and of these the first.
+    """
+    fact, bracket, parameter = root.partition("[")
+    same = {name: check for name, check in catalogue.items() if name.partition("[")[1:] == (bracket, parameter)}
+    near = same or catalogue
+    marked = [name for name, check in near.items() if check.judges == fact]
+    naming = [name for name, check in near.items() if fact in check.facts]
+    naming.sort(key=lambda name: SEVERITIES.index(near[name].severity))
+    return next(iter(marked + naming), "") if fact else ""
 
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:

@@ -148,9 +148,9 @@ def test_lines_say_what_came_went_and_stayed():
 def test_lines_of_nothing_say_so():
     """No change is news as well, and so is that nothing could be compared."""
     quiet = compare(night(0, test_a="passed"), night(1, test_a="passed"))
-    inconclusive_reason = compare(night(0, test_a="unknown"), night(1, test_a="unknown"))
+    inconclusive = compare(night(0, test_a="unknown"), night(1, test_a="unknown"))
 
     assert changes.lines(quiet) == ["Since 2026-11-23 03:00 UTC: nothing new, nothing gone"]
-    assert changes.lines(inconclusive_reason) == [
+    assert changes.lines(inconclusive) == [
         "Since 2026-11-23 03:00 UTC: nothing new, nothing gone: no check had an answer in both runs"
     ]

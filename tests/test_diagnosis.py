@@ -1,9 +1,10 @@
 """How findings become causes: the chain of blame, its end, and what is never folded away."""
 
+import pytest
 from msgspec.structs import replace
 
 from oncall.diagnosis.causes import diagnose
-from oncall.verdict import Check, Verdict
+from oncall.verdict import Check, Verdict, check_of_fact
 
 P1 = {"severity": "p1"}
 
@@ -168,8 +169,8 @@ def test_circle_is_one_cause_and_not_proven():
 
 def test_unknown_stands_behind_what_it_points_at():
     """Through other unknowns, to the failed check at the end."""
-    token = unknown("test_token", "nobody logged in (see test_login)")
-    handshake = unknown("test_handshake", "there is no token (see test_token)")
+    token = unknown("test_token", "nobody logged in", root_check="test_login")
+    handshake = unknown("test_handshake", "there is no token", root_check="test_token")
 
     assert causes(token, handshake, LOGIN, DATABASE) == {"postgres": {"test_login", "test_token", "test_handshake"}}
     assert diagnose([token, handshake, LOGIN, DATABASE]).unknown == ()
@@ -177,10 +178,10 @@ def test_unknown_stands_behind_what_it_points_at():
 
 def test_unknown_with_a_reason_of_its_own_stands_alone():
     """A password that nobody set has nothing to do with the dead frontend."""
-    inconclusive_reason = unknown("test_login", "set ONCALL_PASSWORD")
-    diagnosis = diagnose([inconclusive_reason, failed("test_page", "frontend", "reachable")])
+    blind = unknown("test_login", "set ONCALL_PASSWORD")
+    diagnosis = diagnose([blind, failed("test_page", "frontend", "reachable")])
 
-    assert diagnosis.unknown == (inconclusive_reason,)
+    assert diagnosis.unknown == (blind,)
     assert [cause.blocked for cause in diagnosis.causes] == [()]
 
 
@@ -202,7 +203,9 @@ def test_a_line_that_accuses_a_healthy_part_is_mended_where_the_check_says_that_
 def test_selection_names_the_cause_outside_of_it():
     """`-m p2` with a dead backend names the backend, although no check of it was selected."""
     catalogue = {"test_health": Check(severity="p1", component="backend", playbook="backend-down")}
-    lost = [unknown(name, "the backend gave no answer (see test_health)", "auth", severity="p2") for name in "ab"]
+    lost = [
+        unknown(name, "the backend gave no answer", "auth", severity="p2", root_check="test_health") for name in "ab"
+    ]
     cause = only(*lost, catalogue=catalogue)
 
     assert (cause.component, cause.confidence, cause.playbook) == ("backend", "likely", "backend-down")
@@ -288,3 +291,27 @@ def test_components_of_others_are_components_too():
 def test_accepted_finding_is_no_cause():
     """The team lives with it."""
     assert diagnose([end("test_swap", "accepted", "host", symptom="swap is full")]).causes == ()
+
+
+@pytest.mark.parametrize(
+    ("root", "check"),
+    [
+        ("service.running[api]", "test_runs[api]"),
+        ("service.running[db]", "test_runs[db]"),
+        ("answer", "test_answers"),
+        ("both", "test_urgent"),
+        ("nowhere", ""),
+        ("", ""),
+    ],
+)
+def test_a_fact_leads_to_the_check_that_judges_it(root, check):
+    """By its mark, else the most urgent that names it; the parameter is kept."""
+    catalogue = {
+        "test_lesser": Check(severity="p3", facts=("both", "service")),
+        "test_runs[api]": Check(severity="p1", facts=("service",), judges="service.running"),
+        "test_runs[db]": Check(severity="p1", facts=("service",), judges="service.running"),
+        "test_urgent": Check(severity="p2", facts=("both",)),
+        "test_answers": Check(severity="p1", facts=("answer",)),
+    }
+
+    assert check_of_fact(root, catalogue) == check

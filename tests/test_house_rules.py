@@ -226,11 +226,6 @@ OF_TEXT = frozenset(
 )
 OF_PATTERNS = frozenset(("search", "match", "fullmatch", "finditer", "findall", "sub", "split"))
 KNOWN_QUESTIONS = {
-    # Debt: a reason points at another check by a "(see test_x)" in its words; the next issue makes the pointer data.
-    ("causes.py", "POINTER.search(verdict.reason or '')"),
-    ("causes.py", "POINTER.search(first.reason or '')"),
-    ("causes.py", "POINTER.sub('', first.reason or '')"),
-    ("causes.py", "POINTER.sub('', held.reason or '')"),
     # OpenSSL's own code of an error, which happens to be called a reason.
     ("network.py", "reason in ('wrong version number', 'record layer failure')"),
 }

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down"), pytest.mark.component("backend")]
 
 
+@pytest.mark.judges("backend_health")
 def test_backend_answers_its_health_check(backend_health, limits, finding):
     """Nothing in the application works, or all of it is slow."""
     assert not backend_health.problem, finding(
@@ -24,6 +25,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
     )
 
 
+@pytest.mark.judges("health_checks")
 def test_every_health_sub_check_is_ok(health_checks, finding):
     """The application is up, but a part that it needs is not."""
     assert not health_checks.failing, finding(

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("restore-backup"), pytest.mark.component("host")]
 
 
+@pytest.mark.judges("newest_backup")
 @pytest.mark.unnoticed
 def test_newest_backup_is_recent(newest_backup, limits, finding):
     """Nobody notices, until a restore loses more than a day."""

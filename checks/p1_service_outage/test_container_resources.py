@@ -55,6 +55,7 @@ def test_container_processes_are_under_their_limit(service, container_processes,
     )
 
 
+@pytest.mark.judges("backend_service")
 @pytest.mark.unnoticed
 @pytest.mark.component("backend")
 def test_backend_has_a_memory_limit(backend_service, finding):

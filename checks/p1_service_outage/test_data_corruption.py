@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-corruption"), pytest.mark.component("postgres")]
 
 
+@pytest.mark.judges("page_checksums")
 def test_no_data_page_fails_its_checksum(page_checksums, finding):
     """Some records cannot be opened, and the error comes back every time."""
     assert not page_checksums.damaged, finding(

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("data-volume"), pytest.mark.component("postgres")]
 
 
+@pytest.mark.judges("data_volume")
 def test_data_volume_is_in_place(data_volume, finding):
     """The database is empty after its container was made anew."""
     assert data_volume.misplaced is None, finding(

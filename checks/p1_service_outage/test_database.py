@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("database-down"), pytest.mark.component("postgres")]
 
 
+@pytest.mark.judges("database_connection")
 def test_database_is_reachable(database_connection, finding):
     """Every page that needs data fails."""
     assert database_connection.answered, finding(
@@ -17,6 +18,7 @@ def test_database_is_reachable(database_connection, finding):
     )
 
 
+@pytest.mark.judges("database_login")
 def test_database_accepts_the_login(database_login, finding):
     """The backend starts, but cannot log in to its database."""
     assert database_login.outcome == "accepted", finding(
@@ -26,6 +28,7 @@ def test_database_accepts_the_login(database_login, finding):
     )
 
 
+@pytest.mark.judges("database_role")
 def test_database_is_started_and_primary(database_role, finding):
     """Requests fail with 'the database system is starting up', or nothing can be saved."""
     assert database_role.state == "primary", finding(
@@ -36,6 +39,7 @@ def test_database_is_started_and_primary(database_role, finding):
     )
 
 
+@pytest.mark.judges("database_answer")
 def test_database_answers_in_time(database_answer, limits, finding):
     """Everything is slow, even the simplest page."""
     timely = database_answer.seconds <= limits.database_answer_seconds and not database_answer.timed_out
@@ -60,6 +64,7 @@ def test_database_accepts_writes(database_writes, finding):
     )
 
 
+@pytest.mark.judges("connection_slots")
 def test_database_has_free_connection_slots(connection_slots, limits, finding):
     """Some requests fail with 'too many clients already'."""
     full = connection_slots.refused or connection_slots.full

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down"), pytest.mark.component("frontend")]
 
 
+@pytest.mark.judges("frontend_page")
 def test_frontend_serves_its_page(frontend_page, limits, finding):
     """People see an error page, an empty one, or none at all."""
     assert not frontend_page.problem, finding(

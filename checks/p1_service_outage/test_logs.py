@@ -13,5 +13,5 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         component=service,
         layer="log_evidence",
         blames=container_log.blames,
-        root_check=container_log.root_check,
+        root=container_log.root,
     )

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("container-network")]
 
 
+@pytest.mark.judges("peer_network")
 def test_services_share_a_network(peer_network, service, finding):
     """Everything runs, but requests between the parts fail."""
     assert peer_network.problem is None, finding(
@@ -17,6 +18,7 @@ def test_services_share_a_network(peer_network, service, finding):
     )
 
 
+@pytest.mark.judges("name_resolution")
 @pytest.mark.component("network")
 def test_database_name_resolves_in_the_backend(name_resolution, finding):
     """The backend answers, but everything that needs data fails with 'ENOTFOUND'."""
@@ -46,6 +48,6 @@ def test_database_port_answers_in_the_backend(port_from_inside, finding):
         layer="reachable",
         blames=port_from_inside.blames,
         manner=port_from_inside.manner,
-        root_check="test_database_name_resolves_in_the_backend",
+        root="name_resolution",
         corroboration="a query inside the backend's container" if port_from_inside.blames == "network" else "",
     )

@@ -29,6 +29,7 @@ def test_filesystems_have_free_inodes(filesystems, limits, finding):
     )
 
 
+@pytest.mark.judges("memory")
 def test_memory_is_available(memory, limits, finding):
     """Everything is slow, and processes get killed."""
     assert memory.available_percent >= limits.memory_available_percent, finding(

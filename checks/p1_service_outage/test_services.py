@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p1, pytest.mark.playbook("service-down")]
 
 
+@pytest.mark.judges("docker_engine")
 @pytest.mark.component("docker")
 def test_docker_engine_answers(docker_engine, finding):
     """No container can be looked at, started or stopped."""
@@ -23,6 +24,7 @@ def test_docker_engine_answers(docker_engine, finding):
     )
 
 
+@pytest.mark.judges("service_containers.running")
 def test_service_is_running(service, service_containers, limits, finding):
     """What this service does is gone."""
     assert service_containers.containers, finding(
@@ -41,6 +43,7 @@ def test_service_is_running(service, service_containers, limits, finding):
     )
 
 
+@pytest.mark.judges("service_containers.stays_up")
 def test_service_stays_up(service, service_containers, limits, finding):
     """The service comes and goes: some requests work, others do not."""
     looping = service_containers.starting_again(limits.restarts)
@@ -62,5 +65,5 @@ def test_service_is_healthy(service, service_health, finding):
         layer=sick[0].layer,
         manner=sick[0].manner,
         blames=service_health.blames,
-        root_check=service_health.root_check,
+        root=service_health.root,
     )

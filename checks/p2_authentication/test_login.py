@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("login-fails"), pytest.mark.component("auth")]
 
 
+@pytest.mark.judges("login")
 def test_probe_account_logs_in(login, limits, finding):
     """Users cannot log in, or wait long for it."""
     slow = f"takes {login.exchange.seconds:.1f} s, longer than {limits.login_seconds:g} s"

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("jwt-secret"), pytest.mark.component("auth")]
 
 
+@pytest.mark.judges("jwt_secret")
 def test_jwt_secret_is_set(jwt_secret, finding):
     """Nobody can log in, or the backend does not start."""
     assert jwt_secret.unset is None, finding(
@@ -33,11 +34,12 @@ def test_jwt_secret_is_long_enough(jwt_secret, finding):
         f"{jwt_secret.variable} has {jwt_secret.bytes} bytes; {jwt_secret.algorithm} needs {jwt_secret.needed_bytes}",
         evidence=jwt_secret.evidence,
         component="auth",
-        root_check="test_token_is_well_formed",
+        root="issued_token",
         layer="config",
     )
 
 
+@pytest.mark.judges("jwt_secret_copies")
 def test_jwt_secret_is_the_same_everywhere(jwt_secret_copies, finding):
     """Users are logged out at random, or all of them at the next deployment."""
     assert jwt_secret_copies.difference is None, finding(

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("token-refused"), pytest.mark.component("auth")]
 
 
+@pytest.mark.judges("issued_token_use")
 def test_issued_token_is_accepted(issued_token_use, finding):
     """Users log in, and the next page says 'Unauthorized'."""
     assert issued_token_use.is_accepted, finding(
@@ -21,6 +22,7 @@ def test_issued_token_is_accepted(issued_token_use, finding):
     )
 
 
+@pytest.mark.judges("forged_token_use")
 @pytest.mark.unnoticed
 @pytest.mark.parametrize("forgery", ["no-token", "tampered", "expired", "alg-none", "empty-key"])
 def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
@@ -37,6 +39,7 @@ def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
     )
 
 
+@pytest.mark.judges("issued_token")
 def test_token_is_well_formed(issued_token, finding):
     """Users log in, and whatever reads their token fails on it."""
     assert issued_token.malformed is None, finding(
@@ -57,6 +60,7 @@ def test_token_times_are_sane(issued_token, limits, finding):
     assert not problems, finding(f"issued token {problems[0]}", evidence=issued_token.evidence, component="auth")
 
 
+@pytest.mark.judges("token_signature")
 def test_token_is_signed_with_the_current_secret(token_signature, finding):
     """'Invalid signature' for some or all users after the secret was changed."""
     assert token_signature.verified, finding(

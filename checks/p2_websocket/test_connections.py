@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-connections"), pytest.mark.component("websocket")]
 
 
+@pytest.mark.judges("connection_metric")
 @pytest.mark.unnoticed
 @pytest.mark.component("backend")
 def test_connection_count_is_exported(connection_metric, finding):

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("websocket-down"), pytest.mark.component("websocket")]
 
 
+@pytest.mark.judges("direct_handshake")
 def test_handshake_succeeds(direct_handshake, finding):
     """The interface shows 'Offline' and nothing updates by itself."""
     assert direct_handshake.succeeded, finding(
@@ -17,6 +18,7 @@ def test_handshake_succeeds(direct_handshake, finding):
     )
 
 
+@pytest.mark.judges("public_handshake")
 def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
     """The interface shows 'Offline' for everybody who comes through the proxy."""
     assert public_handshake.succeeded, finding(
@@ -25,7 +27,7 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
         component="frontend",
         layer=public_handshake.layer,
         manner=public_handshake.manner,
-        root_check=public_handshake.root_check,
+        root=public_handshake.root,
     )
 
 

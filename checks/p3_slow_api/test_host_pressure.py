@@ -27,6 +27,7 @@ def test_host_cpu_is_not_saturated(host_pressure, limits, finding):
     )
 
 
+@pytest.mark.judges("host_pressure.memory")
 def test_host_memory_pressure_is_low(host_pressure, limits, finding):
     """Everything on this host stops and starts again, and processes get killed."""
     stalled, most = host_pressure.memory_stalled_percent, host_pressure.most_memory
@@ -35,7 +36,7 @@ def test_host_memory_pressure_is_low(host_pressure, limits, finding):
         evidence={**host_pressure.summary, "most memory": "; ".join(most) or "not seen"},
         component="host",
         layer="fast",
-        root_check="test_memory_is_available",
+        root="memory",
     )
 
 
@@ -51,5 +52,5 @@ def test_host_io_pressure_is_low(host_pressure, limits, finding):
         },
         component="host",
         layer="fast",
-        root_check="test_host_memory_pressure_is_low",
+        root="host_pressure.memory",
     )

@@ -5,6 +5,7 @@ import pytest
 pytestmark = [pytest.mark.p3, pytest.mark.playbook("slow-endpoint"), pytest.mark.component("backend")]
 
 
+@pytest.mark.judges("response_times")
 def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
     """Pages that need this endpoint load slowly or show an error."""
     assert not response_times.problem, finding(
@@ -20,5 +21,5 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         component="backend",
         layer="fast",
         manner="late",
-        root_check="test_backend_answers_its_health_check",
+        root="backend_health",
     )

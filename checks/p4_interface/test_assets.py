@@ -12,5 +12,5 @@ def test_images_fonts_and_icons_are_served(page_decorations, finding):
         evidence=page_decorations.evidence,
         component="frontend",
         manner=page_decorations.manner,
-        root_check="test_scripts_and_styles_are_served",
+        root="page_assets",
     )

@@ -22,7 +22,6 @@ from typing import Literal
 from msgspec import Struct, field
 
 from oncall.finding import LAYERS, Value
-from oncall.gate.patterns import Pattern
 from oncall.playbook import Next
 from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
 
@@ -31,7 +30,6 @@ Confidence = Literal["confirmed", "likely", "not proven"]
 LADDER = LAYERS[: LAYERS.index("fast") + 1]
 STOPS = ("exists", "runs", "reachable", "answers")  # what fails on these stops everything above
 WAITS = {"backend": ("postgres",), "auth": ("backend", "postgres"), "websocket": ("backend", "postgres")}
-POINTER: Pattern[str] = Pattern(r" *\(see (test_\w+(?:\[[^\]]*\])?)\)")
 
 
 class Cause(Struct, frozen=True, kw_only=True):
@@ -221,11 +219,7 @@ class _Case:
 
     def _pointed(self, verdict: Verdict) -> Verdict | None:
         """The check of this run at which a reason points."""
-        match = POINTER.search(verdict.reason or "")
-        if match is None:
-            return None
-        same = [one for one in self.verdicts if one.check.partition("[")[0] == match[1]]
-        return self.named.get(match[1]) or (same[0] if same else None)
+        return self.named.get(verdict.root_check)
 
     def _guesses(self, unknown: list[Verdict]) -> tuple[list[Cause], list[Verdict]]:
         """Causes that nobody has looked at: unknowns that point at a check outside of this selection."""
@@ -238,23 +232,21 @@ class _Case:
 
     def _outside(self, verdict: Verdict, depth: int = 5) -> str | None:
         """The component of the unselected check at which an unknown points, be it through others."""
-        match = POINTER.search(verdict.reason or "")
-        if match is None or not depth:
+        if not verdict.root_check or not depth:
             return None
         pointed = self._pointed(verdict)
         if pointed is not None:
             return self._outside(pointed, depth - 1) if pointed.outcome == "unknown" else None
-        check = self.catalogue.get(match[1])
+        check = self.catalogue.get(verdict.root_check)
         return verdict.blames or (check.component if check else None)
 
     def _guess(self, component: str, blocked: list[Verdict]) -> Cause:
         first = next((one for one in blocked if not self._pointed(one)), blocked[0])
-        match = POINTER.search(first.reason or "")
-        check = self.catalogue.get(match[1]) if match else None
+        check = self.catalogue.get(first.root_check)
         return Cause(
             component=component,
             severity=min((one.severity for one in blocked), key=SEVERITIES.index),
-            symptom=POINTER.sub("", first.reason or ""),
+            symptom=first.reason or "",
             confidence="likely",
             because=f"{_number(blocked)} blocked by it; its own checks are not in this selection",
             blocked=tuple(blocked),
@@ -298,7 +290,7 @@ class _Case:
             way = f"the fault is in {component}, or between {component} and {head.accuses}"
             return "likely", f"it accuses {head.accuses}, whose own checks pass: {way}"
         if held := self._held_up(head):
-            return "likely", POINTER.sub("", held.reason or "")
+            return "likely", held.reason or ""
         if head.layer == "log_evidence":
             return "likely", f"seen only in recent logs or counters ({head.check})"
         if (head.manner == "silent" or head.layer == "answers") and not witnesses:

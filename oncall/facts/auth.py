@@ -4,8 +4,6 @@ from oncall.facts import Fact
 from oncall.facts.http import Exchange
 from oncall.finding import Layer, Manner
 
-LOGIN = "test_probe_account_logs_in"
-HEALTH = "test_backend_answers_its_health_check"
 PAGE = "text/html"
 
 

@@ -15,11 +15,7 @@ Status = Literal["", "created", "running", "paused", "restarting", "removing", "
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
 SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
-ASKED_BY = {
-    "backend": "test_backend_answers_its_health_check",
-    "frontend": "test_frontend_serves_its_page",
-    "postgres": "test_database_is_reachable",
-}
+ASKED_BY = {"backend": "backend_health", "frontend": "frontend_page", "postgres": "database_connection"}
 EXIT_CODES = {
     125: "Docker could not start it",
     126: "its command cannot be executed",
@@ -177,20 +173,23 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
         """Those that do not run; raises CouldNotCheck when some merely are between two starts of a loop."""
         down = [one for one in self.containers if one.problem and not one.looping(restarts)]
         if not down and self.looping(restarts):
-            raise CouldNotCheck(
-                f"{self.component} starts again and again (see test_service_stays_up[{self.component}])"
-            )
+            root = f"service_containers.stays_up[{self.component}]"
+            raise CouldNotCheck(f"{self.component} starts again and again", root=root)
         return tuple(down)
 
     def looping(self, restarts: int) -> tuple[ContainerState, ...]:
         """Those that start again and again."""
         return tuple(one for one in self.containers if one.looping(restarts))
 
+    @property
+    def _running(self) -> str:
+        return f"service_containers.running[{self.component}]"
+
     def must_run(self, restarts: int) -> None:
         """Raises CouldNotCheck unless every container runs or loops."""
         down = [one for one in self.containers if one.problem and not one.looping(restarts)]
         if down or not self.containers:
-            raise CouldNotCheck(f"{self.component} is not running (see test_service_is_running[{self.component}])")
+            raise CouldNotCheck(f"{self.component} is not running", root=self._running)
 
     def starting_again(self, restarts: int) -> tuple[ContainerState, ...]:
         """Those in a loop; raises CouldNotCheck when there is none, but not all run."""
@@ -203,7 +202,7 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
     def without_memory_limit(self) -> tuple[ContainerState, ...]:
         """Those that may take all of the host's memory; raises CouldNotCheck when there is no container."""
         if not self.containers:
-            raise CouldNotCheck(f"{self.component} has no container (see test_service_is_running[{self.component}])")
+            raise CouldNotCheck(f"{self.component} has no container", root=self._running)
         return tuple(one for one in self.containers if not one.memory_limit_mib)
 
     def described(self, containers: tuple[ContainerState, ...] = ()) -> dict[str, str | int]:
@@ -297,8 +296,8 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
         return sick
 
     @property
-    def root_check(self) -> str:
-        """The check that asks what most services' own health checks ask, and says how it was answered."""
+    def root(self) -> str:
+        """The fact of the look that asks what most services' own health checks ask, and says how it was answered."""
         return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else ASKED_BY.get(self.component, "")
 
     @property

@@ -91,7 +91,7 @@ class NewestBackup(Fact, frozen=True, kw_only=True):
     def readable(self) -> bool:
         """Whether its own tool could read it; raises CouldNotCheck when the tool could not tell."""
         if not self.matches:
-            raise CouldNotCheck("there is no backup to read (see test_newest_backup_is_recent)")
+            raise CouldNotCheck("there is no backup to read", root="newest_backup")
         if self.reading in ("", "unknown"):
             raise CouldNotCheck(self.reader_said or "the newest backup was not read")
         return self.reading == "read"

@@ -7,9 +7,9 @@ from msgspec import Struct
 from oncall.facts import Fact
 
 NEARER = {
-    "no-secret": "test_jwt_secret_is_set",
-    "failed-migration": "test_no_migration_has_failed",
-    "damaged-data": "test_no_data_page_fails_its_checksum",
+    "no-secret": "jwt_secret",
+    "failed-migration": "migrations",
+    "damaged-data": "page_checksums",
 }
 
 
@@ -57,8 +57,8 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
         return f"log of {self.service}: {self.signs[0].meaning[:70]}" if self.signs else ""
 
     @property
-    def root_check(self) -> str:
-        """The check that tells the same story nearer to its cause, where a line has one."""
+    def root(self) -> str:
+        """The fact that tells the same story nearer to its cause, where a line has one."""
         return NEARER.get(self.signs[0].name, "") if self.signs else ""
 
     @property

@@ -6,7 +6,6 @@ from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Manner
 
 Reached = Literal["", "open", "refused", "timeout", "unreachable", "unresolved", "closed"]
-SHARING = "test_services_share_a_network"
 
 
 class PeerNetwork(Fact, frozen=True, kw_only=True):
@@ -41,7 +40,8 @@ class PeerNetwork(Fact, frozen=True, kw_only=True):
             return f"has no address in the network {self.without_address[0]}"
         if self.peers_without_network:
             raise CouldNotCheck(
-                f"{self.peers_without_network[0]} is on no network (see {SHARING}[{self.peers_without_network[0]}])"
+                f"{self.peers_without_network[0]} is on no network",
+                root=f"peer_network[{self.peers_without_network[0]}]",
             )
         return None
 
@@ -117,7 +117,7 @@ class PortFromInside(Fact, frozen=True, kw_only=True):
     def problem(self) -> str | None:
         """What is wrong, as words after the address; raises CouldNotCheck when its name is the problem."""
         if self.outcome == "unresolved":
-            raise CouldNotCheck("the name does not resolve (see test_database_name_resolves_in_the_backend)")
+            raise CouldNotCheck("the name does not resolve", root="name_resolution")
         return {
             "refused": "refuses connections",
             "timeout": "does not answer",

@@ -7,7 +7,6 @@ from msgspec import Struct
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
 
-WELL_FORMED = "test_token_is_well_formed"
 CUT_SECONDS = 2.0  # two Date headers, each cut to whole seconds and half a round trip old
 
 
@@ -61,7 +60,7 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
         Raises CouldNotCheck when there are no claims to be read.
         """
         if not self.readable:
-            raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
+            raise CouldNotCheck("the issued token is not a JWT", root="issued_token")
         problems = [f"has {name} in milliseconds instead of seconds" for name in self.millisecond_times]
         problems += [f"has {'an' if name[0] in 'ei' else 'a'} {name} that is no number" for name in self.odd_times]
         behind = self.issuer_behind_seconds or 0.0
@@ -160,7 +159,8 @@ class JwtSecret(Fact, frozen=True, kw_only=True):
         if self.quoted is None:
             raise CouldNotCheck(
                 f"{self.variable} stands in quotes in {self.source}, and only a token that it signed tells whether "
-                "they belong to the value (see test_token_is_signed_with_the_current_secret)"
+                "they belong to the value",
+                root="token_signature",
             )
         if self.quoted:
             return f"is quoted by mistake in {self.source}: the quotes are part of it"
@@ -189,7 +189,7 @@ class JwtSecret(Fact, frozen=True, kw_only=True):
 
     def _there(self) -> None:
         if not self.present or self.empty or self.blank or self.unresolved:
-            raise CouldNotCheck(f"{self.variable} is not set (see test_jwt_secret_is_set)")
+            raise CouldNotCheck(f"{self.variable} is not set", root="jwt_secret")
 
 
 class SecretCopy(Struct, frozen=True, kw_only=True):

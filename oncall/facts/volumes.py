@@ -6,7 +6,6 @@ from oncall.facts import Fact
 from oncall.finding import CouldNotCheck
 
 Kind = Literal["", "volume", "bind", "tmpfs", "other"]
-IN_PLACE = "test_data_volume_is_in_place"
 
 
 class DataVolume(Fact, frozen=True, kw_only=True):
@@ -51,7 +50,7 @@ class DataVolume(Fact, frozen=True, kw_only=True):
     def read_only(self) -> bool:
         """Whether nothing can be written there; raises CouldNotCheck when there is no mount to judge."""
         if not self.kind:
-            raise CouldNotCheck(f"the database's data is not on a volume (see {IN_PLACE})")
+            raise CouldNotCheck("the database's data is not on a volume", root="data_volume")
         return not self.writable or self.accessible is False
 
     @property

@@ -17,8 +17,6 @@ from oncall.facts import Fact
 from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, Layer, Manner
 
-DIRECT = "test_handshake_succeeds"
-
 STATUS = {
     400: "400: bad request",
     401: "401: not authorized",
@@ -133,12 +131,12 @@ class Handshake(Fact, frozen=True, kw_only=True):
         return "auth" if self.status == 401 and self.with_token else self.blames
 
     @property
-    def root_check(self) -> str:
-        """The check that tells the story of a failure through the proxy nearer to its cause, if that one fails too: a
+    def root(self) -> str:
+        """The fact that tells the story of a failure through the proxy nearer to its cause, if that one fails too: a
         proxy that answers its page in the same way, or a replica that knows another secret."""
         if self.status and self.status == self.page_status:
-            return "test_frontend_serves_its_page"
-        return "test_jwt_secret_is_the_same_everywhere" if self.status == 401 and self.with_token else ""
+            return "frontend_page"
+        return "jwt_secret_copies" if self.status == 401 and self.with_token else ""
 
     @property
     def _refusal(self) -> str:

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -24,29 +24,9 @@ from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Declared, Manner, NotPart, ProbeCrashed
 from oncall.probing.deadline import OPENED, Opened
 from oncall.probing.lag import METER, Load, stack_time
+from oncall.probing.outcome import Outcome, failed
 from oncall.probing.register import PROBES, Probe, probe_key
 from oncall.probing.snapshot import Saved, saved, through
-
-Kind = Literal["fact", "unknown", "absent", "crashed"]
-EXCEPTIONS: dict[Kind, type[Exception]] = {"unknown": CouldNotCheck, "absent": NotPart, "crashed": ProbeCrashed}
-
-
-class Outcome(Struct, frozen=True):
-    """How a look ended: with a value, or with the reason why there is none."""
-
-    kind: Kind
-    value: Any = None
-    reason: str = ""
-    blames: str | None = None
-    manner: Manner | None = None
-
-    def get(self) -> Any:
-        """The value; raises a fresh CouldNotCheck, NotPart or ProbeCrashed when there is none."""
-        if self.kind == "fact":
-            return self.value
-        if self.kind == "unknown":
-            raise CouldNotCheck(self.reason, blames=self.blames, manner=self.manner)
-        raise EXCEPTIONS[self.kind](self.reason)
 
 
 class ProbeRun(Struct, eq=False):
@@ -229,7 +209,7 @@ class Runner:
                 try:
                     values[name] = _value(run.look, name, value)
                 except (CouldNotCheck, NotPart, ProbeCrashed) as error:
-                    self._settle(run, _failure(error, str(error)))
+                    self._settle(run, failed(error, str(error)))
                     return
             run.begun = True
         try:
@@ -289,7 +269,7 @@ class Runner:
             return
         except (CouldNotCheck, NotPart) as error:
             words = f"{self.source} {error}" if isinstance(error, Declared) else str(error)
-            outcome = _failure(error, self.redact(words))
+            outcome = failed(error, self.redact(words))
         except BaseException as error:  # whatever it is, it is this probe's bug, or this machine's end
             outcome = _crash(run, error, self.redact)
         run.opened.forget()
@@ -304,16 +284,7 @@ class Runner:
     def saved(self) -> dict[str, Saved]:
         """All facts and reasons so far, as a snapshot keeps them; handles are not facts."""
         return {
-            key: saved(
-                run.outcome.kind,
-                run.outcome.value,
-                run.outcome.reason,
-                run.seconds,
-                run.log,
-                run.outcome.blames,
-                run.outcome.manner,
-                run.load,
-            )
+            key: saved(run.outcome, run.seconds, run.log, run.load)
             for key, run in self.runs.items()
             if run.look.fact and run.outcome
         }
@@ -360,11 +331,6 @@ def _value(look: Probe, name: str, value: Any) -> Any:
         if name in look.optional:
             return error
         raise
-
-
-def _failure(error: Exception, reason: str) -> Outcome:
-    kind = next(kind for kind, exception in EXCEPTIONS.items() if isinstance(error, exception))
-    return Outcome(kind, reason=reason, blames=getattr(error, "blames", None), manner=getattr(error, "manner", None))
 
 
 def _crash(run: ProbeRun, error: BaseException, redact: Callable[[str], str]) -> Outcome:

@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Struct
 
 from oncall.facts import Fact
-from oncall.finding import COMPONENTS, MANNERS, CouldNotCheck, Manner, NotPart, ProbeCrashed
+from oncall.finding import COMPONENTS, MANNERS, CouldNotCheck, NotPart, ProbeCrashed
 from oncall.gate.fact_gate import LONGEST_TEXT, clean, gated
 from oncall.gate.patterns import whole
 from oncall.gate.reading import Unreadable, read_json
 from oncall.probing.lag import Load
+from oncall.probing.outcome import Outcome
 from oncall.probing.plausible import implausible, texts
 from oncall.probing.register import PROBES, probe_key
 from oncall.target.reader import Target
@@ -30,13 +31,8 @@ from oncall.target.validator import MOST_ITEMS, quoted, shortened
 QUIET = Load()
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
 VERSION = 2
-# What members of facts were called in version 1.
-FORMER = {
-    "trouble": "problem",
-    "body_trouble": "body_problem",
-    "apart": "unshared_peers",
-    "adrift": "peers_without_network",
-}
+MEND = "replay it with the release that wrote it"
+MORE = ("manner", "root", "setting")  # of a reason, where it has them
 FORMAT = "pytest-oncall snapshot"
 F = TypeVar("F", bound=Fact)
 Saved = dict[str, Any]
@@ -61,20 +57,12 @@ def through(value: Any, kind: type[F], redact: Callable[[str], str]) -> F:
         return msgspec.json.decode(plain, type=kind)
 
 
-def saved(
-    kind: str,
-    value: Any,
-    reason: str,
-    seconds: float | None,
-    log: list[str],
-    blames: str | None = None,
-    manner: Manner | None = None,
-    load: Load = QUIET,
-) -> Saved:
+def saved(outcome: Outcome, seconds: float | None, log: list[str], load: Load = QUIET) -> Saved:
     """One look as a snapshot keeps it."""
-    fact = msgspec.to_builtins(value) if kind == "fact" else None
-    told = {"kind": kind, "fact": fact, "reason": reason, "blames": blames, "seconds": seconds, "log": list(log)}
-    told |= {"manner": manner} if manner else {}
+    fact = msgspec.to_builtins(outcome.value) if outcome.kind == "fact" else None
+    told = {"kind": outcome.kind, "fact": fact, "reason": outcome.reason, "blames": outcome.blames}
+    told |= {"seconds": seconds, "log": list(log)}
+    told |= {key: value for key in MORE if (value := getattr(outcome, key))}
     return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
 
 
@@ -85,6 +73,8 @@ class SavedLook(Struct, frozen=True, kw_only=True):
     fact: Any = None
     reason: Text = ""
     blames: Text | None = None
+    root: Text = ""
+    setting: Text = ""
     seconds: Seconds | None = None
     log: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)] = ()
 
@@ -123,11 +113,9 @@ def read_snapshot(path: Path) -> Snapshot:
         raise SnapshotError(f"{path}: this is not a snapshot: {error}") from None
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise SnapshotError(f"{path}: this is not a snapshot of pytest-oncall")
-    if plain.get("version") == 1:
-        plain["looks"] = _renamed(plain.get("looks"))
-    elif plain.get("version") != VERSION:
+    if plain.get("version") != VERSION:
         version = shortened(quoted(plain.get("version")))
-        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads 1 and {VERSION}")
+        raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}: {MEND}")
     try:
         read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
         msgspec.convert(read.looks, dict[str, SavedLook])
@@ -136,12 +124,6 @@ def read_snapshot(path: Path) -> Snapshot:
     if problem := _implausible(read):
         raise SnapshotError(f"{path}: the snapshot is damaged: {problem}")
     return read
-
-
-def _renamed(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {FORMER.get(key, key): _renamed(value) for key, value in plain.items()}
-    return [_renamed(each) for each in plain] if isinstance(plain, list) else plain
 
 
 def _implausible(read: Snapshot) -> str:
@@ -185,7 +167,13 @@ class Replay:
             raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
         blames = look.get("blames")
         manner = next((one for one in MANNERS if one == look.get("manner")), None)
-        raise CouldNotCheck(reason, blames=blames if blames in self.components else None, manner=manner)
+        raise CouldNotCheck(
+            reason,
+            blames=blames if blames in self.components else None,
+            manner=manner,
+            root=self._said(str(look.get("root", ""))),
+            setting=self._said(str(look.get("setting", ""))),
+        )
 
     def _said(self, text: str) -> str:
         return self.redact(whole(text[:LONGEST_TEXT]))

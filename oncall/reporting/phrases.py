@@ -87,7 +87,7 @@ def error(verdict: Verdict) -> str:
 def accepted(verdict: Verdict) -> str:
     """ "94 % of swap is used, until 2026-12-31: swap is small here"; of one without an answer, why there is none."""
     until = f", until {verdict.accepted.until.isoformat()}: {verdict.accepted.reason}" if verdict.accepted else ""
-    return plain.escape_control_chars(f"{verdict.symptom or verdict.reason or verdict.claim}{until}")
+    return plain.escape_control_chars(f"{verdict.symptom or verdict.full_reason or verdict.claim}{until}")
 
 
 def unanswered(reason: str, verdicts: tuple[Verdict, ...]) -> str:

@@ -84,7 +84,7 @@ def by_reason(verdicts: Iterable[Verdict]) -> dict[str, tuple[Verdict, ...]]:
     """Verdicts that share a reason, together, in reading order."""
     groups: dict[str, tuple[Verdict, ...]] = {}
     for verdict in verdicts:
-        reason = verdict.reason or "no reason was given"
+        reason = verdict.full_reason or "no reason was given"
         groups[reason] = (*groups.get(reason, ()), verdict)
     return groups
 

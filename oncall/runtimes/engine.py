@@ -34,7 +34,7 @@ from oncall.runtimes.engine_answers import (
     values_in,
 )
 
-NO_ANSWER = "the Docker engine did not answer (see test_docker_engine_answers)"
+NO_ANSWER = "the Docker engine did not answer"
 SMALL = 64 << 10  # larger answers are read one after another, so that thirty at once do not fill the memory
 
 A = TypeVar("A")

@@ -16,7 +16,7 @@ from oncall.probing.register import parameters, probe_key
 from oncall.probing.runner import Runner
 from oncall.reporting import junit
 from oncall.session.loop import WAITED, probes_of
-from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict
+from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact
 
 FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
 WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
@@ -57,6 +57,7 @@ class OutcomeRecorder(Struct, eq=False):
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         outcome, found, reason = self._outcome(item, call, report)
         blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
+        root = found.root if found else getattr(call.excinfo.value, "root", "") if call.excinfo else ""
         manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
         if manner in TIMED and outcome in ("failed", "unknown"):
             load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
@@ -86,8 +87,9 @@ class OutcomeRecorder(Struct, eq=False):
             manner=manner,
             corroboration=found.corroboration if found else "",
             ambiguity=found.ambiguity if found else "",
-            root_check=found.root_check if found else "",
+            root_check=check_of_fact(root, self.catalogue),
             reason=reason and whole(reason),
+            setting=getattr(call.excinfo.value, "setting", "") if call.excinfo else "",
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
             position=self.positions.get(item.nodeid, 0),
@@ -99,10 +101,10 @@ class OutcomeRecorder(Struct, eq=False):
         if found and outcome in ("failed", "accepted"):
             report.longrepr = str(Message(found))
         elif accepted and outcome == "accepted":
-            told = f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {reason})"
+            told = f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {verdict.reason})"
             report.longrepr = (str(item.path), (item.location[1] or 0) + 1, told)  # as pytest keeps a skip
         elif outcome == "unknown":
-            report.longrepr = f"UNKNOWN: {reason}"
+            report.longrepr = f"UNKNOWN: {verdict.full_reason}"
         ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
         report.sections += ours
         report.oncall_sections = ours  # type: ignore[attr-defined]  # as above: masked already
@@ -182,7 +184,14 @@ def playbook_of(item: pytest.Item) -> str | None:
 
 def check_of(item: pytest.Item) -> Check:
     """A check as its marks describe it."""
-    return Check(severity=severity_of(item), component=component_of(item), playbook=playbook_of(item))
+    judges = item.get_closest_marker("judges")
+    return Check(
+        severity=severity_of(item),
+        component=component_of(item),
+        playbook=playbook_of(item),
+        facts=tuple(probes_of(item)),
+        judges=str(judges.args[0]) if judges and judges.args else "",
+    )
 
 
 def component_of(item: pytest.Item) -> str | None:

@@ -173,7 +173,7 @@ def _reports(item: pytest.Item, verdict: Verdict) -> list[pytest.TestReport]:
     if verdict.outcome == "skipped":
         words = (str(item.path), (item.location[1] or 0) + 1, f"Skipped: {verdict.reason}")
     elif verdict.outcome == "unknown":
-        words = f"UNKNOWN: {verdict.reason}"
+        words = f"UNKNOWN: {verdict.full_reason}"
     elif verdict.outcome != "passed":
         words = verdict.symptom or verdict.reason
     keywords = dict.fromkeys(item.keywords, 1)

@@ -104,9 +104,7 @@ class Watchdog:
         if run.outcome is None:
             self._note({"look": run.key, "thread": run.thread})
         elif run.look.fact:
-            end = run.outcome
-            fact = saved(end.kind, end.value, end.reason, run.seconds, run.log, end.blames, end.manner, run.load)
-            self._note({"settled": run.key, "saved": fact})
+            self._note({"settled": run.key, "saved": saved(run.outcome, run.seconds, run.log, run.load)})
         else:
             self._note({"settled": run.key})
 

@@ -33,8 +33,8 @@ def look(name, stack, *, limits=FAST, environment=None, ca_file="", **needs):
                 given[need] = error
         arguments[need] = given[need]
     fact = through(asked.function(**arguments), asked.fact, str)
-    if inconclusive_reason := fact.inconclusive_reason():
-        raise CouldNotCheck(inconclusive_reason)
+    if inconclusive := fact.inconclusive_reason():
+        raise CouldNotCheck(inconclusive)
     return fact
 
 

@@ -124,7 +124,7 @@ def test_sub_checks_come_in_many_shapes(checks, settings, failing):
     [
         ({"status": "ok"}, {}, "no sub-checks at 'checks'"),
         ({"status": "ok", "checks": {"a": 1}}, {}, "no sub-check says how it is at 'status'"),
-        (b"<html>", {}, "an HTML page (see test_backend_answers_its_health_check)"),
+        (b"<html>", {}, "an HTML page"),
     ],
 )
 def test_sub_checks_that_cannot_be_read_are_unknown(body, settings, reason):
@@ -138,7 +138,7 @@ def test_sub_checks_that_cannot_be_read_are_unknown(body, settings, reason):
 @pytest.mark.parametrize("name", ["health_checks", "health_memory"])
 def test_without_an_answer_the_deeper_looks_point_at_the_first(name):
     """One dead backend is one finding."""
-    with pytest.raises(CouldNotCheck, match="see test_backend_answers_its_health_check"):
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root == "backend_health"):
         look(name, backend(free_port()))
 
 

@@ -149,4 +149,4 @@ def test_a_password_that_is_not_there_says_why(small, variables, words):
     if variables is not None:
         small.start("postgres", "sleep 600", *variables)
 
-    assert words in password(small, password="from-container").missing
+    assert words in str(password(small, password="from-container").missing)

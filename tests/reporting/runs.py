@@ -39,7 +39,7 @@ def run(*verdicts, **fields):
     return RunRecord(verdicts=placed, **about | fields)
 
 
-NO_DATABASE = "the database was not reached (see test_database_is_reachable)"
+NO_DATABASE = "the database was not reached"
 REACHABLE = verdict(
     "test_database_is_reachable",
     "p1",

@@ -9,7 +9,6 @@ import json
 from typing import Any
 
 from oncall.facts.auth import ForgedTokenUse, IssuedTokenUse
-from oncall.facts.token import WELL_FORMED
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.auth.jwt_parts import SHARED, Parts, parts_of, signed_with
 from oncall.probes.auth.jwt_secret import WrittenSecret
@@ -26,7 +25,6 @@ WORDS = {
     "alg-none": "an unsigned token (algorithm none)",
     "empty-key": "a token signed with an empty key",
 }
-CHECK = "test_forged_tokens_are_refused"
 Missing = CouldNotCheck | NotPart
 
 
@@ -105,16 +103,14 @@ def _there(need: Any) -> Any:
 
 def _genuine_accepted(genuine: IssuedTokenUse | Missing) -> None:
     if not _there(genuine).is_accepted:
-        raise CouldNotCheck(
-            "a refusal proves nothing while the genuine token is refused (see test_issued_token_is_accepted)"
-        )
+        raise CouldNotCheck("a refusal proves nothing while the genuine token is refused", root="issued_token_use")
 
 
 def _not_open_already(stack: Stack, answer: Answer | Missing, lesser: str) -> None:
     """Raise CouldNotCheck when a lesser forgery is let in already: this one would be too, for the same reason."""
     if isinstance(answer, Answer) and answer.answered and answer.status in stack.auth.protected_expected_status:
         words = f"answers {answer.status} to {WORDS[lesser]}"
-        raise CouldNotCheck(f"the protected route {words} already (see {CHECK}[{lesser}])")
+        raise CouldNotCheck(f"the protected route {words} already", root=f"forged_token_use[{lesser}]")
 
 
 def _sent(token: str, stack: Stack, http: Http, secrets: Secrets, genuine: AccessToken) -> Answer:
@@ -126,7 +122,7 @@ def forge(forgery: str, genuine: AccessToken, jwt: Any, secret: WrittenSecret | 
     """A forged token; raises CouldNotCheck when it cannot be made."""
     parts = parts_of(genuine.value)
     if parts is None:
-        raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
+        raise CouldNotCheck("the issued token is not a JWT", root="issued_token")
     if forgery == "alg-none":
         return f"{piece({**parts.header, 'alg': 'none'})}.{piece(parts.claims)}."
     shared = parts.algorithm in SHARED
@@ -142,8 +138,7 @@ def _expired(parts: Parts, now: float, jwt: Any, secret: WrittenSecret | Missing
     keys = [key for key in _there(secret).readings if signed_with(jwt, parts, key)]
     if not keys:
         raise CouldNotCheck(
-            f"the secret in {_there(secret).source} did not sign the genuine token "
-            "(see test_token_is_signed_with_the_current_secret)"
+            f"the secret in {_there(secret).source} did not sign the genuine token", root="token_signature"
         )
     past = int(now) - 3600
     claims = {name: value for name, value in parts.claims.items() if name != "nbf"}

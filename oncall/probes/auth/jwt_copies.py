@@ -23,10 +23,10 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
     if not containers:
-        raise CouldNotCheck("the backend has no container (see test_service_is_running[backend])")
+        raise CouldNotCheck("the backend has no container", root="service_containers.running[backend]")
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
-        raise CouldNotCheck(f"{name} is not set in any container (see test_jwt_secret_is_set)")
+        raise CouldNotCheck(f"{name} is not set in any container", root="jwt_secret")
     for value in held.values():
         learn(secrets, value or "")
     filed = _filed(stack, secrets)

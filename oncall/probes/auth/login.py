@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oncall.facts import Fact
-from oncall.facts.auth import HEALTH, LOGIN, IssuedTokenUse, Login, RefusedLogin
+from oncall.facts.auth import IssuedTokenUse, Login, RefusedLogin
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
 from oncall.finding import CouldNotCheck, Declared, NotPart
@@ -96,9 +96,9 @@ def same_story(answer: Answer, health: Health, what: str) -> None:
     if not isinstance(health, HealthAnswer):
         return
     if not answer.answered and not health.exchange.answered:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     if answer.status in (502, 503, 504) and health.exchange.status == answer.status and not health.blames:
-        raise CouldNotCheck(f"the backend answers {answer.status} to everything (see {HEALTH})")
+        raise CouldNotCheck(f"the backend answers {answer.status} to everything", root="backend_health")
 
 
 def accused(answer: Answer, health: Health) -> str | None:
@@ -121,7 +121,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
     auth = stack.auth
     account, password = secrets.plain(auth.account_variable), secrets[auth.password_variable]
     if isinstance(backend_health, HealthAnswer) and backend_health.exchange.outcome in NEVER_ARRIVED:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     answer = log_in(stack, limits, secrets, http, account, password)
     token = token_of(answer, auth) if answer.answered and answer.status in auth.login_expected_status else ""
     learn_token(secrets, token)
@@ -152,7 +152,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
 def access_token(probe_login: Attempt) -> AccessToken:
     """The token that the probe account was given."""
     if probe_login.token is None:
-        raise CouldNotCheck(f"the probe account did not log in (see {LOGIN})")
+        raise CouldNotCheck("the probe account did not log in", root="login")
     return probe_login.token
 
 
@@ -182,7 +182,7 @@ def refused_login(
     if isinstance(probe_login, Exception) and auth.account_variable in secrets and auth.password_variable in secrets:
         raise probe_login  # it was tried, and was not answered or limited: a second try adds nothing
     if known and (not known.exchange.answered or known.exchange.status >= 500):
-        raise CouldNotCheck(f"login fails for the probe account too (see {LOGIN})")
+        raise CouldNotCheck("login fails for the probe account too", root="login")
     account, password = f"oncall-{randomness.token_hex(6)}", randomness.token_urlsafe(18)
     secrets.learn(password)
     answer = log_in(stack, limits, secrets, http, account, password)
@@ -191,7 +191,7 @@ def refused_login(
     same_story(answer, backend_health, "login")
     if not token and answer.status in auth.refused_status and answer.status != 401:
         if known and known.problem and known.exchange.status == answer.status:
-            raise CouldNotCheck(f"login answers {answer.status} to everybody, so it proves no refusal (see {LOGIN})")
+            raise CouldNotCheck(f"login answers {answer.status} to everybody, so it proves no refusal", root="login")
         if known is None and answer.status == 404 and body_kind(answer) != "json":
             raise CouldNotCheck(f"login answers 404 without saying why: set {auth.account_variable} to know its route")
     return RefusedLogin(
@@ -223,7 +223,7 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
         for endpoint in stack.backend.endpoints:
             if (endpoint.path, endpoint.method, endpoint.authorized) == (auth.protected_path, "GET", True):
                 what = answer.exchange.problem or f"answers {answer.status}"
-                raise CouldNotCheck(f"{endpoint.path} {what} (see test_endpoint_answers_in_time[{endpoint.name}])")
+                raise CouldNotCheck(f"{endpoint.path} {what}", root=f"response_times[{endpoint.name}]")
     return use
 
 

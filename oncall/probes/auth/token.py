@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oncall.facts.backend import HealthAnswer
-from oncall.facts.token import WELL_FORMED, IssuedToken, TokenSignature
+from oncall.facts.token import IssuedToken, TokenSignature
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.auth.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.auth.jwt_secret import WrittenSecret
@@ -67,14 +67,14 @@ def token_signature(
     """Whether the secret that the backend has now signed the token just issued."""
     parts = parts_of(access_token.value)
     if parts is None:
-        raise CouldNotCheck(f"the issued token is not a JWT (see {WELL_FORMED})")
+        raise CouldNotCheck("the issued token is not a JWT", root="issued_token")
     if parts.algorithm not in SHARED:
-        foreign = "" if parts.algorithm in stack.auth.algorithms else f" (see {WELL_FORMED})"
+        foreign = "" if parts.algorithm in stack.auth.algorithms else "issued_token"
         raise CouldNotCheck(
-            f"only signatures with a shared secret can be verified, not {parts.algorithm[:20]!r}{foreign}"
+            f"only signatures with a shared secret can be verified, not {parts.algorithm[:20]!r}", root=foreign
         )
     if not written_secret.usable:
-        raise CouldNotCheck(f"{stack.auth.secret_variable} is not set (see test_jwt_secret_is_set)")
+        raise CouldNotCheck(f"{stack.auth.secret_variable} is not set", root="jwt_secret")
     return TokenSignature(
         verified=any(signed_with(jwt_library, parts, key) for key in written_secret.readings),
         algorithm=parts.algorithm,

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-from oncall.facts.network import SHARING, PeerNetwork
+from oncall.facts.network import PeerNetwork
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.secrets import learn_environments
@@ -89,7 +89,7 @@ def running(project: Project, service: str, component: str) -> tuple[Container, 
     """A service's running containers; raises CouldNotCheck when there is none."""
     found = tuple(one for one in project.of(service) if one.running)
     if not found:
-        raise CouldNotCheck(f"{component} is not running (see test_service_is_running[{component}])")
+        raise CouldNotCheck(f"{component} is not running", root=f"service_containers.running[{component}]")
     return found
 
 
@@ -159,7 +159,7 @@ def _share(container: Container, database: list[Container]) -> None:
     own = {place.network_id for place in attachments(container).values()}
     if not _meets(own, tuple(database)):
         lost = "backend" if not own or any(attachments(one) for one in database) else "postgres"
-        raise CouldNotCheck(f"the backend shares no network with the database (see {SHARING}[{lost}])")
+        raise CouldNotCheck("the backend shares no network with the database", root=f"peer_network[{lost}]")
 
 
 def names_of(container: Container, service: str) -> set[str]:

@@ -23,7 +23,7 @@ class ContainerPassword:
 
     asked: bool = False
     value: str = field(default="", repr=False)
-    missing: str = ""
+    missing: CouldNotCheck | None = None
 
 
 @client(deadline=6.0)
@@ -32,13 +32,15 @@ def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
     if stack.postgres.absent or stack.postgres.password != "from-container":  # noqa: S105  a choice, no password
         return ContainerPassword()
     if stack.docker.absent:
-        return ContainerPassword(True, missing=f"the target file says that there is no Docker: {INSTEAD}")
+        told = f"the target file says that there is no Docker: {INSTEAD}"
+        return ContainerPassword(True, missing=CouldNotCheck(told))
     connection = PROBES["docker_attempt"].function(stack)
     try:
         runtime: Runtime = PROBES["docker_client"].function(stack, next(connection))
         value = _password(runtime, stack)
     except CouldNotCheck as error:
-        return ContainerPassword(True, missing=f"the database's password is in its container, but {error}")
+        told = f"the database's password is in its container, but {error}"
+        return ContainerPassword(True, missing=CouldNotCheck(told, root=error.root))
     finally:
         next(connection, None)  # closes it
     secrets.learn(value)
@@ -48,7 +50,7 @@ def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
 def _password(runtime: Runtime, stack: Stack) -> str:
     found = runtime.containers(2.0).of(stack.postgres.service)
     if not found:
-        raise CouldNotCheck("postgres has no container (see test_service_is_running[postgres])")
+        raise CouldNotCheck("postgres has no container", root="service_containers.running[postgres]")
     container = next((one for one in found if one.running), found[0])
     if value := container.environment.get(VARIABLE, ""):
         return value

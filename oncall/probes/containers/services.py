@@ -147,7 +147,7 @@ def _tls(address: EngineAddress) -> ssl.SSLContext:
 def docker_client(stack: Stack, docker_attempt: Attempt) -> Runtime:
     """What runs the stack's containers, for probes that need it."""
     if docker_attempt.engine is None:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="docker_engine")
     return DockerCompose(docker_attempt.engine, stack.docker.project, may_exec=stack.docker.exec)
 
 
@@ -266,9 +266,9 @@ def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[
     now = datetime.now(UTC)
     looping = [_state(one, now).looping(limits.restarts) for one in found]
     if not found or any(not one.running and not loops for one, loops in zip(found, looping, strict=True)):
-        raise CouldNotCheck(f"{service} is not running (see test_service_is_running[{service}])")
+        raise CouldNotCheck(f"{service} is not running", root=f"service_containers.running[{service}]")
     if any(looping):
-        raise CouldNotCheck(f"{service} starts again and again (see test_service_stays_up[{service}])")
+        raise CouldNotCheck(f"{service} starts again and again", root=f"service_containers.stays_up[{service}]")
     return found
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import PurePosixPath
 
-from oncall.facts.volumes import IN_PLACE, DataVolume, DataVolumeSpace, Kind
+from oncall.facts.volumes import DataVolume, DataVolumeSpace, Kind
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
@@ -25,7 +25,7 @@ def database_container(stack: Stack, project: Project) -> Container:
         raise Declared("says that there is no database")
     found = project.of(stack.postgres.service)
     if not found:
-        raise CouldNotCheck("postgres has no container (see test_service_is_running[postgres])")
+        raise CouldNotCheck("postgres has no container", root="service_containers.running[postgres]")
     return next((one for one in found if one.running), found[0])
 
 
@@ -97,9 +97,9 @@ def data_volume_space(
     """How full the filesystem under the database's data is: asked inside, or seen from here."""
     container, place = database_container, data_volume.data_directory
     if not data_volume.kind:
-        raise CouldNotCheck(f"the database's data is not on a volume (see {IN_PLACE})")
+        raise CouldNotCheck("the database's data is not on a volume", root="data_volume")
     if not container.running:
-        raise CouldNotCheck("postgres is not running (see test_service_is_running[postgres])")
+        raise CouldNotCheck("postgres is not running", root="service_containers.running[postgres]")
     if stack.docker.exec:
         said = docker_client.run(container, "df", "-Pk", place)
         if said.code not in MISSING:

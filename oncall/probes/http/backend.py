@@ -121,6 +121,6 @@ def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
 def _readable(health: HealthAnswer) -> None:
     """Raise CouldNotCheck when the body is missing because there was none that could be read."""
     if not health.exchange.answered:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     if health.body_problem:
-        raise CouldNotCheck(f"the backend {health.body_problem} (see test_backend_answers_its_health_check)")
+        raise CouldNotCheck(f"the backend {health.body_problem}", root="backend_health")

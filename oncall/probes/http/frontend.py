@@ -72,7 +72,7 @@ def page_decorations(
 
 def _is_a_page(page: Page) -> None:
     if page.problem:
-        raise CouldNotCheck("the frontend serves no page (see test_frontend_serves_its_page)")
+        raise CouldNotCheck("the frontend serves no page", root="frontend_page")
 
 
 def fingerprint(answer: Answer) -> str:

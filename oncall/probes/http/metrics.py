@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 LONGEST_PAGE = 4 << 20  # bytes; a busy backend's page has 200 KiB in 2,000 lines
 MOST_LINES = 50_000
 LONGEST_LINE = 16 << 10
-HEALTH = "test_backend_answers_its_health_check"
-SEE = "(see test_connection_count_is_exported)"
 
 
 @probe(deadline=3.0)
@@ -38,7 +36,7 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     if metrics.absent:
         raise Declared("says that the backend exports no metrics")
     if backend_health.exchange.outcome in NEVER_ARRIVED:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     answer = http.ask(
         "GET",
         stack.backend.url.rstrip("/") + metrics.path,
@@ -47,10 +45,10 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
         body_limit=LONGEST_PAGE,
     )
     if not answer.answered and not backend_health.exchange.answered:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     same = answer.status in (502, 503, 504) and backend_health.exchange.status == answer.status
     if same and not backend_health.blames:
-        raise CouldNotCheck(f"the backend answers {answer.status} to everything (see {HEALTH})")
+        raise CouldNotCheck(f"the backend answers {answer.status} to everything", root="backend_health")
     if answer.status in (401, 403):
         refused = "our backend.metrics.headers: correct them" if metrics.headers else "us: set backend.metrics.headers"
         raise CouldNotCheck(f"the metrics page refuses {refused} ({answer.status})")
@@ -139,7 +137,7 @@ def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnection
     """The number of sockets that the backend holds."""
     metrics_page, metric = connection_metric, connection_metric.websocket_connections
     if metrics_page.problem:
-        raise CouldNotCheck(f"the metrics page {metrics_page.problem} {SEE}")
+        raise CouldNotCheck(f"the metrics page {metrics_page.problem}", root="connection_metric")
     if metric.total is None:
         raise CouldNotCheck(f"{metric.name} has a value that is no count (NaN or negative)")
     return WebSocketConnections(metric=metric.name, samples=metric.samples, count=metric.total)
@@ -153,7 +151,7 @@ def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
     page = metrics_page
     exchange = page.exchange
     if exchange.problem or page.body_problem or not 200 <= exchange.status < 300:
-        raise CouldNotCheck(f"the metrics page {page.problem} {SEE}")
+        raise CouldNotCheck(f"the metrics page {page.problem}", root="connection_metric")
     if not page.open_fds.total:
         raise CouldNotCheck(f"the metrics page tells no number at {page.open_fds.name}: set backend.metrics.open_fds")
     if not page.max_fds.total:

@@ -44,7 +44,7 @@ def response_times(
     if asked is None:
         raise CouldNotCheck(f"the target file has no backend.endpoints named {endpoint!r}")
     if backend_health.exchange.outcome in NEVER_ARRIVED:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     headers = expanded(asked.headers, secrets)
     if asked.authorized:
         if isinstance(access_token, Exception):
@@ -59,7 +59,7 @@ def response_times(
         _refusal_is_unknown(failure, asked)
     ended = failure or samples[-1]
     if not ended.answered and not backend_health.exchange.answered:
-        raise CouldNotCheck(NO_ANSWER)
+        raise CouldNotCheck(NO_ANSWER, root="backend_health")
     if failure is not None and failure.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(f"the backend no longer answers: it {failure.problem}")
     return ResponseTimes(endpoint=endpoint, path=asked.path, samples=samples, failure=failure)
@@ -94,7 +94,7 @@ def _refusal_is_unknown(failure: Exchange, endpoint: Endpoint) -> None:
         what = "our token" if endpoint.authorized else "a request without token: set authorized = true"
         if endpoint.headers and not endpoint.authorized:
             what = "the headers that its entry in the target has"
-        see = " (see test_issued_token_is_accepted)" if endpoint.authorized else ""
-        raise CouldNotCheck(f"{endpoint.path} refuses {what} ({failure.status}){see}")
+        root = "issued_token_use" if endpoint.authorized else ""
+        raise CouldNotCheck(f"{endpoint.path} refuses {what} ({failure.status})", root=root)
     if failure.status == 429:
         raise CouldNotCheck(f"{endpoint.path} limits our rate (429)")

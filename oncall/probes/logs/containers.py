@@ -56,7 +56,7 @@ class LogReader:
             raise Declared(f"says that there is no {component}")
         found = self.project.of(self._services[component])
         if not found:
-            raise CouldNotCheck(f"{component} has no container (see test_service_is_running[{component}])")
+            raise CouldNotCheck(f"{component} has no container", root=f"service_containers.running[{component}]")
         return found
 
     def of(self, component: str) -> tuple[Written, ...]:

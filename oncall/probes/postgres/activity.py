@@ -70,7 +70,7 @@ def connection_slots(database_attempt: Attempt) -> ConnectionSlots:
     if failed and failed.sqlstate == "53300":
         return ConnectionSlots(refused=True, by_state={}, scope=_scope(failed.message), message=failed.message)
     if session is None:
-        raise CouldNotCheck(why_not(database_attempt))
+        raise why_not(database_attempt)
     general = session.row(Limits, LIMITS, vital=True)
     if not general.sees_all:
         raise CouldNotCheck(lacks(session.user, "pg_monitor"))

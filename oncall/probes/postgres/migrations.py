@@ -18,7 +18,7 @@ from oncall.facts.migrations import (
 )
 from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.sql_text import error_text
-from oncall.probes.postgres.session import FOREIGN, One, QueryTrouble, Session, lacks, quoted
+from oncall.probes.postgres.session import FOREIGN, One, QueryFailed, Session, lacks, quoted
 from oncall.probing.register import probe
 from oncall.target.schema import Stack
 
@@ -64,7 +64,7 @@ def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
                 raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {found.elsewhere}"))
             return AccountsTable(table=table, outcome="missing", elsewhere=found.elsewhere or "")
         rows = session.ask(One, f"SELECT 1 AS one FROM {_sql_name(table)} LIMIT 1", vital=True).rows  # noqa: S608  quoted
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         if problem.sqlstate in DAMAGED:
             return AccountsTable(table=table, outcome="damaged", sqlstate=problem.sqlstate, message=problem.message)
         if problem.sqlstate == "42P01":  # dropped between two looks
@@ -75,7 +75,7 @@ def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
             raise CouldNotCheck(lacks(session.user, f"{what} {name}")) from None
         if problem.sqlstate == "55P03":
             raise CouldNotCheck(_locked(session, table), blames="postgres") from None
-        raise CouldNotCheck(str(problem)) from None
+        raise problem.blindness from None
     if not rows and found.row_security:
         raise CouldNotCheck(f"row security hides the rows of {table}: ALTER ROLE {session.user} BYPASSRLS")
     log.info("the accounts table %s was read: %d row", table, len(rows))
@@ -100,7 +100,7 @@ def _find(session: Session, table: str) -> Found:
         vital=True,
     ).rows
     if len(rows) != 1:
-        raise QueryTrouble(f"{FOREIGN}: {len(rows)} rows for one")
+        raise QueryFailed(f"{FOREIGN}: {len(rows)} rows for one")
     return rows[0]
 
 
@@ -119,7 +119,7 @@ def _locked(session: Session, table: str) -> str:
         if rows:
             words = ", ".join(word for word in (rows[0].who, rows[0].state) if word)
             holder = f" by pid {rows[0].pid}" + (f" ({words})" if words else "")
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         log.info("the holder of the lock is not known: %s", problem)
     return f"the accounts table {table} is locked{holder}: it could not be read within 200 ms"
 
@@ -194,10 +194,10 @@ def migrations(stack: Stack, database_session: Session) -> Migrations:
 def _looked_up(session: Session, table: str) -> Found:
     try:
         return _find(session, table)
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         if problem.sqlstate == "42501":
             raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {table.partition('.')[0]}")) from None
-        raise CouldNotCheck(str(problem)) from None
+        raise problem.blindness from None
 
 
 def _migrations_table(stack: Stack) -> str:
@@ -258,7 +258,7 @@ def migration_drift(stack: Stack, migrations: Migrations) -> MigrationDrift:
     if not folder:
         raise Declared("names no migrations folder (auth.migrations_folder)")
     if not migrations.exists or migrations.failed:
-        raise CouldNotCheck("the migrations did not go through (see test_no_migration_has_failed)")
+        raise CouldNotCheck("the migrations did not go through", root="migrations")
     try:
         scripts = {path.parent.name: path.read_bytes() for path in sorted(Path(folder).glob("*/migration.sql"))[:5000]}
         if not Path(folder).is_dir():

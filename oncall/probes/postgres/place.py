@@ -41,7 +41,7 @@ class Place:
 
     parameters: Mapping[str, str] = field(repr=False)
     schema: str = ""
-    missing: str = ""
+    missing: CouldNotCheck | None = None
 
     @property
     def address(self) -> str:
@@ -89,7 +89,7 @@ def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place
     if part.url_variable:
         return from_url(secrets[part.url_variable], part, secrets)
     parameters = {"host": part.host, "port": str(part.port), "dbname": part.dbname, "user": part.user}
-    missing = ""
+    missing: CouldNotCheck | None = None
     if contained.asked:
         missing = contained.missing
         parameters |= {"password": contained.value} if contained.value else {}
@@ -97,9 +97,12 @@ def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place
         try:
             parameters["password"] = secrets[part.password_variable]
         except CouldNotCheck as error:
-            missing = str(error)
+            missing = error
     else:
-        missing = "the database asks for a password: name its variable in postgres.password_variable"
+        missing = CouldNotCheck(
+            "the database asks for a password: name its variable in postgres.password_variable",
+            setting="postgres.password_variable",
+        )
     return Place(guarded(parameters, part), missing=missing)
 
 
@@ -136,9 +139,9 @@ def from_url(url: str, part: Postgres, secrets: Secrets) -> Place:
     }
     if any("\0" in value for value in parameters.values()):
         raise wrong
-    missing = "" if password else f"the database asks for a password, and {variable} has none"
+    none = None if password else CouldNotCheck(f"the database asks for a password, and {variable} has none")
     filled = {name: value for name, value in parameters.items() if value}
-    return Place(guarded(filled, part), query.get("schema", ""), missing)
+    return Place(guarded(filled, part), query.get("schema", ""), none)
 
 
 def guarded(parameters: Mapping[str, str], part: Postgres) -> dict[str, str]:

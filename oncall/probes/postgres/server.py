@@ -27,7 +27,7 @@ from oncall.probes.containers.password import ContainerPassword
 from oncall.probes.postgres import wire
 from oncall.probes.postgres.attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, failure, telling
 from oncall.probes.postgres.place import Place, place
-from oncall.probes.postgres.session import FOREIGN, One, QueryTrouble, Session
+from oncall.probes.postgres.session import FOREIGN, One, QueryFailed, Session
 from oncall.probes.postgres.wire import MOST_BYTES_BEFORE, Flood, Late, Patience, Unconnected
 from oncall.probing.register import client, probe
 from oncall.target.schema import Stack
@@ -134,25 +134,25 @@ def database_session(database_attempt: Attempt) -> Session:
     """The open session, for probes that need one."""
     if database_attempt.session:
         return database_attempt.session
-    raise CouldNotCheck(why_not(database_attempt))
+    raise why_not(database_attempt)
 
 
-def why_not(attempt: Attempt) -> str:
-    """Why there is no session: the check that judges the failure, or what to set."""
+def why_not(attempt: Attempt) -> CouldNotCheck:
+    """Why there is no session: the fact that tells it, or what to set."""
     failed = attempt.failure
     if failed is None or failed.outcome != "rejected":
-        return "the database was not reached (see test_database_is_reachable)"
+        return CouldNotCheck("the database was not reached", root="database_connection")
     if failed.unsafe:
-        return failed.unsafe
+        return CouldNotCheck(failed.unsafe)
     if failed.password_missing and attempt.place.missing:
         return attempt.place.missing
     if failed.sqlstate == "57P03":
-        return "the database is not up yet (see test_database_is_started_and_primary)"
+        return CouldNotCheck("the database is not up yet", root="database_role")
     if failed.sqlstate == "53300":
-        return "the database has no free connection slot (see test_database_has_free_connection_slots)"
+        return CouldNotCheck("the database has no free connection slot", root="connection_slots")
     if failed.sqlstate:
-        return "the database refused the login (see test_database_accepts_the_login)"
-    return f"the database refused the session in words that are not understood: {failed.message}"
+        return CouldNotCheck("the database refused the login", root="database_login")
+    return CouldNotCheck(f"the database refused the session in words that are not understood: {failed.message}")
 
 
 @probe()
@@ -178,7 +178,7 @@ def database_login(database_attempt: Attempt) -> DatabaseLogin:
         return DatabaseLogin(user=user or "oncall", outcome="accepted")
     if failed.outcome == "rejected" and failed.sqlstate and failed.sqlstate not in ("57P03", "53300"):
         return DatabaseLogin(user=user, outcome="refused", sqlstate=failed.sqlstate, message=failed.message)
-    raise CouldNotCheck(why_not(database_attempt))
+    raise why_not(database_attempt)
 
 
 class Role(Struct, frozen=True):
@@ -214,7 +214,7 @@ def database_role(database_attempt: Attempt) -> DatabaseRole:
 
 def _session(attempt: Attempt) -> Session:
     if attempt.session is None:
-        raise CouldNotCheck(why_not(attempt))
+        raise why_not(attempt)
     return attempt.session
 
 
@@ -224,10 +224,10 @@ def database_answer(database_session: Session) -> DatabaseAnswer:
     began = time.perf_counter()
     try:
         seconds = database_session.ask(One, "SELECT 1 AS one", vital=True).seconds
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         if problem.sqlstate == "57014" or problem.silent:
             return DatabaseAnswer(seconds=time.perf_counter() - began, timed_out=True)
-        raise CouldNotCheck(str(problem)) from None
+        raise problem.blindness from None
     log.info("SELECT 1 took %.4f s", seconds)
     return DatabaseAnswer(seconds=seconds)
 
@@ -243,7 +243,7 @@ class Writes(Struct, frozen=True):
 def database_writes(database_session: Session, database_role: DatabaseRole) -> DatabaseWrites:
     """Whether sessions of this database begin read-only."""
     if database_role.state != "primary":
-        raise CouldNotCheck("the database is not the primary (see test_database_is_started_and_primary)")
+        raise CouldNotCheck("the database is not the primary", root="database_role")
     # A setting of our own account's says nothing about the application's, and hides the server's.
     row = database_session.row(
         Writes,
@@ -283,8 +283,8 @@ def database_clock(database_session: Session) -> DatabaseClock:
     """The database's clock against ours."""
     try:
         answer = database_session.ask(Now, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now")
-    except QueryTrouble as problem:
-        raise CouldNotCheck(str(problem)) from None
+    except QueryFailed as problem:
+        raise problem.blindness from None
     if len(answer.rows) != 1:
         raise CouldNotCheck(f"{FOREIGN}: {len(answer.rows)} rows for one")
     return DatabaseClock(

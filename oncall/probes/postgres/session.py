@@ -37,7 +37,7 @@ LOST = ("57P01", "57P02", "57P03", "08000", "08003", "08006")
 FOREIGN = "the answer is not one of PostgreSQL's"
 
 
-class QueryTrouble(Exception):
+class QueryFailed(Exception):
     """A query brought no rows; the message is a sentence.
 
     sqlstate: empty when the server did not say one. message: the server's own, without values.
@@ -47,6 +47,11 @@ class QueryTrouble(Exception):
     def __init__(self, sentence: str, sqlstate: str = "", message: str = "", silent: bool = False) -> None:
         super().__init__(sentence)
         self.sqlstate, self.message, self.silent = sqlstate, message, silent
+
+    @property
+    def blindness(self) -> CouldNotCheck:
+        """What a probe raises to which this is no answer; a silence is told by the fact of the simplest query."""
+        return CouldNotCheck(str(self), root="database_answer" if self.silent else "")
 
 
 class Answer(Struct, Generic[Record], frozen=True):
@@ -82,9 +87,9 @@ class Job:
     begun: threading.Event = field(compare=False, default_factory=threading.Event)
     done: threading.Event = field(compare=False, default_factory=threading.Event)
     reply: Reply | None = field(compare=False, default=None)
-    problem: QueryTrouble | None = field(compare=False, default=None)
+    problem: QueryFailed | None = field(compare=False, default=None)
 
-    def settle(self, reply: Reply | None = None, problem: QueryTrouble | None = None) -> None:
+    def settle(self, reply: Reply | None = None, problem: QueryFailed | None = None) -> None:
         self.reply, self.problem = reply, problem
         self.begun.set()
         self.done.set()
@@ -117,10 +122,10 @@ class Session:
         """
         try:
             return self.ask(kind, sql, params, vital=vital).rows
-        except QueryTrouble as problem:
+        except QueryFailed as problem:
             if problem.sqlstate == "42501" and grant:
                 raise CouldNotCheck(lacks(self.user, grant)) from None
-            raise CouldNotCheck(str(problem)) from None
+            raise problem.blindness from None
 
     def row(
         self, kind: type[Record], sql: str, params: tuple[object, ...] | None = None, *, vital: bool = False
@@ -134,20 +139,20 @@ class Session:
     def ask(
         self, kind: type[Record], sql: str, params: tuple[object, ...] | None = None, *, vital: bool = False
     ) -> Answer[Record]:
-        """As rows(), with the time it took; raises QueryTrouble, for probes to which an SQLSTATE is an answer."""
+        """As rows(), with the time it took; raises QueryFailed, for probes to which an SQLSTATE is an answer."""
         if self._lost:
-            raise QueryTrouble(self._lost, silent=self._silent)
+            raise QueryFailed(self._lost, silent=self._silent)
         job = Job(0 if vital else 1, next(self._numbers), sql, params)
         self._jobs.put(job)
         if not job.begun.wait(max(0.0, self._ends - time.monotonic())):
-            raise QueryTrouble(f"the {BUDGET_SECONDS:g} s for all queries were over before this one was asked")
+            raise QueryFailed(f"the {BUDGET_SECONDS:g} s for all queries were over before this one was asked")
         job.done.wait(2 * SILENCE_SECONDS + 0.5)  # the session's own thread ends each query before that
         if job.reply is None:
-            raise job.problem or QueryTrouble("the query brought no answer", silent=True)
+            raise job.problem or QueryFailed("the query brought no answer", silent=True)
         try:
             return Answer(records(kind, job.reply.table), job.reply.asked_at, job.reply.seconds)
         except Foreign as error:
-            raise QueryTrouble(f"{FOREIGN}: {error}") from None
+            raise QueryFailed(f"{FOREIGN}: {error}") from None
 
     def close(self) -> None:
         """Close the connection; a query that runs is given a moment, then it is cut off."""
@@ -165,13 +170,13 @@ class Session:
                 if job.rank < 0:
                     self._jobs.put(job)
                     break
-                job.settle(problem=QueryTrouble(self._lost, silent=self._silent))
+                job.settle(problem=QueryFailed(self._lost, silent=self._silent))
         self._wire.close()  # what libpq holds of an unfinished answer is freed now
 
     def _work(self) -> None:
         while (job := self._jobs.get()).rank >= 0:
             if self._lost:
-                job.settle(problem=QueryTrouble(self._lost, silent=self._silent))
+                job.settle(problem=QueryFailed(self._lost, silent=self._silent))
             elif time.monotonic() < self._ends:
                 self._put(job)
         if not self._lost:
@@ -186,16 +191,16 @@ class Session:
             job.settle(problem=self._refused(error, time.perf_counter() - began))
         except Late:
             self._lose(
-                "the database stopped answering in the middle of a query (see test_database_answers_in_time)",
+                "the database stopped answering in the middle of a query",
                 silent=True,
             )
-            job.settle(problem=QueryTrouble(self._lost, silent=True))
+            job.settle(problem=QueryFailed(self._lost, silent=True))
         except Flood:
             self._lose(f"the database sends more than any answer holds, over {MOST_BYTES >> 20} MiB or without an end")
-            job.settle(problem=QueryTrouble(self._lost))
+            job.settle(problem=QueryFailed(self._lost))
         except Lost as error:
             self._lose(f"the connection was lost in the middle of a query: {error_text(str(error), 160)}")
-            job.settle(problem=QueryTrouble(self._lost))
+            job.settle(problem=QueryFailed(self._lost))
         else:
             job.settle(Reply(table, asked_at, time.perf_counter() - began))
 
@@ -205,24 +210,24 @@ class Session:
             marked %= tuple(self._wire.literal(value) for value in job.params)
         return self._wire.ask(f"{self._guards}{marked}; COMMIT", Patience(SILENCE_SECONDS))
 
-    def _refused(self, error: Refused, seconds: float) -> QueryTrouble:
+    def _refused(self, error: Refused, seconds: float) -> QueryFailed:
         """An error of the server as a sentence; the one place where this is decided."""
         sqlstate, message = error.sqlstate, error_text(error.message, 160)
         if sqlstate in LOST or self._wire.closed:
             self._lose(f"the connection was lost in the middle of a query: {message}")
-            return QueryTrouble(self._lost, sqlstate, message)
+            return QueryFailed(self._lost, sqlstate, message)
         if self._wire.in_transaction:
             try:
                 self._wire.ask("ROLLBACK", Patience(SILENCE_SECONDS))
             except (Refused, Late, Flood, Lost):
                 self._lose("the connection was lost after a query that failed")
         if sqlstate == "57014":
-            return QueryTrouble(f"the query was stopped after {seconds:.1f} s (statement timeout)", sqlstate, message)
+            return QueryFailed(f"the query was stopped after {seconds:.1f} s (statement timeout)", sqlstate, message)
         if sqlstate == "55P03":
-            return QueryTrouble("what the query reads is locked: no access within 200 ms", sqlstate, message)
+            return QueryFailed("what the query reads is locked: no access within 200 ms", sqlstate, message)
         if sqlstate == "42501":
-            return QueryTrouble(f"the role {self.user} lacks a privilege: {message}", sqlstate, message)
-        return QueryTrouble(f"the query failed: SQLSTATE {sqlstate}: {message}", sqlstate, message)
+            return QueryFailed(f"the role {self.user} lacks a privilege: {message}", sqlstate, message)
+        return QueryFailed(f"the query failed: SQLSTATE {sqlstate}: {message}", sqlstate, message)
 
 
 def quoted(name: str) -> str:

@@ -10,7 +10,7 @@ from oncall.finding import CouldNotCheck
 from oncall.gate.patterns import Pattern
 from oncall.gate.sql_text import masked
 from oncall.probes.postgres.activity import SEES_ALL
-from oncall.probes.postgres.session import FOREIGN, OURS, QueryTrouble, Session, lacks, quoted
+from oncall.probes.postgres.session import FOREIGN, OURS, QueryFailed, Session, lacks, quoted
 from oncall.probing.register import probe
 from oncall.target.schema import Limits
 
@@ -74,14 +74,14 @@ def statements(database_session: Session, limits: Limits) -> Statements:
                 ORDER BY (calls >= %s) DESC, 2 DESC LIMIT 20""",  # noqa: S608  names from the catalogue, quoted
             (limits.query_calls,),
         ).rows
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         if problem.sqlstate == "55000":
             raise CouldNotCheck(
                 "pg_stat_statements is created but not loaded: add it to shared_preload_libraries and restart"
             ) from None
         if problem.sqlstate == "42501":
             raise CouldNotCheck(lacks(database_session.user, "pg_monitor")) from None
-        raise CouldNotCheck(str(problem)) from None
+        raise problem.blindness from None
     tracked = rows[0].tracked if rows else 0
     log.info("pg_stat_statements %s tracks %d statements", version[0], tracked)
     slowest = [
@@ -110,7 +110,7 @@ def _plan(session: Session, query: str) -> str:
         return ""
     try:
         rows = session.ask(PlanLine, f"EXPLAIN (GENERIC_PLAN) {text}").rows
-    except QueryTrouble as problem:
+    except QueryFailed as problem:
         log.info("no plan: %s", problem)
         return ""
     lines = (masked(row.line, 120) for row in rows[:6])

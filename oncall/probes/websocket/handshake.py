@@ -11,11 +11,10 @@ from urllib.parse import quote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from oncall.facts.auth import HEALTH
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.frontend import Page
 from oncall.facts.http import NEVER_ARRIVED
-from oncall.facts.websocket import DIRECT, Handshake, WebSocketHold, WebSocketPing
+from oncall.facts.websocket import Handshake, WebSocketHold, WebSocketPing
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.auth.login import AccessToken
@@ -227,9 +226,9 @@ def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: 
     if isinstance(backend_health, HealthAnswer):
         exchange = backend_health.exchange
         if not handshake.status and not exchange.answered and exchange.at == handshake.at:
-            raise CouldNotCheck(f"the backend {exchange.problem} (see {HEALTH})")
+            raise CouldNotCheck(f"the backend {exchange.problem}", root="backend_health")
         if handshake.status in (502, 503, 504) and exchange.status == handshake.status and not backend_health.blames:
-            raise CouldNotCheck(f"the backend answers {handshake.status} to everything (see {HEALTH})")
+            raise CouldNotCheck(f"the backend answers {handshake.status} to everything", root="backend_health")
         if handshake.status >= 500 or handshake.outcome == "timeout":
             return replace(handshake, blames=backend_health.blames)
     return handshake
@@ -247,9 +246,9 @@ def ping_kind(stack: Stack) -> str:
 def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: SocketResult) -> WebSocketPing:
     """Whether a ping on the direct socket is answered, and how fast."""
     if direct_socket.ping is None:
-        raise CouldNotCheck(f"the websocket did not open and stay open (see {DIRECT})")
+        raise CouldNotCheck("the websocket did not open and stay open", root="direct_handshake")
     if direct_handshake.first_answer == "none" and not direct_socket.ping.answered:
-        raise CouldNotCheck(f"the websocket answers nothing at all (see {DIRECT})")
+        raise CouldNotCheck("the websocket answers nothing at all", root="direct_handshake")
     return direct_socket.ping
 
 
@@ -288,7 +287,7 @@ def public_handshake(
     if isinstance(direct_handshake, CouldNotCheck | NotPart):
         raise direct_handshake
     if not direct_handshake.succeeded:
-        raise CouldNotCheck(f"the direct handshake fails too (see {DIRECT})")
+        raise CouldNotCheck("the direct handshake fails too", root="direct_handshake")
     offered = offer(stack, secrets, public_address, socket_token)
     first = secrets.expand(stack.websocket.first_message, **({"TOKEN": socket_token} if socket_token else {}))
     handshake, session = opened(stack, websocket_library, ledger, offered, bool(socket_token))
@@ -322,7 +321,7 @@ def _beside_the_page(handshake: Handshake, frontend_page: Page | Missing) -> Han
     """The page's status stands beside it; who does not even serve the page is told by that page's check."""
     page = frontend_page.exchange if isinstance(frontend_page, Page) else None
     if page and not handshake.status and not page.answered and page.at == handshake.at:
-        raise CouldNotCheck(f"the frontend {page.problem} (see test_frontend_serves_its_page)")
+        raise CouldNotCheck(f"the frontend {page.problem}", root="frontend_page")
     return replace(handshake, page_status=page.status) if page else handshake
 
 
@@ -339,11 +338,11 @@ def websocket_hold(
 ) -> WebSocketHold:
     """How long an idle socket lives, on the way that users come."""
     if not direct_handshake.succeeded:
-        raise CouldNotCheck(f"the websocket did not open and stay open (see {DIRECT})")
+        raise CouldNotCheck("the websocket did not open and stay open", root="direct_handshake")
     if isinstance(public_handshake, CouldNotCheck):
         raise public_handshake
     if isinstance(public_handshake, Handshake) and not public_handshake.succeeded:
-        raise CouldNotCheck("no socket opens through the proxy (see test_handshake_succeeds_through_the_proxy)")
+        raise CouldNotCheck("no socket opens through the proxy", root="public_handshake")
     socket = stack.websocket
     url = socket.public_url or socket.url
     first = secrets.expand(socket.first_message, **({"TOKEN": socket_token} if socket_token else {}))
