@@ -63,7 +63,7 @@ def test_server_that_never_answers_is_left(manner):
         took = time.monotonic() - began
 
     assert said == "the dead-man address could not be called: no answer within 0.7 s"
-    assert took < 2
+    assert took < 15
 
 
 def test_address_that_refuses_is_told():

@@ -27,7 +27,7 @@ MAY_KNOW = {
     "runtimes": "finding gate facts target probing",
     "probes": "finding gate facts target probing runtimes",
     "timeline": "facts target",
-    "diagnosis": "finding verdict gate target playbook",
+    "diagnosis": "finding verdict target playbook",
     "results": "verdict gate facts target timeline diagnosis",
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
     "notify": "gate results reporting",

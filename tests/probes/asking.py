@@ -37,9 +37,9 @@ def ask(name, stack, environment=None, limits=None):
 
 
 def why_unknown(name, stack, environment=None, limits=None):
-    """The reason for which a look could not be made."""
+    """The reason for which a look could not be made, and the fact that stood in the way."""
     try:
         fact = ask(name, stack, environment, limits)
     except (CouldNotCheck, NotPart) as error:
-        return str(error)
+        return f"{error} {getattr(error, 'root', '')}".strip()
     raise AssertionError(f"{name} looked: {fact}")

@@ -120,11 +120,11 @@ def ask(name, stack, limits=None, **given):
 
 
 def why_unknown(name, stack, limits=None, **given):
-    """The reason for which a look could not be made."""
+    """The reason for which a look could not be made, and the fact that stood in the way."""
     try:
         fact = ask(name, stack, limits, **given)
     except (CouldNotCheck, NotPart) as error:
-        return str(error)
+        return f"{error} {getattr(error, 'root', '')}".strip()
     raise AssertionError(f"{name} looked: {fact}")
 
 

@@ -145,7 +145,7 @@ def test_a_dead_backend_is_its_health_checks_story(talk):
     def judge(port):
         look = Look(stack(port))
         for name in ("login", "refused_login", "issued_token_use"):
-            with pytest.raises(CouldNotCheck, match="test_backend_answers_its_health_check"):
+            with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("backend_health")):
                 look(name)
 
     if talk is None:
@@ -168,9 +168,9 @@ def test_a_login_that_hangs_alone_fails():
         look = Look(stack(port))
 
         assert "did not answer within" in look("login").problem
-        with pytest.raises(CouldNotCheck, match="test_probe_account_logs_in"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("login")):
             look("refused_login")
-        with pytest.raises(CouldNotCheck, match="test_probe_account_logs_in"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("login")):
             look("issued_token")
 
 
@@ -238,7 +238,7 @@ def test_a_fresh_token_that_is_refused_fails_and_makes_forgeries_unknown():
 
         assert look("issued_token_use").problem == "refuses the token just issued (401)"
         for forgery in FORGERIES[:2]:
-            with pytest.raises(CouldNotCheck, match="test_issued_token_is_accepted"):
+            with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("issued_token_use")):
                 look("forged_token_use", forgery=forgery)
 
 
@@ -249,7 +249,7 @@ def test_a_broken_protected_route_is_told_once():
     with served(patient.app) as port:
         assert Look(stack(port))("issued_token_use").problem == "fails with 500 on the token just issued"
         timed = stack(port, endpoints=(Endpoint(name="suites", path="/api/suites"),))
-        with pytest.raises(CouldNotCheck, match=r"test_endpoint_answers_in_time\[suites\]"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root == "response_times[suites]"):
             Look(timed)("issued_token_use")
 
 
@@ -404,7 +404,7 @@ def test_a_malformed_token_says_how(token, words):
         (lambda now: {"exp": now + 60, "iat": now + 600}, "expires before it is issued: exp is not after iat"),
         (lambda now: {"exp": (now + 3600) * 1000}, "has exp in milliseconds instead of seconds"),
         (lambda now: {"nbf": now + 600}, "is not valid for another 10 min"),
-        (lambda now: {"exp": now + 90 * 86400}, "lives 90 days, longer than 24 h"),
+        (lambda now: {"exp": now + 90 * 86400}, "has a lifetime of 90 days, which exceeds 24 h"),
         (lambda now: {"iat": "yesterday"}, "has an iat that is no number"),
     ],
 )
@@ -425,7 +425,7 @@ def test_an_issuer_with_another_clock_is_named(seconds, side):
 
 def test_an_opaque_token_has_no_times_to_judge():
     """Its form is judged by another check."""
-    with pytest.raises(CouldNotCheck, match="test_token_is_well_formed"):
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("issued_token")):
         token_fact("4f2a9c0d").time_problems(24, 5)
 
 
@@ -511,7 +511,7 @@ def test_an_unset_secret_has_no_strength(env_file):
     """One missing secret is one finding."""
     fact = secret_fact("OTHER=1\n", env_file)
     for judgement in ("guessable", "missing_bytes"):
-        with pytest.raises(CouldNotCheck, match="test_jwt_secret_is_set"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("jwt_secret")):
             getattr(fact, judgement)
 
 

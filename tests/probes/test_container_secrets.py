@@ -116,9 +116,9 @@ def test_the_stacks_own_env_file_is_compared_too(small, tmp_path):
 
 def test_no_copy_at_all_is_another_checks_matter(small):
     """Nothing to compare."""
-    assert "test_service_is_running[backend]" in why_unknown("jwt_secret_copies", stack(small))
+    assert "service_containers.running[backend]" in why_unknown("jwt_secret_copies", stack(small))
     backends(small, None, "")
-    assert "test_jwt_secret_is_set" in why_unknown("jwt_secret_copies", stack(small))
+    assert "jwt_secret" in why_unknown("jwt_secret_copies", stack(small))
 
 
 def password(project, **postgres):
@@ -139,7 +139,7 @@ def test_the_databases_password_is_taken_from_its_container_when_asked(small):
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        (None, "test_service_is_running[postgres]"),
+        (None, "postgres has no container"),
         ((), "has no POSTGRES_PASSWORD: set postgres.password"),
         (("--env=POSTGRES_PASSWORD_FILE=/run/secrets/x",), "POSTGRES_PASSWORD_FILE"),
     ],

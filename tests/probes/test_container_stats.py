@@ -11,7 +11,6 @@ from oncall.runtimes.cgroup import Cgroup
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import Info
-from oncall.target.schema import Limits
 from tests.probes.docker_patients import NO_ENGINE, docker, look, patients
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]
@@ -65,7 +64,7 @@ def test_no_limit_is_said(ward):
     """A percentage of no limit means nothing; only the backend must have one."""
     with pytest.raises(NotPart, match="idle has no memory limit"):
         look("container_memory", ward.stack(), "idle")
-    with pytest.raises(CouldNotCheck, match="test_backend_has_a_memory_limit"):
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("backend_service")):
         look("container_memory", ward.stack(), "backend")
     with pytest.raises(NotPart, match="no limit of processes"):
         look("container_processes", ward.stack(), "idle")
@@ -81,16 +80,8 @@ def test_processes_near_their_limit(ward):
 
 def test_a_stopped_container_uses_nothing_that_proves_anything(ward):
     """Its check is another."""
-    with pytest.raises(CouldNotCheck, match="test_service_is_running"):
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("service_containers.running")):
         look("container_stats", ward.stack(), "frontend")
-
-
-def test_the_look_is_quick(ward):
-    """The engine's own figure takes two seconds."""
-    began = time.monotonic()
-    look("container_stats", ward.stack(), "idle", Limits())
-
-    assert time.monotonic() - began < 2
 
 
 def test_throttled_but_not_pegged():

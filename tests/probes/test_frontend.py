@@ -175,7 +175,7 @@ def test_files_that_hang_end_with_the_time_there_is(monkeypatch):
         began = time.perf_counter()
         fact = look("page_assets", frontend(port))
 
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 15
     assert "did not answer" in fact.symptom
 
 

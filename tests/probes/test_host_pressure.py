@@ -75,7 +75,7 @@ def test_a_short_look_is_all_that_a_quiet_host_costs():
     fact = ask("host_pressure", HERE, limits=never)
 
     assert fact.busiest == ()
-    assert 0.4 < fact.seconds < 2
+    assert 0.4 < fact.seconds < 20
 
 
 @pytest.mark.usefixtures("every_group")

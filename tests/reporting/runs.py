@@ -71,7 +71,7 @@ SLOTS = verdict(
     component="postgres",
 )
 UNKNOWN = tuple(
-    verdict(name, "p1", "unknown", reason=NO_DATABASE)
+    verdict(name, "p1", "unknown", reason=NO_DATABASE, root_check="test_database_is_reachable")
     for name in ("test_database_accepts_the_login", "test_database_answers_in_time", "test_database_accepts_writes")
 )
 ACCEPTED = verdict(

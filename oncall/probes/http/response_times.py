@@ -76,8 +76,9 @@ def sampled(ask: Callable[[float], Answer], limit: float) -> tuple[tuple[Exchang
         left = ends - stack_time()
         if left < 0.05:
             break
-        exchange = ask(min(left, limit + GRACE)).exchange
-        if exchange.outcome == "timeout" and exchange.seconds < limit:
+        given = min(left, limit + GRACE)
+        exchange = ask(given).exchange
+        if exchange.outcome == "timeout" and given < limit:
             break  # our time was up, not the endpoint's: this one proves nothing
         if exchange.outcome != "timeout" and not (exchange.answered and 200 <= exchange.status < 300):
             return tuple(samples), exchange
