@@ -87,4 +87,4 @@ def test_refused_port_is_refused_on_a_busy_machine(database):
             one.kill()
             one.wait()
 
-    assert "nothing listens at 127.0.0.1:" in attack.outcome.verdicts["test_database_is_reachable"]["symptom"]
+    assert "connection refused at 127.0.0.1:" in attack.outcome.verdicts["test_database_is_reachable"]["symptom"]
