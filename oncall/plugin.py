@@ -17,10 +17,11 @@ import pytest
 from oncall.finding import COMPONENTS, Finding, Message, recorder
 from oncall.gate.redaction import likely_secrets
 from oncall.notify.notifier import Notifier
+from oncall.probing.answers import Answers
 from oncall.probing.register import PROBES, RUNNER, parameters
 from oncall.probing.runner import ProbeLog, ProbeRun, Runner
 from oncall.probing.snapshot import Replay
-from oncall.session import options, recording
+from oncall.session import hooks, options, recording
 from oncall.session.context import CONTEXT, RunContext, history, read_context, recipients
 from oncall.session.loop import probes_of, run_checks
 from oncall.session.progress import watching
@@ -46,6 +47,10 @@ MARKERS = (
 )
 
 CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -164,20 +169,24 @@ def pytest_runtestloop(session: pytest.Session) -> object:
             raise KeyboardInterrupt  # nothing was looked at yet
         stash[RUNNER].interrupt()
 
-    def begin(kept: dict[str, ProbeRun]) -> Any:
-        runner = stash[RUNNER] = _runner(session.config, items, context, watchdog)
-        if kept:
-            runner.runs.update(kept)
+    def start(answers: Answers) -> None:
+        stash[RUNNER] = answers
         for item in items:
             for name in probes_of(item):
-                runner.start(name, parameters(item))
+                answers.start(name, parameters(item))
+
+    def begin(kept: dict[str, ProbeRun]) -> Runner:
+        runner = _runner(session.config, items, context, watchdog)
+        runner.runs.update(kept)
+        start(runner)
         return runner
 
     judge = OutcomeRecorder(None, _accepted(context.target), context.clock.date())
     judge.catalogue = session.config.stash[CATALOGUE]
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
-    publisher: Any = session.config.pluginmanager.get_plugin("oncall-publisher")
+    publisher: Publisher | None = session.config.pluginmanager.get_plugin("oncall-publisher")
+    assert publisher  # noqa: S101  for mypy: registered in every session
     if notes := read_notes(os.environ):
         if publisher.withheld:
             publisher.withheld.speaks = True
@@ -197,7 +206,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if option.wait:
         from oncall.session.polling import Polling
 
-        publisher.follow(judge, None, context)
+        publisher.record_uncollected(judge)
         polling = Polling(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))
         _listen(context, polling.interrupt)
         last = polling.wait(option.wait)
@@ -207,16 +216,17 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         polling.report(last)
         return True
     _listen(context, interrupt)
-    runner = judge.runner = begin({})
-    publisher.follow(judge, runner, context)
-    with watching(session.config, judge, runner) as idle:
-        run_checks(session, runner, idle)
+    answers: Answers = Replay(context.snapshot, context.redact) if context.snapshot else begin({})
+    if context.snapshot:
+        start(answers)
+    judge.runner = answers
+    publisher.follow(judge, answers, context)
+    with watching(session.config, judge, answers) as idle:
+        run_checks(session, answers, idle)
     return True
 
 
-def _runner(config: pytest.Config, items: list[pytest.Item], context: RunContext, watchdog: Watchdog) -> Any:
-    if context.snapshot:
-        return Replay(context.snapshot, context.redact)
+def _runner(config: pytest.Config, items: list[pytest.Item], context: RunContext, watchdog: Watchdog) -> Runner:
     stack, limits = context.target.stack, context.target.limits
     _teach(config, items, context)
     file = Path(stack.secrets_file) if stack.secrets_file else None

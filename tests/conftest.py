@@ -10,9 +10,7 @@ pytest_plugins = ["pytester", "tests.engine", "tests.browser.chromium"]
 
 PROBES = """
 import time
-from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, NotPart
-from oncall.probing.register import client, probe
+from oncall.api import CouldNotCheck, Fact, NotPart, client, probe
 
 pytest_plugins = ["oncall.plugin"]
 

@@ -26,12 +26,15 @@ CONFTEST = '''
 import os
 import socket
 
-from oncall.facts import Fact
-from oncall.finding import NotPart
-from oncall.probes import EVERY_PROBE
-from oncall.probing.register import probe
+from oncall.api import EVERY_PROBE, Fact, NotPart, probe
 
 pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
+
+
+def pytest_oncall_run(run):
+    """An output of its own."""
+    with open("redis.txt", "w") as file:
+        file.write("\\n".join(f"{verdict.check} {verdict.outcome}" for verdict in run.verdicts))
 
 
 class RedisAnswer(Fact, frozen=True, kw_only=True):
@@ -163,6 +166,12 @@ def redis():
 
 
 @pytest.fixture
+def foreign_folder(tmp_path):
+    """Where the other team's suite is."""
+    return tmp_path
+
+
+@pytest.fixture
 def foreign(python, home, redis, tmp_path):
     """Run the other team's suite: its exit code, its screen, its HTML."""
     for name, text in (
@@ -195,7 +204,7 @@ def test_wheel_carries_the_library_and_nothing_else(wheel):
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"oncall", "pytest_oncall"}
 
 
-def test_foreign_suite_runs_on_the_wheel(foreign, python):
+def test_foreign_suite_runs_on_the_wheel(foreign, python, foreign_folder):
     """No file of this checkout is needed: the library is the wheel's, and the plugin loads itself."""
     code, screen, report = foreign()
     asked = [python, "-P", "-c", "import oncall; print(oncall.__file__)"]
@@ -204,6 +213,7 @@ def test_foreign_suite_runs_on_the_wheel(foreign, python):
     assert code == 0, screen
     assert "2 passed" in screen
     assert "test_redis_answers" in report
+    assert "test_redis_answers passed" in (foreign_folder / "redis.txt").read_text()
     assert found.is_relative_to(python.parent.parent)
 
 

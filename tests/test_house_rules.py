@@ -30,9 +30,10 @@ MAY_KNOW = {
     "diagnosis": "finding verdict target playbook",
     "results": "verdict gate facts target timeline diagnosis",
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
-    "notify": "gate results reporting",
+    "notify": "gate playbook results reporting",
     "session": "finding verdict gate target playbook probing timeline diagnosis results reporting notify",
     "plugin": "finding verdict gate target probing notify session",
+    "api": "finding facts probing probes results",
 }
 ROOMS = [*MAY_KNOW]
 OF_PYTEST = {"probing", "notify", "session", "plugin"}  # the others can be used without it: in a program, in a replay

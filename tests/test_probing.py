@@ -260,3 +260,20 @@ def test_fixture_of_another_name_owner_is_no_probe(suite):
 
     result.assert_outcomes(passed=1)
     assert "diagnosis" not in result.stdout.str()
+
+
+def test_a_second_probe_of_one_name_is_refused(suite):
+    """Which of the two a check stands on would be a matter of imports."""
+    result = suite(HEALTHY + HEALTHY.replace("free=", "note='', free="), CHECK)
+
+    assert result.ret == 4
+    assert "a second probe is named slots: give one of them another name" in result.stderr.str()
+
+
+def test_a_hook_that_fails_costs_nothing_else(suite):
+    """An output from outside is told of in one line; report and exit code stay."""
+    hook = "\ndef pytest_oncall_run(run):\n    raise RuntimeError(run.stack)\n"
+    result = suite(HEALTHY + hook, CHECK, "--json=r.json")
+
+    assert result.ret == 6
+    result.stdout.fnmatch_lines(["*PROBLEM*the hook pytest_oncall_run failed: RuntimeError('shop')*"])

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from oncall.gate.patterns import Pattern, whole
 from oncall.notify import heartbeat, messaging
+from oncall.playbook import Playbook
 from oncall.results.record import RunRecord
 
 HOST: Pattern[str] = Pattern(r"localhost|\[[0-9a-fA-F:.]+\]|[\w-]+(?:\.[\w-]+)+")
@@ -76,10 +77,20 @@ def _like_a_token(piece: str) -> bool:
     return len(piece) >= SURELY or (len(piece) >= LEAST and any(sign.isdigit() for sign in piece))
 
 
+class Teller(Protocol):
+    """Who has the run, and a terminal."""
+
+    run: RunRecord | None
+    playbook: Playbook | None
+
+    def tell(self, line: str) -> None:
+        """One line of ours."""
+
+
 class Notifier:
     """Registered beside the publisher; informs when pytest lets go."""
 
-    def __init__(self, config: pytest.Config, publisher: Any, whom: Addresses):
+    def __init__(self, config: pytest.Config, publisher: Teller, whom: Addresses):
         self.config, self.publisher, self.whom = config, publisher, whom
         self.session: pytest.Session | None = None
 
@@ -114,12 +125,12 @@ class Notifier:
             return f"No check was run: pytest ended with exit code {code}.\n"
         from oncall.reporting.terminal import report as terminal
 
-        return whole("\n".join(terminal.lines(run, self.publisher.playbook)) + "\n")
+        return whole("\n".join(terminal.lines(run, self.publisher.playbook or Playbook())) + "\n")
 
     def _message(self, run: RunRecord) -> str:
         from oncall.reporting import announcement, changes
 
-        lines = [announcement.incident_channel(run, self.publisher.playbook)]
+        lines = [announcement.incident_channel(run, self.publisher.playbook or Playbook())]
         lines += changes.lines(run.comparison) if run.comparison else []
         return whole("\n".join(lines).replace("@", "(at)"))  # a chat takes @here for a mention
 

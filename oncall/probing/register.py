@@ -15,7 +15,7 @@ share (an HTTP client, a database session): never saved, never named by a check.
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import Struct
@@ -27,7 +27,10 @@ from oncall.target.schema import Limits
 Deadline = float | Callable[[Limits], float]
 Keep = Callable[[Any, Mapping[str, Fact]], bool]
 PROVIDED = ("stack", "limits", "secrets", "own_lag")
-RUNNER: "pytest.StashKey[Any]" = pytest.StashKey()
+if TYPE_CHECKING:
+    from oncall.probing.answers import Answers
+
+RUNNER: "pytest.StashKey[Answers]" = pytest.StashKey()
 
 
 class Probe(Struct, frozen=True, dict=True):
@@ -62,7 +65,8 @@ def probe(
 ) -> Callable[[Callable[..., Fact]], Any]:
     """Register a read-only, time-bounded look that returns a fact.
 
-    Raises TypeError at import when the function does not name its fact's type as return annotation.
+    Raises TypeError at import when the function does not name its fact's type as return annotation, or has the name of
+    another probe.
     """
 
     def register(function: Callable[..., Fact]) -> Any:
@@ -87,6 +91,9 @@ def client(
 
 def _fixture(look: Probe) -> Any:
     """A function-scoped fixture that waits for the look: the results live in the runner, so no scope can mismatch."""
+    known = PROBES.get(look.name)
+    if known and known.function.__code__ != look.function.__code__:
+        raise TypeError(f"a second probe is named {look.name}: give one of them another name")
     PROBES[look.name] = look
 
     def answer(request: pytest.FixtureRequest) -> object:

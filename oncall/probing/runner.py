@@ -281,6 +281,11 @@ class Runner:
         if run and run.outcome is None:  # what comes later would be in the snapshot and not in the verdict
             run.log.append(self.redact(text))
 
+    def noted(self, key: str) -> tuple[float | None, tuple[str, ...]] | None:
+        """How long a probe took and what it logged."""
+        run = self.runs.get(key)
+        return (run.seconds, tuple(run.log)) if run else None
+
     def saved(self) -> dict[str, Saved]:
         """All facts and reasons so far, as a snapshot keeps them; handles are not facts."""
         return {

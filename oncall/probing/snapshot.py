@@ -188,8 +188,8 @@ class Replay:
             raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {str(error)[:200]}") from None
         if problem := implausible(fact, self.components):
             raise CouldNotCheck(f"{key} in the snapshot cannot be true: {problem}")
-        if inconclusive_reason := fact.inconclusive_reason():
-            raise CouldNotCheck(inconclusive_reason)
+        if reason := fact.inconclusive_reason():
+            raise CouldNotCheck(reason)
         return fact
 
     def load(self, keys: Iterable[str]) -> Load:
@@ -199,6 +199,11 @@ class Replay:
             return max((msgspec.convert(one, Load) for one in told), key=lambda load: load.lost, default=QUIET)
         except msgspec.ValidationError:
             return QUIET
+
+    def noted(self, key: str) -> tuple[float | None, tuple[str, ...]] | None:
+        """As it was saved; a probe that is not in the snapshot has said nothing."""
+        look = self.saved().get(key, {})
+        return look.get("seconds"), tuple(look.get("log") or ())
 
     def pause(self) -> None:
         """Nothing to wait for."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from oncall.probing.answers import Answers
 from oncall.probing.register import PROBES, parameters
 
 
@@ -25,7 +26,7 @@ class LazyNextItem:
     idle: called whenever nothing is.
     """
 
-    def __init__(self, waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]):
+    def __init__(self, waiting: list[pytest.Item], runner: Answers, idle: Callable[[], None]):
         self.waiting, self.runner, self.idle = waiting, runner, idle
         self.chosen: pytest.Item | None = None
         self.waited = 0.0
@@ -53,7 +54,7 @@ class LazyNextItem:
         return all(self.runner.ready(name, parameters(item)) for name in probes_of(item))
 
 
-def run_checks(session: pytest.Session, runner: Any, idle: Callable[[], None]) -> None:
+def run_checks(session: pytest.Session, runner: Answers, idle: Callable[[], None]) -> None:
     """Run every item once, in the order in which its facts arrive; stops where pytest's own loop would."""
     for item, after in _pairs(list(session.items), runner, idle):
         item.stash[WAITED] = after
@@ -68,7 +69,7 @@ WAITED: "pytest.StashKey[LazyNextItem]" = pytest.StashKey()
 
 
 def _pairs(
-    waiting: list[pytest.Item], runner: Any, idle: Callable[[], None]
+    waiting: list[pytest.Item], runner: Answers, idle: Callable[[], None]
 ) -> Iterator[tuple[pytest.Item, LazyNextItem]]:
     upcoming = LazyNextItem(waiting, runner, idle)
     while upcoming:

@@ -13,7 +13,7 @@ import pytest
 from msgspec import Struct, field
 
 from oncall.diagnosis.causes import diagnose
-from oncall.probing.runner import ProbeRun
+from oncall.probing.runner import ProbeRun, Runner
 from oncall.reporting import phrases, summary
 from oncall.results.exit_code import HEALTHY, NOTHING_LOOKED_AT, SICK, exit_code
 from oncall.session.loop import run_checks
@@ -28,7 +28,7 @@ TRIES = 5  # logins of one account in all rounds together, when none of them is 
 class Poll(Struct):
     """One look at everything, and what was judged on it."""
 
-    runner: Any
+    runner: Runner
     clock: datetime
     began: float
     seconds: float = 0.0
@@ -82,7 +82,7 @@ class Polling:
         self,
         session: pytest.Session,
         judge: OutcomeRecorder,
-        begin: Callable[[dict[str, ProbeRun]], Any],
+        begin: Callable[[dict[str, ProbeRun]], Runner],
         stop: Callable[[], None],
         tell: Callable[[str], None],
         hopeless: bool,

@@ -10,6 +10,7 @@ import pytest
 
 from oncall.diagnosis.causes import Diagnosis, diagnose
 from oncall.gate.redacted_stream import own_lines
+from oncall.probing.answers import Answers
 from oncall.probing.runner import Runner
 from oncall.reporting.terminal.live import Live, words
 from oncall.session.recording import OutcomeRecorder
@@ -18,7 +19,7 @@ SOON = 0.5  # seconds that a known cause may wait for the checks that are judged
 
 
 @contextlib.contextmanager
-def watching(config: pytest.Config, judge: OutcomeRecorder, runner: Any) -> Iterator[Callable[[], None]]:
+def watching(config: pytest.Config, judge: OutcomeRecorder, runner: Answers) -> Iterator[Callable[[], None]]:
     """Watch a run; yields what the loop calls whenever it has to wait for an answer."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
@@ -36,7 +37,7 @@ def watching(config: pytest.Config, judge: OutcomeRecorder, runner: Any) -> Iter
 class Watch:
     """Stands beside pytest's own progress, and with -q in its place: dots do not say what is broken."""
 
-    def __init__(self, config: pytest.Config, judge: OutcomeRecorder, runner: Any, reporter: Any) -> None:
+    def __init__(self, config: pytest.Config, judge: OutcomeRecorder, runner: Answers, reporter: Any) -> None:
         self.judge, self.reporter = judge, reporter
         self.capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self.looks = runner.runs if isinstance(runner, Runner) else None  # in a replay all is known at once

@@ -4,12 +4,14 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import advised
@@ -19,20 +21,31 @@ from oncall.gate.patterns import whole
 from oncall.gate.redacted_stream import RedactedStream, own_lines
 from oncall.gate.redaction import Redactor
 from oncall.playbook import Playbook, PlaybookError, parse
+from oncall.probing.answers import Answers
 from oncall.probing.snapshot import Snapshot
 from oncall.reporting import github, junit, plain
+from oncall.reporting.outputs import OUTPUTS, Told, as_json
 from oncall.results.comparison import Comparison, Result, compare, identity
 from oncall.results.exit_code import exit_code
 from oncall.results.files import Files
 from oncall.results.history import History
 from oncall.results.record import RunRecord
 from oncall.session import takeover
+from oncall.session.context import RunContext
 from oncall.session.html_report import Page, plugin_with
 from oncall.session.options import file_mode
 from oncall.session.recording import OutcomeRecorder
 from oncall.target.reader import shown_path
 from oncall.timeline.merge import timeline
 from oncall.verdict import Verdict
+
+
+class Followed(Struct, frozen=True):
+    """A run that is, or was, on its way: who records its outcomes, where its answers come from, what it began with."""
+
+    judge: OutcomeRecorder
+    runner: Answers
+    context: RunContext
 
 
 class Publisher:
@@ -43,9 +56,7 @@ class Publisher:
         self.files = Files(file_mode(config))
         self.page = Page(config, redact, self.files, report)
         self.notes: list[str] = []  # problem that costs no report
-        self.judge: OutcomeRecorder | None = None
-        self.runner: Any = None
-        self.context: Any = None
+        self.followed: Followed | None = None
         self.run: RunRecord | None = None
         self.playbook: Playbook | None = None
         self.others_failed = False
@@ -67,8 +78,13 @@ class Publisher:
                 stream = self.github = github.Disarmed(stream)
             reporter._tw._file = RedactedStream(stream, self.redact.known)
 
-    def follow(self, judge: OutcomeRecorder, runner: Any, context: Any) -> None:
-        self.judge, self.runner, self.context = judge, runner, context
+    def follow(self, judge: OutcomeRecorder, runner: Answers, context: RunContext) -> None:
+        """This is the run to tell of; also where another one was followed before."""
+        self.followed = Followed(judge, runner, context)
+        self.record_uncollected(judge)
+
+    def record_uncollected(self, judge: OutcomeRecorder) -> None:
+        """Check files that do not import have an outcome too."""
         for report in self.uncollected:
             judge.uncollected(report)
 
@@ -118,25 +134,28 @@ class Publisher:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Any:
         """Innermost, inside the terminal reporter's own wrapper: whatever cannot be written, the summary is printed."""
-        if self.judge is None:
+        followed = self.followed
+        if followed is None:
             self.page.withhold(session)
             return (yield)
-        self.runner.finish()
+        followed.runner.finish()
         self.playbook = self._read_playbook()
         option = self.config.option
-        replayed = self.context.snapshot
+        replayed = followed.context.snapshot
         self.duration = replayed.duration if replayed else round(time.monotonic() - self.began, 3)
-        file = shown_path(self.context.target.path)
-        self.notes += [f"{file}: {sentence}" for sentence in self.judge.idle_acceptances()]
-        self.files.write(option.save, "snapshot", self._snapshot)
-        self.run = self._run()
-        shown = replace(self.context.target, stack=self.context.commands)
+        file = shown_path(followed.context.target.path)
+        self.notes += [f"{file}: {sentence}" for sentence in followed.judge.idle_acceptances()]
+        self.files.write(option.save, "snapshot", lambda: self._snapshot(followed))
+        self.run = self._run(followed)
+        shown = replace(followed.context.target, stack=followed.context.commands)
         self.page.publish(session, self.run, self.playbook, shown, keep=self.history is not None)
         self._tell_of_files()
-        self.files.write(option.result, "result", self._result)
-        self._keep()
-        self.files.write(option.postmortem, "post-mortem", self._postmortem)
+        told = Told(run=self.run, playbook=self.playbook, later=followed.context.later)
+        for output in OUTPUTS:
+            self.files.write(getattr(option, output.option), output.name, partial(output.content, told))
+        self._keep(followed, told)
         self._write_summary()
+        self._hand_on(self.run)
         writer = plugin_with(self.config, "node_reporters_ordered")
         if writer:
             file = writer.logfile
@@ -149,25 +168,25 @@ class Publisher:
         self._tell_of_files()
         session.exitstatus = exit_code(
             int(session.exitstatus),
-            self.judge.verdicts.values(),
+            followed.judge.verdicts.values(),
             fail_on=option.fail_on,
-            interrupted=self.runner.interrupted,
+            interrupted=followed.runner.interrupted,
             not_written=bool(self.files.problem),
             others_failed=self.others_failed,
         )
         return None
 
-    def _run(self) -> RunRecord:
-        assert self.judge is not None  # noqa: S101  for mypy: there is no run without a judge
-        context, option = self.context, self.config.option
-        verdicts = tuple(map(self._told, self.judge.verdicts.values()))
-        facts, limits = self.runner.facts(), context.target.limits
+    def _run(self, followed: Followed) -> RunRecord:
+        context, option = followed.context, self.config.option
+        verdicts = tuple(map(self._told, followed.judge.verdicts.values()))
+        facts, limits = followed.runner.facts(), context.target.limits
+        found = diagnose(verdicts, followed.judge.catalogue)
         run = RunRecord(
             stack=context.target.stack.name,
             started=context.clock,
             seconds=round(time.monotonic() - self.began, 3),
             verdicts=verdicts,
-            diagnosis=advised(diagnose(verdicts, self.judge.catalogue), self.playbook or Playbook(), context.commands),
+            diagnosis=advised(found, self.playbook or Playbook(), context.commands),
             timeline=timeline(facts, context.clock, self.duration, limits),
             facts=facts,
             replayed_from=context.replayed_from,
@@ -179,7 +198,7 @@ class Publisher:
             versions={name: version(name) for name in ("pytest-oncall", "pytest")}
             | {"python": platform.python_version()},
             problem=(*self.files.problem, *self.notes),
-            interrupted=self.runner.interrupted,
+            interrupted=followed.runner.interrupted,
             budget=option.budget,
         )
         return replace(run, comparison=self._compared(run))
@@ -217,14 +236,14 @@ class Publisher:
         told = clean(plain, self.redact.known)  # the earlier run may have known fewer secrets
         return msgspec.convert(told, Comparison)
 
-    def _keep(self) -> None:
+    def _keep(self, followed: Followed, told: Told) -> None:
         """Keep the run under its name; a replay is no run of now, so it is never kept."""
-        if self.history is None or self.run is None or self.context.snapshot:
+        if self.history is None or self.run is None or followed.context.snapshot:
             return
         if self.files.problem and self.page.default and self.page.file is None:
             return  # there is no such folder, as was said already
         try:
-            kept = self.history.add(self.run.started, self.page.content, self._result())
+            kept = self.history.add(self.run.started, self.page.content, as_json(told))
         except OSError as error:
             self.files.problem.append(f"the run could not be kept in {self.history.folder}: {error.strerror}")
             return
@@ -233,6 +252,13 @@ class Publisher:
             self.files.write(str(self.history.newest), "report", lambda: page)
         if stuck := self.history.prune(kept):
             self.notes.append(stuck)
+
+    def _hand_on(self, run: RunRecord) -> None:
+        """To outputs from outside; what they raise is theirs."""
+        try:
+            self.config.hook.pytest_oncall_run(run=run)
+        except Exception as error:  # noqa: BLE001  anybody's code
+            self.files.problem.append(f"the hook pytest_oncall_run failed: {self.redact(whole(repr(error)))}")
 
     def _tell_of_files(self) -> None:
         """What could be written and what not is part of what the run tells."""
@@ -256,22 +282,10 @@ class Publisher:
             self.files.problem.append(f"no recovery steps are quoted: {error}")
             return Playbook()
 
-    def _snapshot(self) -> bytes:
-        context = self.context
-        saved = Snapshot(context.clock, context.target, self.runner.saved(), self.duration)
+    def _snapshot(self, followed: Followed) -> bytes:
+        context = followed.context
+        saved = Snapshot(context.clock, context.target, followed.runner.saved(), self.duration)
         return saved.encode(self.redact.known)
-
-    def _result(self) -> bytes:
-        from oncall.reporting import json
-
-        assert self.run is not None  # noqa: S101  for mypy: set just before
-        return msgspec.json.format(msgspec.json.encode(json.document(self.run)), indent=2)
-
-    def _postmortem(self) -> bytes:
-        from oncall.reporting import postmortem
-
-        assert self.run is not None  # noqa: S101  for mypy: set just before
-        return whole(postmortem.document(self.run, self.playbook or Playbook(), self.context.later)).encode()
 
     def _write_summary(self) -> None:
         """GitHub shows this file on the page of the job; other steps have written to it already."""

@@ -12,8 +12,8 @@ from msgspec import Struct, field
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
+from oncall.probing.answers import Answers
 from oncall.probing.register import parameters, probe_key
-from oncall.probing.runner import Runner
 from oncall.reporting import junit
 from oncall.session.loop import WAITED, probes_of
 from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact
@@ -31,7 +31,7 @@ class OutcomeRecorder(Struct, eq=False):
     note: told of every verdict.
     """
 
-    runner: Any
+    runner: Answers | None
     accepted: dict[str, Acceptance]
     today: date
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class OutcomeRecorder(Struct, eq=False):
         blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
         root = found.root if found else getattr(call.excinfo.value, "root", "") if call.excinfo else ""
         manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
-        if manner in TIMED and outcome in ("failed", "unknown"):
+        if self.runner and manner in TIMED and outcome in ("failed", "unknown"):
             load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
             if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
                 outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
@@ -129,16 +129,9 @@ class OutcomeRecorder(Struct, eq=False):
         return "error", None, f"{what} at {where}: {first}".rstrip(": ")
 
     def _notes(self, item: pytest.Item) -> list[ProbeNote]:
-        looks = self.runner.saved() if not isinstance(self.runner, Runner) else None
-        notes = []
-        for name in probes_of(item):
-            key = probe_key(name, parameters(item))
-            if looks is not None:
-                saved = looks.get(key, {})
-                notes.append(ProbeNote(name=key, seconds=saved.get("seconds"), log=tuple(saved.get("log") or ())))
-            elif run := self.runner.runs.get(key):
-                notes.append(ProbeNote(name=key, seconds=run.seconds, log=tuple(run.log)))
-        return notes
+        keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
+        noted = [(key, self.runner.noted(key)) for key in keys] if self.runner else []
+        return [ProbeNote(name=key, seconds=told[0], log=told[1]) for key, told in noted if told]
 
     def idle_acceptances(self) -> list[str]:
         """A sentence for each entry of [accepted] that did nothing for its checks, of those that were judged."""

@@ -162,16 +162,16 @@ def _find() -> None:
 def named(names: Sequence[str], mode: Mode = "embedded") -> list[Fault]:
     """The faults, or benign scenarios, of these names."""
     if not names:
-        raise StackError(f"break needs the name of a fault: {', '.join(catalogue(mode))}")
+        raise StackError("break needs the name of a fault: python -m stack faults lists them")
     known = catalogue(mode) | benign_scenarios(mode)
     others = _FAULTS | _BENIGN
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f", did you mean {near[0]}?" if near else "."
             if name in others:
-                hint = f" for this stack: it is for the {others[name].mode} one."
-            raise StackError(f"there is no fault {name}{hint} Known: {', '.join(known)}")
+                raise StackError(f"the fault {name} is for the {others[name].mode} stack, not for this one")
+            near = difflib.get_close_matches(name, known, 3, cutoff=0.3)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise StackError(f"there is no fault {name}{hint} (python -m stack faults lists them)")
     return [known[name] for name in names]
 
 
