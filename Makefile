@@ -8,7 +8,7 @@ TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test again faults recovery lint index bench bench-cost bench-faults clean
+.PHONY: help demo demo-docker checks break test catalogue again faults recovery lint index bench bench-cost bench-faults clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -32,8 +32,13 @@ checks: $(READY) ## diagnose the stack that oncall.toml describes
 break: $(READY)  ## break the running embedded stack: FAULT=name
 	@$(BIN)/python -m stack break $(FAULT)
 
-test: $(READY)   ## the suite's own tests
-	@status=0; $(TESTS) -m alone tests || status=1; $(TESTS) -m "not alone and not slow" -n 2 --dist loadfile tests || status=1; exit $$status
+test: $(READY)   ## the suite's own tests: rules, units, integrations, one fault of each class
+	@status=0; $(TESTS) -m alone tests || status=1; \
+	  $(TESTS) -m "not alone and not slow and not catalogue" -n 2 --dist loadfile --durations=40 --durations-min=5 tests || status=1; \
+	  exit $$status
+
+catalogue: $(READY) ## the rest of the embedded stack's faults, each once
+	@$(TESTS) -m catalogue -n 2 --dist loadfile tests/faults
 
 again: $(READY)  ## those tests once more that failed last time, one after the other
 	@$(TESTS) --last-failed --last-failed-no-failures=none tests

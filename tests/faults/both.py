@@ -1,6 +1,6 @@
-"""Parameters for tests that run on either kind of stack: all cases of the embedded one, a few of Docker's.
+"""Parameters for tests that run on either kind of stack: a few cases of each in `make test`.
 
-All of them with ONCALL_ALL_FAULTS=1 (`make faults`).
+`make catalogue` takes the rest of the embedded one's, `make faults` (ONCALL_ALL_FAULTS=1) Docker's as well.
 """
 
 import os
@@ -23,6 +23,9 @@ def both(cases):
     found = []
     for mode, life in LIVES.items():
         for place, (name, case) in enumerate(cases(mode)):
-            marks = [pytest.mark.docker, *(REST if place >= FEW else [])] if mode == "docker" else []
+            if mode == "docker":
+                marks = [pytest.mark.docker, *(REST if place >= FEW else [])]
+            else:
+                marks = [pytest.mark.catalogue] if place >= FEW else []
             found.append(pytest.param(life, case, id=name, marks=marks))
     return found

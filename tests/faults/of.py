@@ -1,4 +1,4 @@
-"""The faults of one component, as parameters."""
+"""The faults of one component, as parameters: one of each class in `make test`, the others in `make catalogue`."""
 
 import pytest
 
@@ -12,8 +12,12 @@ OF_THE_WHOLE_MACHINE = (
 
 
 def of(component):
-    return [
-        pytest.param(fault, id=name, marks=[pytest.mark.alone] if name in OF_THE_WHOLE_MACHINE else [])
-        for name, fault in faults.catalogue().items()
-        if fault.component == component
-    ]
+    seen = set()
+    found = []
+    for name, fault in faults.catalogue().items():
+        if fault.component == component:
+            alone = [pytest.mark.alone] if name in OF_THE_WHOLE_MACHINE else []
+            more = [pytest.mark.catalogue] if fault.cause_class in seen and not alone else []
+            seen.add(fault.cause_class)
+            found.append(pytest.param(fault, id=name, marks=alone + more))
+    return found
