@@ -159,6 +159,7 @@ def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict
         severity=severity_of(item),
         outcome="unknown",
         claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
+        noticed=item.get_closest_marker("unnoticed") is None,
         playbook=playbook_of(item),
         component=component_of(item),
         reason=reason,

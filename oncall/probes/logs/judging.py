@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from oncall.facts.logs import ErrorKind, LogSign
 from oncall.gate.patterns import AnyOf
-from oncall.gate.sql_text import masked
+from oncall.gate.sql_text import error_text
 from oncall.probes.logs.lines import Line
 from oncall.probes.logs.own_lines import Clock, Entry, own_lines
 from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, SIGNATURES, TARGET, Counted, Signature
@@ -60,7 +60,7 @@ class _Seen(Struct):
             first=min(times, default=None),
             last=max(times, default=None),
             since=self.since(min(times, default=None)),
-            line=masked(shown, 200) if component == "postgres" else shown,
+            line=error_text(shown) if component == "postgres" else shown,
         )
 
 
