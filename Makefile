@@ -53,9 +53,10 @@ lint: $(READY)   ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
 
-index: $(READY)  ## bring what is generated up to date: the README's index of checks, the schema of a result
+index: $(READY)  ## bring what is generated up to date: the README's index of checks, the schemas of a result and of the target file
 	@$(BIN)/python -m tests.readme_index
 	@$(BIN)/python -m tests.result_schema
+	@$(BIN)/python -m tests.target_schema
 
 bench: $(READY)  ## speed beside the playbook's own commands, the plain way and monitoring-plugins, as ratios in one run
 	@$(BIN)/python -m bench

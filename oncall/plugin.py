@@ -29,6 +29,7 @@ from oncall.session.publishing import Publisher
 from oncall.session.recording import FOUND, OutcomeRecorder
 from oncall.session.takeover import Recalled, Spokesman, read_notes, report
 from oncall.session.watchdog import Watchdog
+from oncall.target.graph import waits
 from oncall.target.reader import Target, shown_path, unknown_accepted, variables
 from oncall.target.schema import Limits, Stack, services
 from oncall.target.secrets import Secrets, allowed_names, parted, read_env_file
@@ -183,6 +184,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
 
     judge = OutcomeRecorder(None, _accepted(context.target), context.clock.date())
     judge.catalogue = session.config.stash[CATALOGUE]
+    judge.waits = waits(context.target.stack)
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Publisher | None = session.config.pluginmanager.get_plugin("oncall-publisher")

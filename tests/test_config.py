@@ -1,5 +1,6 @@
 """The target file: what it may say, and one sentence for every key that is wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tomllib
 from datetime import date
 from pathlib import Path
 
+import jsonschema
 import msgspec
 import pytest
 from msgspec.structs import fields
@@ -22,6 +24,7 @@ from oncall.target.reader import (
 )
 from oncall.target.schema import Accepted, Component, Endpoint, Limits, Stack
 from oncall.target.validator import bare, is_record
+from tests import target_schema
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "oncall.toml"
@@ -569,3 +572,33 @@ def test_records_are_frozen_and_have_defaults():
     assert needed == {"name", "path", "reason", "until"}
     with pytest.raises(AttributeError):
         Stack().name = "x"
+
+
+def as_json(text):
+    """What an editor holds against the schema: TOML's days are texts there."""
+    return json.loads(json.dumps(tomllib.loads(text), default=str))
+
+
+def test_the_schema_is_made_from_the_records():
+    """`make index` brings it up to date."""
+    assert target_schema.FILE.read_text() == target_schema.written()
+    jsonschema.Draft202012Validator.check_schema(target_schema.schema())
+
+
+@pytest.mark.parametrize("text", [SHIPPED.read_text(), ""], ids=["shipped", "empty"])
+def test_the_schema_takes_what_the_reader_takes(text):
+    """The shipped file, also with everything that it suggests in comments."""
+    jsonschema.validate(as_json(text), target_schema.schema())
+    jsonschema.validate(as_json(uncommented(text)), target_schema.schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[backend]\nurll = 'http://x'\n", "[backend]\nurl = 'ftp://x'\n", "[postgres]\nport = 0\n", "[limits]\nx = 1\n"],
+)
+def test_the_schema_refuses_what_the_reader_refuses(text, file):
+    """Before anybody runs anything."""
+    with pytest.raises(TargetError):
+        read_target(file(text))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(as_json(text), target_schema.schema())

@@ -23,13 +23,15 @@ from msgspec import Struct, field
 
 from oncall.finding import LAYERS, Value
 from oncall.playbook import Next
+from oncall.target.graph import waits
+from oncall.target.schema import Stack
 from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
 
 Confidence = Literal["confirmed", "likely", "not proven"]
 
 LADDER = LAYERS[: LAYERS.index("fast") + 1]
+WAITS = waits(Stack())  # of a stack as the shipped target file describes it
 STOPS = ("exists", "runs", "reachable", "answers")  # what fails on these stops everything above
-WAITS = {"backend": ("postgres",), "auth": ("backend", "postgres"), "websocket": ("backend", "postgres")}
 
 
 class Cause(Struct, frozen=True, kw_only=True):
@@ -68,20 +70,26 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     unknown: tuple[Verdict, ...] = ()
 
 
-def diagnose(verdicts: Iterable[Verdict], catalogue: Mapping[str, Check] | None = None) -> Diagnosis:
+def diagnose(
+    verdicts: Iterable[Verdict],
+    catalogue: Mapping[str, Check] | None = None,
+    depends: Mapping[str, tuple[str, ...]] = WAITS,
+) -> Diagnosis:
     """Arrange what failed and what could not be looked at.
 
     catalogue: every check of the suite by name, also those that were not selected: an unknown may point at one.
+    depends: for each component those that it has to wait for, near and far; see target/graph.py.
     """
-    return _Case(ordered(verdicts), catalogue or {}).closed()
+    return _Case(ordered(verdicts), catalogue or {}, depends).closed()
 
 
 class _Case:
     """The work on one diagnosis: who explains whom, who stands behind what."""
 
-    def __init__(self, verdicts: list[Verdict], catalogue: Mapping[str, Check]):
+    def __init__(self, verdicts: list[Verdict], catalogue: Mapping[str, Check], depends: Mapping[str, tuple[str, ...]]):
         self.verdicts = verdicts
         self.catalogue = catalogue
+        self.depends = depends
         self.failed = [verdict for verdict in verdicts if verdict.outcome == "failed"]
         self.named = {verdict.check: verdict for verdict in verdicts}
         self.cleared = {
@@ -120,7 +128,7 @@ class _Case:
         grounds = [other for other in self._of(verdict.component) if _grounds(other, verdict)]
         if grounds:
             return self._nearest(grounds)
-        waited_for = [each for name in WAITS.get(verdict.component or "", ()) for each in self._of(name)]
+        waited_for = [each for name in self.depends.get(verdict.component or "", ()) for each in self._of(name)]
         if verdict.accuses:
             return self._nearest(each for each in waited_for if each.accuses == verdict.accuses)
         if verdict.layer in ("answers", "fast"):
@@ -194,7 +202,7 @@ class _Case:
         """The look that could not be made because of a component that the late or silent one waits for."""
         if end.layer not in ("answers", "fast"):
             return None
-        waits = WAITS.get(end.component or "", ())
+        waits = self.depends.get(end.component or "", ())
         return next((one for one in self.verdicts if one.outcome == "unknown" and one.blames in waits), None)
 
     # What stands in the way of what.

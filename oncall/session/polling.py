@@ -167,7 +167,7 @@ class Polling:
     def _still(self, this: Poll) -> str:
         """What keeps us waiting, in one line: "still broken: P1 postgres: nothing listens, and 2 more"."""
         verdicts = list(this.verdicts.values())
-        causes = diagnose(verdicts, self.judge.catalogue).causes
+        causes = diagnose(verdicts, self.judge.catalogue, self.judge.waits).causes
         if causes:
             more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
             return f"still broken: {phrases.title(causes[0])}{more}"

@@ -59,7 +59,7 @@ class Watch:
         verdicts = list(self.judge.verdicts.values())
         bad = sum(verdict.outcome in ("failed", "unknown") for verdict in verdicts)
         if bad != self.bad:
-            self.bad, self.diagnosis = bad, diagnose(verdicts, self.judge.catalogue)
+            self.bad, self.diagnosis = bad, diagnose(verdicts, self.judge.catalogue, self.judge.waits)
         self.live.causes(self.diagnosis)
 
     def _write(self, text: str) -> None:

@@ -180,7 +180,7 @@ class Publisher:
         context, option = followed.context, self.config.option
         verdicts = tuple(map(self._told, followed.judge.verdicts.values()))
         facts, limits = followed.runner.facts(), context.target.limits
-        found = diagnose(verdicts, followed.judge.catalogue)
+        found = diagnose(verdicts, followed.judge.catalogue, followed.judge.waits)
         run = RunRecord(
             stack=context.target.stack.name,
             started=context.clock,

@@ -28,6 +28,7 @@ class OutcomeRecorder(Struct, eq=False):
     accepted: check name -> why and until when the team lives with its finding.
     today: the run's day; the snapshot's in a replay.
     catalogue: every collected check by name, selected or not.
+    waits: whom each component has to wait for; see target/graph.py.
     note: told of every verdict.
     """
 
@@ -37,6 +38,7 @@ class OutcomeRecorder(Struct, eq=False):
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     catalogue: dict[str, Check] = field(default_factory=dict)
+    waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
     note: Callable[[Verdict], None] = lambda verdict: None
 
     @pytest.hookimpl(wrapper=True)

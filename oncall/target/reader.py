@@ -4,6 +4,8 @@ target = read_target(Path("oncall.toml"))
 target.stack.backend.url, target.limits.health_seconds
 """
 
+import difflib
+import itertools
 import os
 import tomllib
 from collections.abc import Collection, Iterator
@@ -16,6 +18,7 @@ from msgspec.structs import fields, replace
 
 from oncall.finding import COMPONENTS
 from oncall.gate.patterns import Pattern
+from oncall.target.graph import circles, depends
 from oncall.target.schema import HTTP_NAME, Accepted, Limits, Stack
 from oncall.target.untrusted import refusals, without_exec
 from oncall.target.validator import (
@@ -179,6 +182,7 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
                 dotted(("backend", "health", "blames", check)),
                 f"names no component: {shortened(quoted(component))}; {mend}",
             )
+    yield from _dependencies(stack)
     if stack.host.backup_reader and "{file}" not in stack.host.backup_reader:
         yield "host.backup_reader", "must hold {file}, the place of the backup's path"
     socket = stack.websocket
@@ -194,6 +198,20 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
         for key in ("ping_message", "pong_contains"):
             if not getattr(socket, key):
                 yield f"websocket.{key}", 'is empty; websocket.ping = "message" needs it'
+
+
+def _dependencies(stack: Stack) -> Iterator[tuple[str, str]]:
+    known = (*COMPONENTS, *stack.components)
+    for name, others in depends(stack).items():
+        key = f"components.{name}.depends_on" if name in stack.components else f"{name}.depends_on"
+        for other in others:
+            if other not in known:
+                near = difflib.get_close_matches(other, known, 1)
+                mend = f"did you mean {near[0]}?" if near else f"write [components.{shortened(other)}]"
+                yield key, f"names no component: {shortened(quoted(other))}; {mend}"
+    for circle in itertools.islice(circles(stack), 1):
+        key = f"components.{circle[0]}" if circle[0] in stack.components else circle[0]
+        yield f"{key}.depends_on", f"closes a circle: {shortened(' -> '.join(circle))}; leave one of them out"
 
 
 def resolved(record: Any, folder: str, local: bool) -> Any:

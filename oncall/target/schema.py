@@ -98,6 +98,9 @@ Statuses = Annotated[
     tuple[Status, ...], Meta(min_length=1, description="be a list of HTTP statuses such as [200, 204]")
 ]
 Values = Annotated[tuple[Filled, ...], Meta(min_length=1, description='be a list such as ["ok", "up"]')]
+Dependencies = Annotated[
+    tuple[Slug, ...], Meta(max_length=100, description='be a list of components such as ["postgres"]')
+]
 Blames = Annotated[dict[Filled, Slug], Meta(description='be a table such as { database = "postgres" }')]
 
 ReadingMethod = Literal["GET", "HEAD", "OPTIONS"]  # looks do not touch
@@ -187,6 +190,7 @@ class Backend(Struct, frozen=True, kw_only=True):
 
     url: HttpUrl = "http://localhost:3001"
     service: Service = "backend"
+    depends_on: Dependencies = ("postgres",)
     env_file: HostFile = ""
     health: Health = Health()
     metrics: Metrics = Metrics()
@@ -199,6 +203,7 @@ class Frontend(Struct, frozen=True, kw_only=True):
 
     url: HttpUrl = "http://localhost:3000"
     service: Service = "frontend"
+    depends_on: Dependencies = ("backend",)
     path: Path = "/"
     certificates: Addresses = ()
     ca_file: OurFile = ""
@@ -278,6 +283,7 @@ class Component(Struct, frozen=True, kw_only=True):
     """A further part of the stack, which a check or a finding may name."""
 
     service: Service
+    depends_on: Dependencies = ()
 
 
 Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]

@@ -16,6 +16,7 @@ from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.containers.services import steady
 from oncall.probing.register import client, probe
 from oncall.runtimes.runtime import Attachment, Container, Project
+from oncall.target.graph import depends
 from oncall.target.schema import Limits, Stack, services
 from oncall.target.secrets import Secrets
 
@@ -40,7 +41,7 @@ def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -
     own = steady(service, project.of(known[service]), limits)
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
-    peers = {peer: _alive(project, known[peer]) for peer in needed(service, known)}
+    peers = {peer: _alive(project, known[peer]) for peer in needed(stack, service, known)}
     peers_without_network = [peer for peer, found in peers.items() if found and not any(map(_reachable, found))]
     common = (
         set.intersection(*({place.network_id for place in each.values()} for each in networks)) if networks else None
@@ -79,10 +80,9 @@ def _reachable(container: Container) -> bool:
     return bool(attachments(container)) or hosted(container)
 
 
-def needed(service: str, known: Mapping[str, str]) -> tuple[str, ...]:
+def needed(stack: Stack, service: str, known: Mapping[str, str]) -> tuple[str, ...]:
     """Whom a service calls. The one that is called is not judged for it, so that one fault is told once."""
-    calls = {"backend": ("postgres",), "frontend": ("backend",), "postgres": ()}
-    return tuple(peer for peer in calls.get(service, ()) if peer in known)
+    return tuple(peer for peer in depends(stack).get(service, ()) if peer in known)
 
 
 def running(project: Project, service: str, component: str) -> tuple[Container, ...]:
