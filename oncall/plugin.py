@@ -1,39 +1,21 @@
 """The pytest plugin: which checks run, and the run itself. Inert unless a check uses a probe."""
 
-import atexit
-import contextlib
-import gc
-import logging
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from oncall.finding import COMPONENTS, Finding, Message, recorder
-from oncall.gate.redaction import likely_secrets
 from oncall.notify.notifier import Notifier
-from oncall.probing.answers import Answers
-from oncall.probing.register import PROBES, RUNNER, parameters
-from oncall.probing.runner import ProbeLog, ProbeRun, Runner
-from oncall.probing.snapshot import Replay
-from oncall.session import hooks, options, recording
-from oncall.session.context import CONTEXT, RunContext, history, read_context, recipients
-from oncall.session.loop import probes_of, run_checks
-from oncall.session.progress import watching
+from oncall.probing.register import PROBES
+from oncall.session import hooks, main_loop, options, recording, signals
+from oncall.session.context import CONTEXT, history, read_context, recipients
+from oncall.session.loop import probes_of
+from oncall.session.main_loop import CATALOGUE
 from oncall.session.publishing import Publisher
-from oncall.session.recording import FOUND, OutcomeRecorder
-from oncall.session.takeover import Recalled, Spokesman, read_notes, report
-from oncall.session.watchdog import Watchdog
-from oncall.target.graph import waits
-from oncall.target.reader import Target, shown_path, unknown_accepted, variables
+from oncall.session.recording import FOUND
+from oncall.target.reader import Target, unknown_accepted
 from oncall.target.schema import Limits, Stack, services
-from oncall.target.secrets import Secrets, allowed_names, parted, read_env_file
-from oncall.verdict import Acceptance, Check
 
 MARKERS = (
     "p1: critical, respond within 15 minutes: the service is down",
@@ -46,8 +28,6 @@ MARKERS = (
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",
 )
-
-CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -82,6 +62,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Notifier(config, publisher, recipients(config, context)), "oncall-informer")
 
 
+def _components(stack: Stack) -> tuple[str, ...]:
+    """The parts that a finding may name."""
+    return (*COMPONENTS, *stack.components)
+
+
 @pytest.fixture
 def stack(request: pytest.FixtureRequest) -> Stack:
     """The stack as the target file describes it."""
@@ -101,7 +86,7 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
     def keep(found: Finding) -> None:
         request.node.stash[FOUND] = found
 
-    return recorder(keep, components(request.config.stash[CONTEXT].target.stack))
+    return recorder(keep, _components(request.config.stash[CONTEXT].target.stack))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -157,138 +142,15 @@ def pytest_runtestloop(session: pytest.Session) -> object:
         return None  # pytest-xdist runs its own loop
     if not items or stopped or option.collectonly or option.setupplan or CONTEXT not in session.config.stash:
         return None
-    context = session.config.stash[CONTEXT]
     if not recording.asserts_are_live():
         raise pytest.UsageError("run without -O: it strips asserts, so no check would ever fail")
     if session.config.getoption("assertmode") == "plain":
         raise pytest.UsageError("--assert=plain is refused: every check rests on pytest's assertion rewriting")
 
-    stash, watchdog = session.config.stash, Watchdog()
-
-    def interrupt() -> None:
-        if RUNNER not in stash:
-            raise KeyboardInterrupt  # nothing was looked at yet
-        stash[RUNNER].interrupt()
-
-    def start(answers: Answers) -> None:
-        stash[RUNNER] = answers
-        for item in items:
-            for name in probes_of(item):
-                answers.start(name, parameters(item))
-
-    def begin(kept: dict[str, ProbeRun]) -> Runner:
-        runner = _runner(session.config, items, context, watchdog)
-        runner.runs.update(kept)
-        start(runner)
-        return runner
-
-    judge = OutcomeRecorder(None, _accepted(context.target), context.clock.date())
-    judge.catalogue = session.config.stash[CATALOGUE]
-    judge.waits = waits(context.target.stack)
-    judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
-    session.config.pluginmanager.register(judge, "oncall-judge")
-    publisher: Publisher | None = session.config.pluginmanager.get_plugin("oncall-publisher")
-    assert publisher  # noqa: S101  for mypy: registered in every session
-    if notes := read_notes(os.environ):
-        if publisher.withheld:
-            publisher.withheld.speaks = True
-        context.clock, publisher.began = notes.clock, notes.began
-        _teach(session.config, items, context)
-        notes.teach(context.redact)
-        session.config.pluginmanager.register(Spokesman(notes), "oncall-spokesman")
-        publisher.follow(judge, Recalled(notes, context.target, context.redact), context)
-        publisher.notes.append(notes.sentence)
-        report(session, judge, notes)
-        return True
-    if not context.snapshot:
-        judge.note = watchdog.verdict
-        session.config.pluginmanager.register(watchdog, "oncall-watchdog")
-        watchdog.start(session.config)
-    atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
-    if option.wait:
-        from oncall.session.polling import Polling
-
-        publisher.record_uncollected(judge)
-        polling = Polling(session, judge, begin, interrupt, publisher.tell, hopeless=bool(publisher.uncollected))
-        _listen(context, polling.interrupt)
-        last = polling.wait(option.wait)
-        context.clock, judge.runner, judge.verdicts = last.clock, last.runner, last.verdicts
-        publisher.began = time.monotonic() - last.seconds
-        publisher.follow(judge, last.runner, context)
-        polling.report(last)
-        return True
-    _listen(context, interrupt)
-    answers: Answers = Replay(context.snapshot, context.redact) if context.snapshot else begin({})
-    if context.snapshot:
-        start(answers)
-    judge.runner = answers
-    publisher.follow(judge, answers, context)
-    with watching(session.config, judge, answers) as idle:
-        run_checks(session, answers, idle)
+    main_loop.run(session, items)
     return True
 
 
-def _runner(config: pytest.Config, items: list[pytest.Item], context: RunContext, watchdog: Watchdog) -> Runner:
-    stack, limits = context.target.stack, context.target.limits
-    _teach(config, items, context)
-    file = Path(stack.secrets_file) if stack.secrets_file else None
-    named = (name for _, name in variables(stack))
-    environ, refused = parted(os.environ, named, allowed_names(config.option.allow, os.environ))
-    secrets = Secrets(environ, file, watchdog.learning(context.redact.learn), context.redact.token, refused)
-    active = [name for item in items if item.get_closest_marker("active") for name in probes_of(item)]
-    budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
-    watchdog.begin(context.clock, budget)
-    provided = {"stack": stack, "limits": limits, "secrets": secrets}
-    source = shown_path(context.target.path) if context.target.path else "the default target"
-    runner = Runner(budget, provided, context.redact, watchdog.look, source)
-    logging.getLogger("oncall").setLevel(logging.INFO)
-    root = logging.getLogger()
-    root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
-    root.addHandler(ProbeLog(runner))
-    return runner
-
-
-def _teach(config: pytest.Config, items: list[pytest.Item], context: RunContext) -> None:
-    """What must be masked, and what must not, as far as it is known before the first look."""
-    context.redact.spare(_own_words(config, items, context.target))
-    for name, value in _known_secrets(context.target.stack):
-        context.redact.learn(value, name)
-
-
-def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) -> str:
-    """What our own sentences and ids are made of: a secret that stands in it cannot be told from it."""
-    words = [str(config.rootpath), *(item.nodeid for item in items), msgspec.json.encode(target).decode()]
-    return "\n".join([*words, *(getattr(getattr(item, "obj", None), "__doc__", None) or "" for item in items)])
-
-
-def _known_secrets(stack: Stack) -> Iterator[tuple[str, str]]:
-    """What must never leave, known before the first look: from the environment and the files that the target names."""
-    yield from likely_secrets(os.environ)
-    for name in (stack.secrets_file, stack.backend.env_file):
-        if name:
-            yield from likely_secrets(read_env_file(Path(name)))
-
-
-def _accepted(target: Target) -> dict[str, Acceptance]:
-    return {name: Acceptance(reason=item.reason, until=item.until) for name, item in target.accepted.items()}
-
-
-def components(stack: Stack) -> tuple[str, ...]:
-    """The parts that a finding may name."""
-    return (*COMPONENTS, *stack.components)
-
-
-def _listen(context: RunContext, interrupt: Callable[[], None]) -> None:
-    """Ctrl-C or SIGTERM stops the waiting, and what is known is reported; a second one aborts."""
-
-    def stop(number: int, frame: object) -> None:
-        interrupt()
-        signal.signal(number, signal.SIG_DFL)
-
-    with contextlib.suppress(ValueError):  # not the main thread: somebody runs pytest inside their own program
-        context.handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for number, handler in config.stash[CONTEXT].handlers.items() if CONTEXT in config.stash else ():
-        signal.signal(number, handler)
+    if CONTEXT in config.stash:
+        signals.restore(config.stash[CONTEXT])

@@ -32,7 +32,7 @@ MAY_KNOW = {
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
     "notify": "gate playbook results reporting",
     "session": "finding verdict gate target playbook probing timeline diagnosis results reporting notify",
-    "plugin": "finding verdict gate target probing notify session",
+    "plugin": "finding target probing notify session",
     "api": "finding facts probing probes results",
 }
 ROOMS = [*MAY_KNOW]
