@@ -32,7 +32,7 @@ def measure(promises, count):
 
         def look():
             pytest((healthy, page, "-m", "p1", f"--save={snapshot}"))
-            saved = json.loads(snapshot.read_text())["looks"]
+            saved = json.loads(snapshot.read_text())["probes"]
             looks.append({key: look["seconds"] or 0.0 for key, look in saved.items()})
 
         timings = rounds(candidates, max(4, count), look)

@@ -56,7 +56,7 @@ def runs(stack, state, *options, seconds=60.0, target=None, name="own"):
     done = pytest((f"--target={target or stack.home.target}", *files, *options), most=seconds, XDG_STATE_HOME=state)
     if not result.exists():
         raise AssertionError(done.said)
-    facts = json.loads(snapshot.read_text())["looks"]
+    facts = json.loads(snapshot.read_text())["probes"]
     return [
         Burst(
             verdict["check"],

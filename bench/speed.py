@@ -112,7 +112,7 @@ def _looks(stack, folder, options):
     file = folder / "snapshot.json"
     run = (f"--target={stack.home.target}", f"--html={folder / 'report.html'}", f"--save={file}", *options)
     as_expected(Candidate("a run that is saved", run))
-    return {key: look["seconds"] or 0.0 for key, look in json.loads(file.read_text())["looks"].items()}
+    return {key: look["seconds"] or 0.0 for key, look in json.loads(file.read_text())["probes"].items()}
 
 
 def _ours(stack, folder, cold=False):

@@ -23,7 +23,7 @@ MARKERS = (
     "p3: medium, respond within 4 hours: a minor feature is broken",
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
-    "component(name): the part of the stack that the check looks at",
+    "component(name): the part of the stack that the check is about",
     "judges(fact): the fact, or the side of one, that this check is for: checks that it stood in the way of point here",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",

@@ -78,9 +78,9 @@ def replay(healthy, tmp_path):
     """Judge the healthy snapshot with some looks replaced; None takes a look away."""
 
     def judge(**changed):
-        looks = {key: look for key, look in (healthy["looks"] | changed).items() if look is not None}
+        looks = {key: look for key, look in (healthy["probes"] | changed).items() if look is not None}
         snapshot = tmp_path / "snapshot.json"
-        snapshot.write_bytes(msgspec.json.encode(healthy | {"looks": looks}))
+        snapshot.write_bytes(msgspec.json.encode(healthy | {"probes": looks}))
         return run(tmp_path, f"--replay={snapshot}")
 
     return judge
@@ -114,7 +114,7 @@ def test_every_check_names_a_fact(replay):
 @pytest.mark.parametrize("kind", BLIND)
 def test_no_check_passes_blind(healthy, replay, kind):
     """Never green by default: every check is unknown, and the run fails."""
-    code, screen, verdicts = replay(**blinded(healthy["looks"], kind))
+    code, screen, verdicts = replay(**blinded(healthy["probes"], kind))
 
     assert code == 1, screen
     assert {check: verdict["outcome"] for check, verdict in verdicts.items() if verdict["outcome"] != "unknown"} == {}

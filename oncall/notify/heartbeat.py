@@ -1,4 +1,4 @@
-"""The dead-man address: called when a run is over, so that somebody notices the night when it is not called.
+"""The heartbeat: called when a run is over, so that somebody notices the night when it is not called.
 
 As healthchecks.io and its relatives have it: the address itself for exit code 0, the address and `/1` for exit code 1,
 the diagnosis as the body of a POST. Whoever waits for the call is not part of the stack, so the environment's proxies
@@ -34,13 +34,13 @@ def call(address: str, code: int, text: str, seconds: float = SECONDS) -> str:
     seconds: all that it may take, whatever the other side does.
     """
     if wrong := wrong_address(address):
-        return f"the dead-man address was not called: it {wrong}"
+        return f"the heartbeat URL was not called: it {wrong}"
     ended: list[str] = []
     thread = threading.Thread(target=lambda: ended.append(_call(address, code, text, seconds)), daemon=True)
     thread.start()
     thread.join(seconds)
     said = ended[0] if ended else f"no answer within {seconds:g} s"
-    return f"the dead-man address could not be called: {said}" if said else ""
+    return f"the heartbeat URL could not be called: {said}" if said else ""
 
 
 def _call(address: str, code: int, text: str, seconds: float) -> str:

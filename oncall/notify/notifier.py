@@ -1,4 +1,4 @@
-"""When everything is printed and written: the dead-man address is called, and people get a message.
+"""When everything is printed and written: the heartbeat URL is called, and people get a message.
 
 Neither can delay the diagnosis or change the exit code; what goes wrong is told in one line. A replay informs nobody:
 it is no run of tonight.

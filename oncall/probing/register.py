@@ -89,24 +89,24 @@ def client(
     return register
 
 
-def _fixture(look: Probe) -> Any:
+def _fixture(registered: Probe) -> Any:
     """A function-scoped fixture that waits for the look: the results live in the runner, so no scope can mismatch."""
-    known = PROBES.get(look.name)
-    if known and known.function.__code__ != look.function.__code__:
-        raise TypeError(f"a second probe is named {look.name}: give one of them another name")
-    PROBES[look.name] = look
+    known = PROBES.get(registered.name)
+    if known and known.function.__code__ != registered.function.__code__:
+        raise TypeError(f"a second probe is named {registered.name}: give one of them another name")
+    PROBES[registered.name] = registered
 
     def answer(request: pytest.FixtureRequest) -> object:
         if RUNNER not in request.config.stash:
-            raise ProbeCrashed("no look was started; with pytest-xdist, leave out -n: all looks run at once anyway")
+            raise ProbeCrashed("no probe was started; with pytest-xdist, leave out -n: all probes run at once anyway")
         try:
-            return request.config.stash[RUNNER].answer(look.name, parameters(request.node))
+            return request.config.stash[RUNNER].answer(registered.name, parameters(request.node))
         except NotPart as declared:
             pytest.skip(str(declared))
 
-    answer.__doc__ = look.function.__doc__
-    answer.answers_for = look.name  # type: ignore[attr-defined]  # how a probe's fixture is told from others
-    return pytest.fixture(name=look.name)(answer)
+    answer.__doc__ = registered.function.__doc__
+    answer.answers_for = registered.name  # type: ignore[attr-defined]  # how a probe's fixture is told from others
+    return pytest.fixture(name=registered.name)(answer)
 
 
 def parameters(item: pytest.Item) -> dict[str, str]:

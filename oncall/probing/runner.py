@@ -36,7 +36,7 @@ class ProbeRun(Struct, eq=False):
     load: what this machine suffered while it was looked, by this look or those that it needs.
     """
 
-    look: Probe
+    probe: Probe
     key: str
     arguments: dict[str, Any]
     outcome: Outcome | None = None
@@ -104,7 +104,7 @@ class Runner:
         run = ProbeRun(PROBES[name], key, {})
         self._starting.append(name)
         try:
-            run.arguments = {need: self._argument(name, need, given) for need in run.look.needs}
+            run.arguments = {need: self._argument(name, need, given) for need in run.probe.needs}
         except ProbeCrashed as error:
             run.outcome = Outcome("crashed", reason=str(error))
         finally:
@@ -169,7 +169,7 @@ class Runner:
             manner: Manner | None = None if self.interrupted else "late"
             self._abandon(run, Outcome("unknown", reason=f"{run.key} had not answered when {what}", manner=manner))
         elif run.deadline is not None and self._left(run) <= 0:
-            seconds = run.look.seconds(self.provided["limits"])
+            seconds = run.probe.seconds(self.provided["limits"])
             reason = f"{run.key} did not answer within {seconds:g} s"
             self._abandon(run, Outcome("unknown", reason=reason, manner="late"))
         elif run.deadline is None:
@@ -207,7 +207,7 @@ class Runner:
                     value.behind.append(run)
                     return
                 try:
-                    values[name] = _value(run.look, name, value)
+                    values[name] = _value(run.probe, name, value)
                 except (CouldNotCheck, NotPart, ProbeCrashed) as error:
                     self._settle(run, failed(error, str(error)))
                     return
@@ -224,7 +224,7 @@ class Runner:
         run, values = self._threadless.pop(0)
         if run.outcome is not None or self._expire(run):
             return True
-        left = min(run.look.seconds(self.provided["limits"]), max(0.001, self.deadline - time.monotonic()))
+        left = min(run.probe.seconds(self.provided["limits"]), max(0.001, self.deadline - time.monotonic()))
 
         def over(number: int, frame: object) -> None:
             if self._here is not None:
@@ -251,20 +251,20 @@ class Runner:
         LOOKING.set(run)
         OPENED.set(run.opened)
         run.thread, run.began, started = threading.get_native_id(), time.monotonic(), time.monotonic()
-        run.deadline = stack_time() + run.look.seconds(self.provided["limits"])
+        run.deadline = stack_time() + run.probe.seconds(self.provided["limits"])
         self.note(run)
         try:
-            value = run.look.function(**values)
+            value = run.probe.function(**values)
             if inspect.isgenerator(value):
                 run.close, value = value, next(value)
-            if run.look.fact:
-                value = through(value, run.look.fact, self.redact)
+            if run.probe.fact:
+                value = through(value, run.probe.fact, self.redact)
                 if reason := value.inconclusive_reason():
                     raise CouldNotCheck(reason)
             outcome = Outcome("fact", value)
         except TimeUp:
             if not self._expire(run):
-                reason = f"{run.key} did not answer within {run.look.seconds(self.provided['limits']):g} s"
+                reason = f"{run.key} did not answer within {run.probe.seconds(self.provided['limits']):g} s"
                 self._abandon(run, Outcome("unknown", reason=reason, manner="late"))
             return
         except (CouldNotCheck, NotPart) as error:
@@ -291,7 +291,7 @@ class Runner:
         return {
             key: saved(run.outcome, run.seconds, run.log, run.load)
             for key, run in self.runs.items()
-            if run.look.fact and run.outcome
+            if run.probe.fact and run.outcome
         }
 
     def load(self, keys: Iterable[str]) -> Load:
@@ -302,7 +302,7 @@ class Runner:
     def facts(self) -> dict[str, Fact]:
         """What the looks brought so far."""
         runs = self.runs.items()
-        return {key: run.outcome.value for key, run in runs if run.look.fact and run.outcome and run.outcome.value}
+        return {key: run.outcome.value for key, run in runs if run.probe.fact and run.outcome and run.outcome.value}
 
     def finish(self, seconds: float = 0.2) -> None:
         """Close what clients opened, all at once; what does not close in time is left to the end of the process.
@@ -326,14 +326,14 @@ class Runner:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def _value(look: Probe, name: str, value: Any) -> Any:
+def _value(probe: Probe, name: str, value: Any) -> Any:
     """What the look is given: of another look its fact, or where it can do without, why there is none."""
     if not isinstance(value, ProbeRun) or not value.outcome:
         return value
     try:
         return value.outcome.get()
     except (CouldNotCheck, NotPart) as error:
-        if name in look.optional:
+        if name in probe.optional:
             return error
         raise
 

@@ -3,7 +3,7 @@
 Facts go through JSON even in a live run, so that a live verdict and a replayed one cannot differ.
 
     {"format": "pytest-oncall snapshot", "version": 1, "clock": "...", "seconds": 3.2, "target": {...},
-     "looks": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
+     "probes": {"backend_health": {"kind": "fact", "fact": {...}, "reason": "", "seconds": 0.1, "log": [...]}}}
 """
 
 import threading
@@ -66,7 +66,7 @@ def saved(outcome: Outcome, seconds: float | None, log: list[str], load: Load = 
     return told | ({"load": msgspec.to_builtins(load)} if load.overloaded else {})
 
 
-class SavedLook(Struct, frozen=True, kw_only=True):
+class SavedEntry(Struct, frozen=True, kw_only=True):
     """One look of a snapshot, as far as it is no fact; it may have been written by anybody."""
 
     kind: str
@@ -84,7 +84,7 @@ class Snapshot(Struct, frozen=True):
 
     clock: Annotated[datetime, msgspec.Meta(tz=True)]
     target: Target
-    looks: dict[str, Saved]
+    probes: dict[str, Saved]
     seconds: Seconds | None = None  # None: an older version did not say
 
     @property
@@ -92,14 +92,15 @@ class Snapshot(Struct, frozen=True):
         """How long the run took, at least; a replay has a duration of its own, which says nothing of the stack."""
         if self.seconds is not None:
             return self.seconds
-        told = [look.get("seconds") for look in self.looks.values()]
+        told = [entry.get("seconds") for entry in self.probes.values()]
         return max((one for one in told if isinstance(one, float) and 0 <= one <= 86400), default=0.0)
 
     def encode(self, known: Callable[[str], str]) -> bytes:
         """The file's content. known: takes out what was learned after a fact had passed; see Redactor.known."""
-        looks = {key: look | {part: clean(look[part], known) for part in FOREIGN} for key, look in self.looks.items()}
+        entries = self.probes.items()
+        probes = {key: entry | {part: clean(entry[part], known) for part in FOREIGN} for key, entry in entries}
         plain = {"format": FORMAT, "version": VERSION, "clock": self.clock, "seconds": self.seconds}
-        plain |= {"target": msgspec.to_builtins(self.target), "looks": looks}
+        plain |= {"target": msgspec.to_builtins(self.target), "probes": probes}
         return msgspec.json.format(msgspec.json.encode(plain), indent=1)
 
 
@@ -117,8 +118,8 @@ def read_snapshot(path: Path) -> Snapshot:
         version = shortened(quoted(plain.get("version")))
         raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}: {MEND}")
     try:
-        read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "looks", "seconds")}, Snapshot)
-        msgspec.convert(read.looks, dict[str, SavedLook])
+        read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "probes", "seconds")}, Snapshot)
+        msgspec.convert(read.probes, dict[str, SavedEntry])
     except (msgspec.ValidationError, RecursionError) as error:
         raise SnapshotError(f"{path}: the snapshot is damaged: {str(error)[:200]}") from None
     if problem := _implausible(read):
@@ -157,33 +158,33 @@ class Replay:
     def answer(self, name: str, given: Mapping[str, str]) -> Any:
         """The saved fact; raises CouldNotCheck for one that was not saved or that this version cannot read."""
         key = probe_key(name, given)
-        look = self.snapshot.looks.get(key)
-        if look is None:
+        entry = self.snapshot.probes.get(key)
+        if entry is None:
             raise CouldNotCheck(f"{key} is not in the snapshot")
-        kind, reason = look.get("kind"), self._said(str(look.get("reason")))
+        kind, reason = entry.get("kind"), self._said(str(entry.get("reason")))
         if kind == "fact":
-            return self._fact(name, key, look)
+            return self._fact(name, key, entry)
         if kind in ("absent", "crashed"):
             raise {"absent": NotPart, "crashed": ProbeCrashed}[kind](reason)
-        blames = look.get("blames")
-        manner = next((one for one in MANNERS if one == look.get("manner")), None)
+        blames = entry.get("blames")
+        manner = next((one for one in MANNERS if one == entry.get("manner")), None)
         raise CouldNotCheck(
             reason,
             blames=blames if blames in self.components else None,
             manner=manner,
-            root=self._said(str(look.get("root", ""))),
-            setting=self._said(str(look.get("setting", ""))),
+            root=self._said(str(entry.get("root", ""))),
+            setting=self._said(str(entry.get("setting", ""))),
         )
 
     def _said(self, text: str) -> str:
         return self.redact(whole(text[:LONGEST_TEXT]))
 
-    def _fact(self, name: str, key: str, look: Saved) -> Fact:
+    def _fact(self, name: str, key: str, entry: Saved) -> Fact:
         record = PROBES[name].fact
         if record is None:
             raise ProbeCrashed(f"{name} is a client: a check can only name facts")
         try:
-            fact = msgspec.convert(gated(look.get("fact"), record, self.redact), record)
+            fact = msgspec.convert(gated(entry.get("fact"), record, self.redact), record)
         except msgspec.ValidationError as error:
             raise CouldNotCheck(f"{key} in the snapshot cannot be read by this version: {str(error)[:200]}") from None
         if problem := implausible(fact, self.components):
@@ -194,7 +195,7 @@ class Replay:
 
     def load(self, keys: Iterable[str]) -> Load:
         """What the machine suffered that looked then."""
-        told = [look["load"] for key in keys if "load" in (look := self.snapshot.looks.get(key, {}))]
+        told = [entry["load"] for key in keys if "load" in (entry := self.snapshot.probes.get(key, {}))]
         try:
             return max((msgspec.convert(one, Load) for one in told), key=lambda load: load.lost, default=QUIET)
         except msgspec.ValidationError:
@@ -202,8 +203,8 @@ class Replay:
 
     def noted(self, key: str) -> tuple[float | None, tuple[str, ...]] | None:
         """As it was saved; a probe that is not in the snapshot has said nothing."""
-        look = self.saved().get(key, {})
-        return look.get("seconds"), tuple(look.get("log") or ())
+        entry = self.saved().get(key, {})
+        return entry.get("seconds"), tuple(entry.get("log") or ())
 
     def pause(self) -> None:
         """Nothing to wait for."""
@@ -216,17 +217,17 @@ class Replay:
 
     def saved(self) -> dict[str, Saved]:
         return {
-            key: look
-            | {"reason": self._said(str(look.get("reason"))), "log": [*map(self._said, look.get("log") or ())]}
-            for key, look in self.snapshot.looks.items()
+            key: entry
+            | {"reason": self._said(str(entry.get("reason"))), "log": [*map(self._said, entry.get("log") or ())]}
+            for key, entry in self.snapshot.probes.items()
         }
 
     def facts(self) -> dict[str, Fact]:
         """Those of the saved facts that this version can read."""
         found = {}
-        for key, look in self.snapshot.looks.items():
+        for key, entry in self.snapshot.probes.items():
             name = key.partition("[")[0]
-            if look.get("kind") == "fact" and name in PROBES:
+            if entry.get("kind") == "fact" and name in PROBES:
                 with suppress(CouldNotCheck, ProbeCrashed):
-                    found[key] = self._fact(name, key, look)
+                    found[key] = self._fact(name, key, entry)
         return found

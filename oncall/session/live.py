@@ -29,7 +29,7 @@ def runner_of(config: pytest.Config, items: list[pytest.Item], context: RunConte
     watchdog.begin(context.clock, budget)
     provided = {"stack": stack, "limits": limits, "secrets": secrets}
     source = shown_path(context.target.path) if context.target.path else "the default target"
-    runner = Runner(budget, provided, context.redact, watchdog.look, source)
+    runner = Runner(budget, provided, context.redact, watchdog.probe, source)
     logging.getLogger("oncall").setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before

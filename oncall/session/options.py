@@ -38,7 +38,9 @@ def add(parser: pytest.Parser) -> None:
         action="store_true",
         help="refuse a target that wants commands, ssh, exec in containers or files outside of its folder",
     )
-    group.addoption("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all looks together (10)")
+    group.addoption(
+        "--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all probes together (10)"
+    )
     group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
     group.addoption("--active", default="", metavar="WHAT,...", help="also run these active checks: hold")
     group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
@@ -48,7 +50,7 @@ def add(parser: pytest.Parser) -> None:
     group.addoption("--followup", metavar="FILE", help="a later run's --json, for --postmortem: what healed since")
     group.addoption("--run-name", metavar="NAME", help="keep this run under a name of its own: nightly")
     group.addoption("--keep", type=_runs, default=30, metavar="N", help="how many runs of a name stay (30)")
-    group.addoption("--ping", metavar="URL", help="call this dead-man address when the run is over (or: $ONCALL_PING)")
+    group.addoption("--ping", metavar="URL", help="call this heartbeat URL when the run is over (or: $ONCALL_PING)")
     group.addoption("--notify", action="append", metavar="URL", help="send a message there (or: $ONCALL_NOTIFY)")
     group.addoption(
         "--notify-on", type=_when, default="failure", metavar="failure|change", help="when to send it (failure)"

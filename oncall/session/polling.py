@@ -55,7 +55,7 @@ class RateLimitedProbes:
         runs, facts = before.runner.runs, before.runner.facts()
         kept = {}
         for key, run in runs.items():
-            if run.look.keep is None or run.outcome is None:
+            if run.probe.keep is None or run.outcome is None:
                 continue
             if run is not self.last.get(key) and _went_out(run):
                 self.tries[key], self.last[key] = self.tries.get(key, 0) + 1, run
@@ -65,7 +65,7 @@ class RateLimitedProbes:
 
     def _again(self, key: str, facts: Any, now: float) -> bool:
         run, tries = self.last[key], self.tries[key]
-        if run.outcome and run.outcome.kind == "fact" and run.look.keep and run.look.keep(run.outcome.value, facts):
+        if run.outcome and run.outcome.kind == "fact" and run.probe.keep and run.probe.keep(run.outcome.value, facts):
             return False
         due = self.began + (self.ends - self.began) * (tries / (TRIES - 1)) ** 2
         return tries < TRIES and now >= due

@@ -40,7 +40,7 @@ class Watch:
     def __init__(self, config: pytest.Config, judge: OutcomeRecorder, runner: Answers, reporter: Any) -> None:
         self.judge, self.reporter = judge, reporter
         self.capture: Any = config.pluginmanager.get_plugin("capturemanager")
-        self.looks = runner.runs if isinstance(runner, Runner) else None  # in a replay all is known at once
+        self.runs = runner.runs if isinstance(runner, Runner) else None  # in a replay all is known at once
         self.quiet = config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) < 0
         self.bad, self.last, self.diagnosis = 0, time.monotonic(), Diagnosis()
         writer = reporter._tw  # as in publishing.py: pytest offers no other way to the terminal's stream
@@ -51,7 +51,7 @@ class Watch:
     def idle(self) -> None:
         """Nothing is left to judge until some look answers: the moment to say what is known, and what is not."""
         self._tell()
-        looking = (run for run in (self.looks or {}).values() if run.outcome is None and run.deadline is not None)
+        looking = (run for run in (self.runs or {}).values() if run.outcome is None and run.deadline is not None)
         self.live.waiting([_words(run) for run in looking])
 
     def _tell(self) -> None:
@@ -77,7 +77,7 @@ class Watch:
             self.live.clear()  # pytest writes there next
 
     def pytest_runtest_logfinish(self) -> None:
-        if self.looks is not None and time.monotonic() - self.last > SOON:
+        if self.runs is not None and time.monotonic() - self.last > SOON:
             self._tell()
 
     @pytest.hookimpl(wrapper=True)
@@ -89,4 +89,4 @@ class Watch:
 
 def _words(run: Any) -> str:
     name, _, arguments = run.key.partition("[")
-    return words(name, arguments.removesuffix("]"), run.look.function.__doc__)
+    return words(name, arguments.removesuffix("]"), run.probe.function.__doc__)

@@ -38,7 +38,7 @@ class Notes:
         _, _, _, _, go, size, _, thread = header(number)
         self.interrupted = go == AT_SIGNAL
         self.clock, self.began = datetime.now(UTC), time.monotonic()
-        self.looks: dict[str, Saved] = {}
+        self.probes: dict[str, Saved] = {}
         self.verdicts: dict[str, Verdict] = {}
         self._secrets: list[str] = []
         running: dict[str, int] = {}
@@ -47,12 +47,12 @@ class Notes:
             note: dict[str, Any] = json.loads(line)
             if run := note.get("run"):
                 self.clock, self.began = datetime.fromisoformat(run["clock"]), run["began"]
-            elif look := note.get("look"):
-                running[look] = note["thread"]
+            elif probe := note.get("probe"):
+                running[probe] = note["thread"]
             elif settled := note.get("settled"):
                 running.pop(settled, None)
                 if "saved" in note:
-                    self.looks[settled] = note["saved"]
+                    self.probes[settled] = note["saved"]
             elif check_ := note.get("check"):
                 check, main = check_, note["thread"]
                 running.pop("", None)
@@ -63,8 +63,8 @@ class Notes:
             elif plain := note.get("verdict"):
                 verdict = msgspec.convert(plain, Verdict)
                 self.verdicts[verdict.nodeid] = verdict
-        self.running = [look for look in running if look]
-        busy = [look or check.rpartition("::")[2] for look, number in running.items() if number == thread]
+        self.running = [probe for probe in running if probe]
+        busy = [probe or check.rpartition("::")[2] for probe, number in running.items() if number == thread]
         self.holder = next(iter(busy), self.running[0] if len(self.running) == 1 else "")
 
     def teach(self, redact: Redactor) -> None:
@@ -113,7 +113,7 @@ class Recalled(Replay):
     """Stands where the runner stands, and answers from the notes."""
 
     def __init__(self, notes: Notes, target: Target, redact: Redactor) -> None:
-        super().__init__(Snapshot(notes.clock, target, notes.looks), redact)
+        super().__init__(Snapshot(notes.clock, target, notes.probes), redact)
         self.interrupted = notes.interrupted
 
 
@@ -146,7 +146,7 @@ def report(session: pytest.Session, judge: OutcomeRecorder, notes: Notes) -> Non
 
 def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict:
     keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
-    missing = [key for key in keys if key not in notes.looks]
+    missing = [key for key in keys if key not in notes.probes]
     if notes.holder in (*keys, item.name):
         reason = f"{notes.holder} did not come back: it holds the Python interpreter"
     elif missing:

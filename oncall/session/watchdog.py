@@ -3,7 +3,7 @@
 The notes are lines of JSON in a file in memory that both processes have open:
 
     {"run": {"clock": "...", "began": 12.3}}    when the run began; `began` by time.monotonic
-    {"look": "slots", "thread": 4711}           a probe run begins
+    {"probe": "slots", "thread": 4711}           a probe run begins
     {"settled": "slots", "saved": {...}}        and ends, as in a snapshot
     {"check": "test_slots", "thread": 4700}     a check is being judged
     {"verdict": {...}}                          and how it ended
@@ -99,11 +99,11 @@ class Watchdog:
         self._set(layout.BEAT, now)  # the first one of the meter's thread is still to come
         self._set(layout.DEADLINE, self._deadline)
 
-    def look(self, run: ProbeRun) -> None:
+    def probe(self, run: ProbeRun) -> None:
         """A probe run begins or ends."""
         if run.outcome is None:
-            self._note({"look": run.key, "thread": run.thread})
-        elif run.look.fact:
+            self._note({"probe": run.key, "thread": run.thread})
+        elif run.probe.fact:
             self._note({"settled": run.key, "saved": saved(run.outcome, run.seconds, run.log, run.load)})
         else:
             self._note({"settled": run.key})

@@ -180,7 +180,7 @@ def test_a_replay_is_compared_and_not_kept(opt, patient, tmp_path):
     said = opt.night(f"--replay={tmp_path}/snap.json", code=1, ONCALL_PING="http://127.0.0.1:9/x")
 
     assert "new      P1 connection refused at" in said
-    assert "dead-man" not in said
+    assert "heartbeat" not in said
     assert {file.name for file in opt.reports.iterdir()} == before | {"diagnosis.html"}
 
 
@@ -365,7 +365,7 @@ def test_dead_man_address_that_hangs_costs_five_seconds_at_the_end(opt):
 
     *_, counted, problem = said.strip().splitlines()
     assert "passed" in counted
-    assert problem == "PROBLEM  the dead-man address could not be called: no answer within 5 s"
+    assert problem == "PROBLEM  the heartbeat URL could not be called: no answer within 5 s"
     assert len(opt.results()) == 1
 
 
@@ -377,7 +377,7 @@ def test_dead_man_address_that_does_not_work_changes_no_exit_code(opt, address, 
     """One line, without the address."""
     said = opt.night(ONCALL_PING=address)
 
-    assert said.count("dead-man") == 1
+    assert said.count("heartbeat") == 1
     assert words in said
     assert "5f2b9c1e" not in said
 

@@ -175,7 +175,7 @@ def told(runs, home, **variables):
     outcomes = [{verdict["check"]: verdict["outcome"] for verdict in one["verdicts"]} for one in (result, replay)]
     keys = [sorted(one) for one in (result, replay)]
     facts = json.loads(attack.outputs["facts.json"])
-    shapes = {key: sorted(look["fact"] or ()) for key, look in facts["looks"].items()}
+    shapes = {key: sorted(look["fact"] or ()) for key, look in facts["probes"].items()}
     masks = attack.outputs["report.html"].count("secret ")
     target = facts["target"]
     return {"code": attack.outcome.code, "outcomes": outcomes, "keys": keys, "shapes": shapes, "target": target} | {

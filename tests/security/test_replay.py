@@ -124,7 +124,7 @@ def test_only_regular_files_of_bounded_size_are_read(sick, replay, tmp_path, kin
 DEEP = b"[" * 700 + b"]" * 700
 BODIES = {
     "nesting 700": (DEEP, "it is nested more than 40 deep"),
-    "nesting 700 in a fact": (b'{"format": "pytest-oncall snapshot", "version": 1, "looks": ' + DEEP + b"}", "nested"),
+    "nesting 700 in a fact": (b'{"format": "pytest-oncall snapshot", "version": 2, "probes": ' + DEEP + b"}", "nested"),
     "nesting 100,000": (b"[" * 100_000, "it is not JSON"),
     "many values": (b"[" + b"[]," * 4_000_000 + b"[]]", "it holds more than 500,000 values"),
     "lone surrogate": (b'{"format": "\\ud800"}', "it is not JSON"),
@@ -150,11 +150,11 @@ CHANGES = {
     "clock 1": lambda plain: plain.update(clock="0001-01-01T00:00:00Z"),
     "clock without zone": lambda plain: plain.update(clock="2026-01-01T00:00:00"),
     "seconds": lambda plain: plain.update(seconds=1e300),
-    "seconds of a look": lambda plain: plain["looks"]["backend_health"].update(seconds="long"),
-    "log": lambda plain: plain["looks"]["backend_health"].update(log=[{"a": 1}]),
-    "endless log": lambda plain: plain["looks"]["backend_health"].update(log=["x"] * 100_000),
-    "reason": lambda plain: plain["looks"]["backend_health"].update(reason=["x"]),
-    "blames": lambda plain: plain["looks"]["backend_health"].update(blames=[1]),
+    "seconds of a look": lambda plain: plain["probes"]["backend_health"].update(seconds="long"),
+    "log": lambda plain: plain["probes"]["backend_health"].update(log=[{"a": 1}]),
+    "endless log": lambda plain: plain["probes"]["backend_health"].update(log=["x"] * 100_000),
+    "reason": lambda plain: plain["probes"]["backend_health"].update(reason=["x"]),
+    "blames": lambda plain: plain["probes"]["backend_health"].update(blames=[1]),
     "endpoints": lambda plain: plain["target"]["stack"]["backend"].update(
         endpoints=[{"name": f"e{number}", "path": "/"} for number in range(10_000)]
     ),
@@ -233,7 +233,7 @@ def assert_told(ran):
 @pytest.mark.parametrize("put", FACTS.values(), ids=FACTS)
 def test_facts_that_nobody_can_have_seen_are_judged_without_a_crash(replay, plain, put, tmp_path):
     """Facts are judged, placed on the timeline and drawn, or unknown."""
-    for look in plain["looks"].values():
+    for look in plain["probes"].values():
         look["fact"] = everywhere(look["fact"], put) if look["fact"] is not None else None
 
     assert_told(replay(plain, f"--postmortem={tmp_path}/draft.md", "-v"))
@@ -248,7 +248,7 @@ def test_facts_with_some_odd_values_are_judged_without_a_crash(replay, plain, se
     def put(old):
         return dice.choice(odd)(old) if dice.random() < 1 / 6 else old
 
-    for look in plain["looks"].values():
+    for look in plain["probes"].values():
         look["fact"] = everywhere(look["fact"], put) if look["fact"] is not None else None
 
     assert_told(replay(plain))
@@ -260,8 +260,8 @@ def test_fact_nested_too_deeply_or_too_long_is_unknown(replay, plain):
     for _ in range(30):
         value.append([])
         value = value[0]
-    plain["looks"]["backend_health"]["fact"]["checks"] = deep
-    plain["looks"]["frontend_page"]["fact"] = {"exchange": "x" * 2_000_000}
+    plain["probes"]["backend_health"]["fact"]["checks"] = deep
+    plain["probes"]["frontend_page"]["fact"] = {"exchange": "x" * 2_000_000}
     result = assert_told(replay(plain))
     outcomes = {verdict["check"]: verdict["outcome"] for verdict in result["verdicts"]}
 

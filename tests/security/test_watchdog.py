@@ -126,7 +126,7 @@ def test_signal_ends_a_run_whose_interpreter_is_held(stuck, pytester, number):
     assert process.returncode == 1
     assert "interrupted" in screen
     assert_all_is_told(screen, pytester.path)
-    assert time.monotonic() - began < 1.5 + 3 * a_start(pytester)
+    assert time.monotonic() - began < 40  # the budget is 60
 
 
 def test_run_that_comes_back_speaks_for_itself(suite, pytester):

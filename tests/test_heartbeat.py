@@ -1,4 +1,4 @@
-"""The dead-man address: what it is told, and that nothing it does can hold us up."""
+"""The heartbeat: what it is told, and that nothing it does can hold us up."""
 
 import socket
 import time
@@ -62,7 +62,7 @@ def test_server_that_never_answers_is_left(manner):
         said = call(server.url + TOKEN, 0, "", seconds=0.7)
         took = time.monotonic() - began
 
-    assert said == "the dead-man address could not be called: no answer within 0.7 s"
+    assert said == "the heartbeat URL could not be called: no answer within 0.7 s"
     assert took < 15
 
 
@@ -72,7 +72,7 @@ def test_address_that_refuses_is_told():
         taken.bind(("127.0.0.1", 0))
         said = call(f"http://127.0.0.1:{taken.getsockname()[1]}{TOKEN}", 0, "")
 
-    assert said == "the dead-man address could not be called: Connection refused"
+    assert said == "the heartbeat URL could not be called: Connection refused"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -92,20 +92,20 @@ def test_redirect_is_not_followed(status):
 def test_error_of_the_service_is_told(status, words):
     """A token that was mistyped must not look like a call that arrived."""
     with listening(status) as server:
-        assert call(server.url, 0, "") == f"the dead-man address could not be called: it answers {words}"
+        assert call(server.url, 0, "") == f"the heartbeat URL could not be called: it answers {words}"
 
 
 def test_answer_that_is_no_http_is_told():
     """Another service listens there."""
     with listening(garbage=True) as server:
-        assert call(server.url, 0, "").startswith("the dead-man address could not be called: its answer is no HTTP")
+        assert call(server.url, 0, "").startswith("the heartbeat URL could not be called: its answer is no HTTP")
 
 
 def test_name_that_does_not_exist_is_told():
     """Without the address."""
     said = call(f"http://nobody.invalid{TOKEN}", 0, "")
 
-    assert said.startswith("the dead-man address could not be called: ")
+    assert said.startswith("the heartbeat URL could not be called: ")
     assert "invalid" not in said
 
 
@@ -139,7 +139,7 @@ def test_proxy_of_the_environment_is_used(monkeypatch):
 def test_wrong_addresses_are_not_called(address):
     """One sentence, which does not repeat it."""
     assert wrong_address(address) == "must be an address that starts with http:// or https:// and names a host"
-    assert call(address, 0, "").startswith("the dead-man address was not called: it must be an address")
+    assert call(address, 0, "").startswith("the heartbeat URL was not called: it must be an address")
 
 
 @pytest.mark.parametrize("address", ["https://hc-ping.com/5f2b", "http://127.0.0.1:8000", "http://u:p@[::1]:80/x?y#z"])
