@@ -29,7 +29,7 @@ def test_the_seed_is_made_from_the_embedded_stacks_statements():
 def test_a_mode_has_its_own_faults():
     """A fault is in one catalogue only, and the other says where it belongs."""
     assert not set(faults.catalogue()) & set(faults.catalogue("docker"))
-    with pytest.raises(faults.StackError, match="it is for the docker one"):
+    with pytest.raises(faults.StackError, match="is for the docker stack, not for this one"):
         faults.named(["container-backend-stopped"])
 
 

@@ -327,7 +327,7 @@ def test_its_secrets_are_for_its_owner_only(shared):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["break", "postgres-stoped"], "stack: there is no fault postgres-stoped, did you mean postgres-stopped?"),
+        (["break", "postgres-stoped"], "stack: there is no fault postgres-stoped; did you mean postgres-stopped, "),
         (["break"], "stack: break needs the name of a fault: "),
         (["break", "backend-killed"], "stack: the stack is not up: run `python -m stack up`"),
         (["heal"], "stack: the stack is not up: run `python -m stack up`"),
