@@ -98,12 +98,14 @@ def check_of_fact(root: str, catalogue: Mapping[str, Check]) -> str:
     The one that says so by its mark, else of those that name the fact the most urgent, and of these the first.
     """
     fact, bracket, parameter = root.partition("[")
+    if not fact:
+        return ""
     same = {name: check for name, check in catalogue.items() if name.partition("[")[1:] == (bracket, parameter)}
     near = same or catalogue
     marked = [name for name, check in near.items() if check.judges == fact]
     naming = [name for name, check in near.items() if fact in check.facts]
     naming.sort(key=lambda name: SEVERITIES.index(near[name].severity))
-    return next(iter(marked + naming), "") if fact else ""
+    return next(iter(marked + naming), "")
 
 
 def ordered(verdicts: Iterable[Verdict]) -> list[Verdict]:

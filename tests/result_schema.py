@@ -36,7 +36,7 @@ MEMBERS = {
     "target": "where the stack was looked at; runs are compared only when it is the same",
     "comparison": "with the last run of the same name, stack, target and selection; null: there is none",
     "counts": "how many checks ended how",
-    "causes": "what is to be mended, the most urgent first; findings, consequences and hidden are names of checks",
+    "causes": "what is to be mended, the most urgent first; findings, consequences and blocked are names of checks",
     "timeline": "what happened when, sorted",
     "verdicts": "how each check ended, worst first",
 }

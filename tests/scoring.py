@@ -40,14 +40,19 @@ class Run:
 
     @property
     def starved(self):
-        """The checks of the stack that this machine was too busy to judge."""
-        unknown = [each for each in self.verdicts.values() if each["outcome"] == "unknown"]
-        return [each["check"] for each in unknown if each["blames"] == "host" and each["manner"]]
+        """Whether this machine was too busy to judge some of it."""
+        return starved(self.verdicts)
 
     @property
     def seconds(self):
         """From the first look to the diagnosis; None: no diagnosis came."""
         return self.result.get("seconds")
+
+
+def starved(verdicts):
+    """Whether a run blames this machine's load for what it does not know."""
+    unknown = [each for each in verdicts.values() if each["outcome"] == "unknown"]
+    return any(each["blames"] == "host" and each["manner"] for each in unknown)
 
 
 def diagnose(target, *options, timeout=90, cwd=ROOT, through=(), variables=None):

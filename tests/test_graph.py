@@ -41,6 +41,16 @@ def test_a_circle_is_found():
     assert list(circles(WITH_A_WORKER)) == []
 
 
+def test_a_circle_names_its_members_only():
+    """Whoever is to break it does not look at what merely hangs on it."""
+    circle = Stack(
+        components={"cache": Component(service="redis", depends_on=("backend",))},
+        backend=Backend(depends_on=("postgres", "cache")),
+    )
+
+    assert next(circles(circle)) == ("backend", "cache")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

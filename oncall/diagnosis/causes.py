@@ -117,7 +117,7 @@ class _Case:
 
     def _reason(self, verdict: Verdict) -> Verdict | None:
         """The failed check that explains this one, or None: it is the end of its chain."""
-        told = self.named.get(verdict.root_check)
+        told = self._pointed(verdict)
         if told is not None and told.outcome == "failed":
             return told
         accused = self._accused(verdict)
@@ -226,7 +226,7 @@ class _Case:
         return None
 
     def _pointed(self, verdict: Verdict) -> Verdict | None:
-        """The check of this run at which a reason points."""
+        """The check of this run at which to read on: of what stood in the way, or is nearer to the cause."""
         return self.named.get(verdict.root_check)
 
     def _guesses(self, unknown: list[Verdict]) -> tuple[list[Cause], list[Verdict]]:

@@ -203,8 +203,8 @@ class Replay:
 
     def noted(self, key: str) -> tuple[float | None, tuple[str, ...]] | None:
         """As it was saved; a probe that is not in the snapshot has said nothing."""
-        entry = self.saved().get(key, {})
-        return entry.get("seconds"), tuple(entry.get("log") or ())
+        entry = self.snapshot.probes.get(key, {})
+        return entry.get("seconds"), tuple(map(self._said, entry.get("log") or ()))
 
     def pause(self) -> None:
         """Nothing to wait for."""

@@ -37,16 +37,12 @@ def run(session: pytest.Session, items: list[pytest.Item]) -> None:
             raise KeyboardInterrupt  # nothing was looked at yet
         stash[RUNNER].interrupt()
 
-    def start(answers: Answers) -> None:
-        stash[RUNNER] = answers
+    def begin(kept: dict[str, ProbeRun]) -> Runner:
+        runner = stash[RUNNER] = runner_of(session.config, items, context, watchdog)
+        runner.runs.update(kept)
         for item in items:
             for name in probes_of(item):
-                answers.start(name, parameters(item))
-
-    def begin(kept: dict[str, ProbeRun]) -> Runner:
-        runner = runner_of(session.config, items, context, watchdog)
-        runner.runs.update(kept)
-        start(runner)
+                runner.start(name, parameters(item))
         return runner
 
     judge = OutcomeRecorder(None, _accepted(context), context.clock.date())
@@ -85,9 +81,11 @@ def run(session: pytest.Session, items: list[pytest.Item]) -> None:
         polling.report(last)
         return
     listen(context, interrupt)
-    answers: Answers = Replay(context.snapshot, context.redact) if context.snapshot else begin({})
+    answers: Answers
     if context.snapshot:
-        start(answers)
+        answers = stash[RUNNER] = Replay(context.snapshot, context.redact)
+    else:
+        answers = begin({})
     judge.runner = answers
     publisher.follow(judge, answers, context)
     with watching(session.config, judge, answers) as idle:

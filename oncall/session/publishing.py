@@ -257,7 +257,7 @@ class Publisher:
         """To outputs from outside; what they raise is theirs."""
         try:
             self.config.hook.pytest_oncall_run(run=run)
-        except Exception as error:  # noqa: BLE001  anybody's code
+        except Exception as error:  # anybody's code
             self.files.problem.append(f"the hook pytest_oncall_run failed: {self.redact(whole(repr(error)))}")
 
     def _tell_of_files(self) -> None:

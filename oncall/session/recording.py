@@ -58,9 +58,10 @@ class OutcomeRecorder(Struct, eq=False):
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
         outcome, found, reason = self._outcome(item, call, report)
-        blames = found.blames if found else getattr(call.excinfo.value, "blames", None) if call.excinfo else None
-        root = found.root if found else getattr(call.excinfo.value, "root", "") if call.excinfo else ""
-        manner = found.manner if found else getattr(call.excinfo.value, "manner", None) if call.excinfo else None
+        error = call.excinfo.value if call.excinfo else None
+        unknown = error if isinstance(error, CouldNotCheck) else CouldNotCheck()
+        source = found or unknown
+        blames, manner, root = source.blames, source.manner, source.root
         if self.runner and manner in TIMED and outcome in ("failed", "unknown"):
             load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
             if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
@@ -91,7 +92,7 @@ class OutcomeRecorder(Struct, eq=False):
             ambiguity=found.ambiguity if found else "",
             root_check=check_of_fact(root, self.catalogue),
             reason=reason and whole(reason),
-            setting=getattr(call.excinfo.value, "setting", "") if call.excinfo else "",
+            setting=unknown.setting,
             accepted=accepted if outcome == "accepted" else None,
             probes=tuple(self._notes(item)),
             position=self.positions.get(item.nodeid, 0),

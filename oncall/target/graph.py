@@ -21,18 +21,21 @@ def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
 def waits(stack: Stack) -> dict[str, tuple[str, ...]]:
     """For each component those whose silence or lateness makes it silent or late, near and far, the nearest first."""
     near = depends(stack)
-    return {name: tuple(_below(name, near)) for name in near if name not in FILES}
+    return {name: tuple(one for one in _below(name, near) if one != name) for name in near if name not in FILES}
 
 
 def circles(stack: Stack) -> Iterator[tuple[str, ...]]:
     """Components that depend on each other in a circle."""
     near = depends(stack)
     for name in near:
-        if name in _below(name, near, itself=True):
-            yield name, *near[name]
+        below = _below(name, near)
+        if name in below:
+            others = [one for one in below if one != name and name in _below(one, near)]
+            yield name, *(others or [name])
 
 
-def _below(name: str, near: Mapping[str, tuple[str, ...]], *, itself: bool = False) -> list[str]:
+def _below(name: str, near: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What it depends on, near and far, the nearest first; in a circle also itself."""
     found: dict[str, None] = {}
     coming = list(near.get(name, ()))
     while coming:
@@ -40,4 +43,4 @@ def _below(name: str, near: Mapping[str, tuple[str, ...]], *, itself: bool = Fal
         if one not in found:
             found[one] = None
             coming += near.get(one, ())
-    return [one for one in found if itself or one != name]
+    return list(found)

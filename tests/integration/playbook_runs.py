@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stack.target import toml
 from tests.result_files import hold_against_schema
+from tests.scoring import starved
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIES = 10
@@ -36,10 +37,7 @@ class Outcome:
     @property
     def starved(self):
         """Whether the run blames this machine's load for what it does not know."""
-        if not self.result:
-            return False
-        unknown = [each for each in self.verdicts.values() if each["outcome"] == "unknown"]
-        return any(each["blames"] == "host" and each["manner"] for each in unknown)
+        return bool(self.result) and starved(self.verdicts)
 
     def checks(self, *outcomes):
         return {check for check, verdict in self.verdicts.items() if verdict["outcome"] in outcomes}

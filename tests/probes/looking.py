@@ -11,7 +11,7 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.http.client import Http
 from oncall.probing.register import PROBES
 from oncall.probing.snapshot import through
-from oncall.target.schema import Backend, Endpoint, Frontend, Health, Limits, Metrics, Stack, Websocket  # noqa: F401
+from oncall.target.schema import Backend, Endpoint, Frontend, Health, Limits, Metrics, Stack, Websocket  # noqa: F401  for the tests of each probe
 from oncall.target.secrets import Secrets
 
 FAST = Limits(health_seconds=0.3, page_seconds=0.3, response_seconds=0.3)
