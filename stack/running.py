@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import secrets
 import shutil
 import signal
@@ -22,6 +23,7 @@ from stack.ports import other
 from stack.state import ROOT, Home, StackError, read_env, write_env
 from stack.target import toml
 
+ADDRESS_SPACE = 4 << 30  # of a part, in bytes: one that leaks shall not take the machine with it
 PARTS = ("postgres", "backend", "frontend")
 
 
@@ -96,6 +98,7 @@ class Running:
             self.server.stop(self.state["processes"][part])
         elif self.lives(part):
             processes.end([self.process(part)])
+            self.home.pid_file(part).unlink(missing_ok=True)
 
     def start(self, part: str, wait: bool = True, **environment: str | None) -> None:
         """Start a part with what its env file says; `environment` is for this start only (None leaves a name out)."""
@@ -110,6 +113,8 @@ class Running:
                 env=env,
                 cwd=ROOT,
             )
+            self.home.pid_file(part).write_text(f"{record['pid']}\n")
+            psutil.Process(record["pid"]).rlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
         self.remember(part, record)
         if wait:
             self.wait_healthy(part)

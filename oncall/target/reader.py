@@ -19,6 +19,7 @@ from msgspec.structs import fields, replace
 from oncall.finding import COMPONENTS
 from oncall.gate.patterns import Pattern
 from oncall.target.graph import circles, depends
+from oncall.target.runs import runtime_contradictions
 from oncall.target.schema import HTTP_NAME, Accepted, Limits, Stack
 from oncall.target.untrusted import refusals, without_exec
 from oncall.target.validator import (
@@ -152,7 +153,8 @@ def read(table: dict[str, Any]) -> File:
     problems, more = [sentence for _, sentence in reader.problems], reader.more
     wrong = {key for key, _ in reader.problems}
     if file is not WRONG and not more:
-        problems += [f"{key} {sentence}" for key, sentence in contradictions(file) if key not in wrong]
+        doubtful = [*contradictions(file), *runtime_contradictions(file, table)]
+        problems += [f"{key} {sentence}" for key, sentence in doubtful if key not in wrong]
     if problems:
         raise TargetError(bounded(problems, more))
     return file  # type: ignore[no-any-return]
@@ -227,6 +229,8 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
         reader = (rule(kind, "extra") or {}).get("read_by")
         if isinstance(value, Struct):
             changed[one.name] = resolved(value, folder, local)
+        elif isinstance(value, dict) and all(isinstance(each, Struct) for each in value.values()):
+            changed[one.name] = {name: resolved(each, folder, local) for name, each in value.items()}
         elif reader == "us" or (reader == "host" and local):
             changed[one.name] = tuple(map(beside, value)) if isinstance(value, tuple) else beside(value)
     return replace(record, **changed)

@@ -33,6 +33,13 @@ Variable = Annotated[str, text(VARIABLE, "be the name of an environment variable
 MaybeVariable = Annotated[str, text(f"({VARIABLE})?", "be the name of an environment variable, or empty")]
 Project = Annotated[str, text("[a-z0-9][a-z0-9_-]*", "be the name of a Compose project")]
 Service = Annotated[str, text("[A-Za-z0-9][A-Za-z0-9._-]*", "be the name of a Compose service")]
+Unit = Annotated[
+    str,
+    text(
+        r"([A-Za-z0-9_:][A-Za-z0-9_:.\\@-]*\.(service|scope|socket|slice))?",
+        'be the name of a systemd unit such as "api.service", or be empty',
+    ),
+]
 
 # Whose path: "us" is the machine that runs the checks, "host" the one that host.at names.
 OurFile = Annotated[str, text(f"{ONE_LINE}*", "be the path of a file", read_by="us")]
@@ -83,6 +90,7 @@ Engine = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
+MaybePort = Annotated[int, Meta(ge=0, le=65535, description="be between 1 and 65535, or 0")]
 
 HeaderName = Annotated[str, text(HTTP_NAME, "be the name of an HTTP header")]
 HeaderValue = Annotated[
@@ -111,6 +119,7 @@ Algorithm = (
 )
 Algorithms = Annotated[tuple[Algorithm, ...], Meta(min_length=1, description='be a list such as ["HS256"]')]
 
+RuntimeName = Literal["compose", "systemd", "process", "external"]
 Flag = Annotated[bool, Meta(description="be true or false")]
 Day = Annotated[date, Meta(description="be a date such as 2026-12-31")]
 Count = Annotated[int, Meta(ge=1, le=10**12, description="be a whole number, 1 or more")]
@@ -185,7 +194,41 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
 
 
-class Backend(Struct, frozen=True, kw_only=True):
+class Process(Struct, frozen=True, kw_only=True):
+    """A plain process on the host, known by its pid file, or as the one that listens on a port."""
+
+    pid_file: HostFile = ""
+    port: MaybePort = 0
+    log_files: Patterns = ()
+
+    @property
+    def found_by(self) -> str:
+        """What tells it from others: "/run/api.pid", or "port 3001"; empty: there is no such process."""
+        return self.pid_file or (f"port {self.port}" if self.port else "")
+
+
+class Runs(Struct, frozen=True, kw_only=True):
+    """How a component runs: as a Compose service, a systemd unit, a plain process, or elsewhere."""
+
+    service: Service = ""
+    unit: Unit = ""
+    process: Process = Process()
+    external: Flag = False
+
+    @property
+    def runtime(self) -> RuntimeName:
+        """Who can be asked about it."""
+        if self.external:
+            return "external"
+        return "systemd" if self.unit else "process" if self.process.found_by else "compose"
+
+    @property
+    def found_by(self) -> str:
+        """What its runtime finds it by: the service's name, the unit's, the process's pid file or port."""
+        return self.unit or self.process.found_by or self.service
+
+
+class Backend(Runs, frozen=True, kw_only=True):
     """The API."""
 
     url: HttpUrl = "http://localhost:3001"
@@ -198,7 +241,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Frontend(Struct, frozen=True, kw_only=True):
+class Frontend(Runs, frozen=True, kw_only=True):
     """What a browser loads."""
 
     url: HttpUrl = "http://localhost:3000"
@@ -258,7 +301,7 @@ class Websocket(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Postgres(Struct, frozen=True, kw_only=True):
+class Postgres(Runs, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
     host: DatabaseHost = "localhost"
@@ -279,10 +322,10 @@ class Postgres(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Component(Struct, frozen=True, kw_only=True):
+class Component(Runs, frozen=True, kw_only=True):
     """A further part of the stack, which a check or a finding may name."""
 
-    service: Service
+    service: Service = ""
     depends_on: Dependencies = ()
 
 
@@ -359,9 +402,14 @@ class Accepted(Struct, frozen=True, kw_only=True):
     until: Day
 
 
-def services(stack: Stack) -> dict[str, str]:
-    """The Compose service behind each component that has one and is there."""
+def parts(stack: Stack) -> dict[str, Runs]:
+    """Each component that runs by itself and is there, and how."""
     own: tuple[tuple[str, Postgres | Backend | Frontend], ...]
     own = (("postgres", stack.postgres), ("backend", stack.backend), ("frontend", stack.frontend))
-    there = {name: part.service for name, part in own if not part.absent}
-    return there | {name: part.service for name, part in stack.components.items()}
+    there: dict[str, Runs] = {name: part for name, part in own if not part.absent}
+    return there | stack.components
+
+
+def services(stack: Stack) -> dict[str, str]:
+    """What the runtime finds each component by that is there and runs here: a Compose service, a unit, a pid file."""
+    return {name: part.found_by for name, part in parts(stack).items() if part.runtime != "external"}

@@ -25,8 +25,9 @@ from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
 from oncall.probing.ledger import Ledger
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import kind_of
 from oncall.runtimes.runtime import Container, Project, Runtime, at_once
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack, parts, services
 from oncall.target.secrets import Secrets
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,8 @@ class LogReader:
             raise Declared(f"says that there is no {component}")
         found = self.project.of(self._services[component])
         if not found:
-            raise CouldNotCheck(f"{component} has no container", root=f"service_containers.running[{component}]")
+            kind = kind_of(parts(self.stack)[component])
+            raise CouldNotCheck(f"{component} has no {kind}", root=f"service_containers.running[{component}]")
         return found
 
     def of(self, component: str) -> tuple[Written, ...]:
@@ -117,7 +119,7 @@ class LogReader:
         """When each component's oldest running container started."""
         found = {}
         for component, service in self._services.items():
-            starts = [one.started_at for one in self.project.of(service) if one.running and one.started_at]
+            starts = [one.started_at for one in _there(self.project, service) if one.running and one.started_at]
             if starts:
                 found[component] = min(starts)
         return found
@@ -183,10 +185,10 @@ def _drain(pieces: Iterator[bytes], tail: Newest, until: float) -> bool:
 
 
 @client()
-def log_reader(stack: Stack, limits: Limits, secrets: Secrets, docker_client: Runtime, project: Project) -> LogReader:
+def log_reader(stack: Stack, limits: Limits, secrets: Secrets, runtime: Runtime, project: Project) -> LogReader:
     """What reads the containers' logs, each once."""
     learn_environments(project, secrets)
-    return LogReader(stack, limits, docker_client, project)
+    return LogReader(stack, limits, runtime, project)
 
 
 @probe()
@@ -218,9 +220,16 @@ def blamer(stack: Stack, project: Project) -> Blame:
     names: dict[str, str] = {}
     ports: dict[str, set[str]] = {}
     offered: dict[str, set[str]] = {}
+    of_the_host: dict[str, str] = {}
+    on_the_host: set[str] = set()
     for component, service in services(stack).items():
         names[service.lower()] = component
-        for container in project.of(service):
+        for container in _there(project, service):
+            if container.kind != "container":
+                on_the_host.add(component)
+            for port, published in container.ports.items():
+                own = container.kind != "container"
+                of_the_host |= {address.rpartition(":")[2]: component for address in (*published, *[port[:-4]] * own)}
             names[container.name.lower()] = names[container.short] = component
             for place in container.networks.values():
                 names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
@@ -233,6 +242,9 @@ def blamer(stack: Stack, project: Project) -> Blame:
     def blame(target: str, writer: str) -> tuple[str, str]:
         host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
         host = host.strip("[]").lower()
+        if host.startswith(LOOPBACK) and writer in on_the_host:
+            component = of_the_host.get(port, writer)
+            return (target, "") if component == writer else (f"{component} ({target})", component)
         if host.startswith(LOOPBACK):
             return f"{target} (inside its own container)", ""
         component = names.get(host)
@@ -245,6 +257,14 @@ def blamer(stack: Stack, project: Project) -> Blame:
         return (f"{component} ({target})" if host[:1].isdigit() else target), component
 
     return blame
+
+
+def _there(project: Project, service: str) -> tuple[Container, ...]:
+    """What runs of a service, nothing where nobody could look."""
+    try:
+        return project.of(service)
+    except (CouldNotCheck, NotPart):
+        return ()
 
 
 @client(optional=("docker_engine", "backend_health"))
