@@ -229,9 +229,14 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
 
     @property
     def without_memory_limit(self) -> tuple[ContainerState, ...]:
-        """Those that may take all of the host's memory; raises CouldNotCheck when there is no container."""
+        """Those that may take all of the host's memory; raises CouldNotCheck when there is none.
+
+        A process has its limit from its start, and none before it.
+        """
         if not self.containers:
             raise CouldNotCheck(f"{self.component} has no {self.kind}", root=self._running)
+        if self.kind == "process" and any(one.up_seconds is None for one in self.containers):
+            raise CouldNotCheck(f"{self.component} is not running", root=self._running)
         return tuple(one for one in self.containers if not one.memory_limit_mib)
 
     def described(self, containers: tuple[ContainerState, ...] = ()) -> dict[str, str | int]:

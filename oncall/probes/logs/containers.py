@@ -243,8 +243,8 @@ def blamer(stack: Stack, project: Project) -> Blame:
         host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
         host = host.strip("[]").lower()
         if host.startswith(LOOPBACK) and writer in on_the_host:
-            component = of_the_host.get(port, writer)
-            return (target, "") if component == writer else (f"{component} ({target})", component)
+            neighbour = of_the_host.get(port, writer)
+            return (target, "") if neighbour == writer else (f"{neighbour} ({target})", neighbour)
         if host.startswith(LOOPBACK):
             return f"{target} (inside its own container)", ""
         component = names.get(host)
