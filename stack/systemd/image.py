@@ -1,4 +1,4 @@
-"""The image: a minimal Debian that boots, with the Python of this machine's version, so that one environment serves both.
+"""The image: a minimal Debian that boots, with the Python of this machine's version, so one environment serves both.
 
 Made once by mmdebstrap, as the images of the stack under Compose are; the hash of the recipe is in its tag.
 """
