@@ -139,7 +139,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         if self.status == "running":
             return ""
         if self.status == "created" and self.kind != "container":
-            return "has not been started"
+            return "is inactive: it was stopped, or never started"
         if self.status == "paused" and self.kind != "container":
             return "is frozen: somebody stopped its process (SIGSTOP), or froze its cgroup"
         if self.status == "created":
@@ -242,8 +242,10 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
     def described(self, containers: tuple[ContainerState, ...] = ()) -> dict[str, str | int]:
         """Evidence: these containers, and how many there are."""
         found = {f"{one.name} {one.id}": one.evidence for one in containers[:4]}
-        if self.kind != "container":
-            return {self.kind: self.service, **found}
+        if self.kind == "unit":
+            return {one.name: one.evidence for one in containers[:4]}
+        if self.kind == "process":
+            return {"process": self.service, **found}
         return {"service": self.service, "containers": len(self.containers), **found}
 
     @property
