@@ -42,11 +42,11 @@ def next_of(cause: Cause, playbook: Playbook, stack: Stack) -> Next | None:
 
 def filled(step: Step, cause: Cause, stack: Stack) -> Step:
     """A step as one types it for this cause: about the component that it names, the endpoint and the values it saw."""
-    _, _, about = cause.findings[0].check.partition("[") if cause.findings else ("", "", "")
+    about = cause.findings[0].parameters.get("endpoint", "") if cause.findings else ""
     seen: dict[str, Value] = {}
     for verdict in reversed(cause.findings):  # the nearest one last: its values are the ones that count
         seen.update(verdict.evidence)
-    return fill(step, stack, cause.component, about.removesuffix("]"), seen | dict(cause.evidence))
+    return fill(step, stack, cause.component, about, seen | dict(cause.evidence))
 
 
 def _first(cause: Cause, section: Section) -> int:

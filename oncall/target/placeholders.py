@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from oncall.finding import Value
+from oncall.target.views import Views, servers, services
 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
@@ -64,6 +65,7 @@ FROM_EVIDENCE: Mapping[str, tuple[tuple[str, ...], Callable[[Value], str | None]
 
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
+    stack = Views(stack).about(_server(stack, component))
     words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
     words |= {"pid": "PID", "mount": "/"}
     words |= _of_the_finding(evidence)
@@ -132,16 +134,16 @@ def _of_the_finding(evidence: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
+def _server(stack: Stack, component: str | None) -> str:
+    """The component itself, or of a login and a socket the one that serves them."""
+    return servers(stack).get(component or "", component or "")
+
+
 def _service(stack: Stack, component: str | None) -> str:
     """What Compose calls the service that a component runs in."""
-    if component in ("backend", "auth", "websocket"):
-        return stack.backend.service
-    if component == "frontend":
-        return stack.frontend.service
-    if component == "postgres":
-        return stack.postgres.service
-    further = stack.components.get(component) if component else None
-    return further.service if further else "SERVICE"
+    name = _server(stack, component)
+    known = services(stack)
+    return known.get(name) or known.get(stack.named(name), "SERVICE")
 
 
 def _login_body(stack: Stack) -> str:

@@ -185,8 +185,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
 
 
-class Backend(Struct, frozen=True, kw_only=True):
-    """The API."""
+class Part(Struct, frozen=True, kw_only=True):
+    """What every component says: what it runs as, and whom it needs."""
+
+    service: Service
+    depends_on: Dependencies = ()
+
+
+class Backend(Part, frozen=True, kw_only=True):
+    """An HTTP API."""
 
     url: HttpUrl = "http://localhost:3001"
     service: Service = "backend"
@@ -198,7 +205,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Frontend(Struct, frozen=True, kw_only=True):
+class Frontend(Part, frozen=True, kw_only=True):
     """What a browser loads."""
 
     url: HttpUrl = "http://localhost:3000"
@@ -258,7 +265,7 @@ class Websocket(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Postgres(Struct, frozen=True, kw_only=True):
+class Postgres(Part, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
     host: DatabaseHost = "localhost"
@@ -279,18 +286,11 @@ class Postgres(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Component(Struct, frozen=True, kw_only=True):
-    """A further part of the stack, which a check or a finding may name."""
-
-    service: Service
-    depends_on: Dependencies = ()
+Parts = Annotated[dict[Slug, Part], Meta(description="be a table: write [components.redis]")]
 
 
-Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]
-
-
-class Stack(Struct, frozen=True, kw_only=True):
-    """The system under diagnosis."""
+class StackKeys(Struct, frozen=True, kw_only=True):
+    """What a target file says of a stack. components: those beside the short forms, each of a kind of kinds.py."""
 
     name: Slug = "motel"
     secrets_file: OurFile = ".env"
@@ -302,7 +302,21 @@ class Stack(Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     websocket: Websocket = Websocket()
     postgres: Postgres = Postgres()
-    components: Components = field(default_factory=dict)
+    components: Parts = field(default_factory=dict)
+
+
+class Stack(StackKeys, frozen=True, kw_only=True):
+    """The system under diagnosis, as one component sees it (target/views.py): `backend`, `frontend`, `postgres`,
+    `auth` and `websocket` are those that belong to it.
+
+    names: what the component is called that each of these five is, where it is not called so itself.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def named(self, role: str) -> str:
+        """The component that a role stands for; any other word is a component's name already."""
+        return self.names.get(role, role)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -357,11 +371,3 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
     reason: Filled
     until: Day
-
-
-def services(stack: Stack) -> dict[str, str]:
-    """The Compose service behind each component that has one and is there."""
-    own: tuple[tuple[str, Postgres | Backend | Frontend], ...]
-    own = (("postgres", stack.postgres), ("backend", stack.backend), ("frontend", stack.frontend))
-    there = {name: part.service for name, part in own if not part.absent}
-    return there | {name: part.service for name, part in stack.components.items()}

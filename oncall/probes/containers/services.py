@@ -31,7 +31,9 @@ from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
 from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
 from oncall.runtimes.runtime import Container, Project, Runtime
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.kinds import kind_of
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import parts, services
 
 log = logging.getLogger(__name__)
 
@@ -292,7 +294,8 @@ def service_health(
     return ServiceHealth(
         component=service,
         service=name,
-        accused=backend_health.blames if service == "backend" and isinstance(backend_health, HealthAnswer) else None,
+        asked_by=_asked_by(stack, service),
+        accused=_accused(stack, service, backend_health),
         containers=tuple(
             HealthResult(
                 id=one.short,
@@ -311,7 +314,19 @@ def service_health(
     )
 
 
-@probe()
+def _asked_by(stack: Stack, service: str) -> str:
+    """The fact that asks a component what its own health check asks, as a rule."""
+    part = parts(stack).get(service)
+    return kind_of(part).asked_by if part else ""
+
+
+def _accused(stack: Stack, service: str, health: HealthAnswer | CouldNotCheck | NotPart) -> str | None:
+    if service != stack.named("backend") or not isinstance(health, HealthAnswer) or not health.blames:
+        return None
+    return stack.named(health.blames)
+
+
+@probe(of="backend")
 def backend_service(stack: Stack, project: Project) -> ServiceContainers:
     """The backend's containers, for the check that concerns it alone."""
-    return containers_of("backend", stack, project)
+    return containers_of(stack.named("backend"), stack, project)

@@ -18,7 +18,7 @@ MISSING = (126, 127)
 KINDS: tuple[Kind, ...] = ("volume", "bind", "tmpfs")
 
 
-@client()
+@client(of="postgres")
 def database_container(stack: Stack, project: Project) -> Container:
     """The database's container: the running one, else whichever there is."""
     if stack.postgres.absent:
@@ -29,7 +29,7 @@ def database_container(stack: Stack, project: Project) -> Container:
     return next((one for one in found if one.running), found[0])
 
 
-@probe()
+@probe(of="postgres")
 def data_volume(stack: Stack, docker_client: Runtime, database_container: Container) -> DataVolume:
     """Where the database's data is mounted, and on what."""
     container = database_container
@@ -90,7 +90,7 @@ def _accessible(stack: Stack, runtime: Runtime, container: Container, place: str
     return said.code == 0 if said.code in (0, 1) and there else None
 
 
-@probe()
+@probe(of="postgres")
 def data_volume_space(
     stack: Stack, docker_client: Runtime, database_container: Container, data_volume: DataVolume
 ) -> DataVolumeSpace:
