@@ -23,8 +23,10 @@ from oncall.target.placeholders import (
     Runtime,
     bound,
     part_behind,
+    role_part,
     runtime_of,
     runtimes,
+    seen_by,
     values,
 )
 
@@ -157,11 +159,12 @@ def for_runtime(step: Step, stack: Stack, component: str | None = None) -> Step 
 
 
 def _fits(step: Step, stack: Stack, component: str | None) -> bool:
+    stack = seen_by(stack, component)
     own = part_behind(stack, component)
     there = {runtime_of(stack, own)} if own else runtimes(stack)
     named = {bound(name) for name in PLACEHOLDER.findall(step.command)}
     for about, runtime in named:
-        part = part_behind(stack, about) if about else own if about is None else None
+        part = role_part(stack, about) if about else own if about is None else None
         if part and runtime_of(stack, part) != runtime:
             return False
         if runtime and not part and runtime not in (there if about is None else runtimes(stack)):

@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from oncall.finding import COMPONENTS, Finding, Message, recorder
+from oncall.finding import Finding, Message, recorder
 from oncall.notify.notifier import Notifier
 from oncall.probing.register import PROBES
 from oncall.session import hooks, main_loop, options, recording, signals
 from oncall.session.context import CONTEXT, history, read_context, recipients
 from oncall.session.loop import probes_of
 from oncall.session.main_loop import CATALOGUE
+from oncall.session.parametrizing import parametrize
 from oncall.session.publishing import Publisher
 from oncall.session.recording import FOUND
 from oncall.target.reader import Target, unknown_accepted
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import components
 
 MARKERS = (
     "p1: critical, respond within 15 minutes: the service is down",
@@ -23,7 +25,8 @@ MARKERS = (
     "p3: medium, respond within 4 hours: a minor feature is broken",
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
-    "component(name): the part of the stack that the check is about",
+    "component(name): the part of the stack that the check is about: a role (backend, auth, ...) or a component",
+    "kind(name): the check runs once for each component of this kind, which it gets as `component`",
     "judges(fact): the fact, or the side of one, that this check is for: checks that it stood in the way of point here",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",
@@ -62,11 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Notifier(config, publisher, recipients(config, context)), "oncall-informer")
 
 
-def _components(stack: Stack) -> tuple[str, ...]:
-    """The parts that a finding may name."""
-    return (*COMPONENTS, *stack.components)
-
-
 @pytest.fixture
 def stack(request: pytest.FixtureRequest) -> Stack:
     """The stack as the target file describes it."""
@@ -86,24 +84,15 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
     def keep(found: Finding) -> None:
         request.node.stash[FOUND] = found
 
-    return recorder(keep, _components(request.config.stash[CONTEXT].target.stack))
+    known = components(request.config.stash[CONTEXT].target.stack)
+    return recorder(keep, known, lambda role: recording.named(request.node, role))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A check that names `endpoint` or `service` runs once for each of the target's."""
-    if CONTEXT not in metafunc.config.stash or not PROBES.keys() & set(metafunc.fixturenames):
-        return
-    stack = metafunc.config.stash[CONTEXT].target.stack
-    several = {"endpoint": [endpoint.name for endpoint in stack.backend.endpoints], "service": [*services(stack)]}
-    marks = [
-        (*mark.args, mark.kwargs.get("argnames", ""))[0] for mark in metafunc.definition.iter_markers("parametrize")
-    ]
-    listed = [mark.split(",") if isinstance(mark, str) else mark for mark in marks]
-    marked = {name.strip() for names in listed for name in names}
-    for argument, names in several.items():
-        if argument in metafunc.fixturenames and argument not in marked:
-            none = pytest.param("none", marks=pytest.mark.skip(reason=f"the target file names no {argument}"))
-            metafunc.parametrize(argument, names or [none])
+    """A check that names `endpoint` or `service` runs once for each of the target's; any other once for each component
+    of its role where there are several."""
+    if CONTEXT in metafunc.config.stash and PROBES.keys() & set(metafunc.fixturenames):
+        parametrize(metafunc, metafunc.config.stash[CONTEXT].views)
 
 
 @pytest.hookimpl(tryfirst=True)

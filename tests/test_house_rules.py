@@ -28,7 +28,7 @@ MAY_KNOW = {
     "probes": "finding gate facts target probing runtimes",
     "timeline": "facts target",
     "diagnosis": "finding verdict target playbook",
-    "results": "verdict gate facts target timeline diagnosis",
+    "results": "verdict gate facts timeline diagnosis",
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
     "notify": "gate playbook results reporting",
     "session": "finding verdict gate target playbook probing timeline diagnosis results reporting notify",

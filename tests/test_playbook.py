@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from oncall.playbook import PLACEHOLDER, RISKS, Playbook, PlaybookError, Step, fill, for_runtime, parse
-from oncall.target.schema import Backend, Component, Docker, Frontend, Host, Postgres, Process, Stack
+from oncall.target.kinds import Component
+from oncall.target.schema import Backend, Docker, Frontend, Host, Postgres, Process, Stack
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "PLAYBOOK.md").read_text("utf-8")

@@ -50,11 +50,11 @@ def filled(step: Step, cause: Cause, stack: Stack) -> Step | None:
     fitting = for_runtime(step, stack, cause.component)
     if fitting is None:
         return None
-    _, _, about = cause.findings[0].check.partition("[") if cause.findings else ("", "", "")
+    about = cause.findings[0].parameters.get("endpoint", "") if cause.findings else ""
     seen: dict[str, Value] = {}
     for verdict in reversed(cause.findings):  # the nearest one last: its values are the ones that count
         seen.update(verdict.evidence)
-    return fill(fitting, stack, cause.component, about.removesuffix("]"), seen | dict(cause.evidence))
+    return fill(fitting, stack, cause.component, about, seen | dict(cause.evidence))
 
 
 def _first(cause: Cause, section: Section, stack: Stack) -> int | None:

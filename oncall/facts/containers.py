@@ -16,7 +16,6 @@ Status = Literal["", "created", "running", "paused", "restarting", "removing", "
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
 SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
-ASKED_BY = {"backend": "backend_health", "frontend": "frontend_page", "postgres": "database_connection"}
 EXIT_CODES = {
     125: "Docker could not start it",
     126: "its command cannot be executed",
@@ -318,13 +317,15 @@ class HealthResult(Struct, frozen=True, kw_only=True):
 class ServiceHealth(Fact, frozen=True, kw_only=True):
     """The health checks that Docker makes for one service's running containers.
 
-    accused: the component that the service's own health body names.
+    accused: the component that the service's own health body names. asked_by: the fact that asks what its own health
+        check asks, as a rule; empty: there is none.
     """
 
     component: str
     service: str
     containers: tuple[HealthResult, ...] = ()
     accused: str | None = None
+    asked_by: str = ""
 
     @property
     def unhealthy(self) -> tuple[HealthResult, ...]:
@@ -338,7 +339,7 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
     @property
     def root(self) -> str:
         """The fact of the look that asks what most services' own health checks ask, and says how it was answered."""
-        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else ASKED_BY.get(self.component, "")
+        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else self.asked_by
 
     @property
     def blames(self) -> str | None:

@@ -14,7 +14,9 @@ from oncall.runtimes.processes import Wanted as WantedProcess
 from oncall.runtimes.runtime import Container, ContainerRuntime, Event, Project, Runtime, Sample, at_once
 from oncall.runtimes.systemd import SystemdUnits
 from oncall.runtimes.systemd import Wanted as WantedUnit
-from oncall.target.schema import Postgres, Runs, Stack, parts
+from oncall.target.kinds import SHORT_FORMS
+from oncall.target.schema import Part, Postgres, Stack
+from oncall.target.views import parts
 
 Missing = CouldNotCheck | NotPart
 KINDS: Mapping[str, Kind] = {"compose": "container", "systemd": "unit", "process": "process"}
@@ -32,7 +34,7 @@ def on_the_host(stack: Stack) -> bool:
     return any(part.runtime in ("systemd", "process") for part in parts(stack).values())
 
 
-def kind_of(part: Runs) -> Kind:
+def made_of(part: Part) -> Kind:
     """What there is one of, or several, when it runs."""
     return KINDS.get(part.runtime, "container")
 
@@ -63,14 +65,14 @@ def chosen(stack: Stack, docker: ContainerRuntime | Missing, host: Machine | Mis
         if isinstance(only, CouldNotCheck | NotPart):
             raise only
         return only
-    return Joined(of, {part.found_by: kind_of(part) for part in wanted.values()})
+    return Joined(of, {part.found_by: made_of(part) for part in wanted.values()})
 
 
-def _files(name: str, part: Runs) -> tuple[tuple[str, ...], str]:
+def _files(name: str, part: Part) -> tuple[tuple[str, ...], str]:
     """The log files of a part, and the key that names them."""
     if isinstance(part, Postgres) and part.log_files and not part.process.log_files:
         return part.log_files, "postgres.log_files"
-    place = name if name in ("backend", "frontend", "postgres") else f"components.{name}"
+    place = name if name in SHORT_FORMS else f"components.{name}"
     return part.process.log_files, f"{place}.process.log_files"
 
 

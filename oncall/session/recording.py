@@ -13,9 +13,11 @@ from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
 from oncall.probing.answers import Answers
-from oncall.probing.register import parameters, probe_key
+from oncall.probing.register import parameters, qualified
 from oncall.reporting import junit
+from oncall.session.context import CONTEXT
 from oncall.session.loop import WAITED, probes_of
+from oncall.target.kinds import roles
 from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact
 
 FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
@@ -61,9 +63,12 @@ class OutcomeRecorder(Struct, eq=False):
         error = call.excinfo.value if call.excinfo else None
         unknown = error if isinstance(error, CouldNotCheck) else CouldNotCheck()
         source = found or unknown
-        blames, manner, root = source.blames, source.manner, source.root
+        given = parameters(item)
+        blames, manner = source.blames, source.manner
+        views = item.config.stash[CONTEXT].views
+        root = qualified(source.root, given, views, lambda role: named(item, role))
         if self.runner and manner in TIMED and outcome in ("failed", "unknown"):
-            load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
+            load = self.runner.load(self.runner.key(name, given) for name in probes_of(item))
             if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
                 outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
                 blames, found = "host", None
@@ -84,6 +89,8 @@ class OutcomeRecorder(Struct, eq=False):
             playbook=playbook_of(item),
             symptom=whole(found.symptom) if found else None,
             evidence=clean(found.evidence, str) if found else {},
+            parameters=given,
+            role=found.role if found else role_of(item),
             component=found.component if found else component_of(item),
             blames=blames,
             layer=found.layer if found else "correct",
@@ -132,8 +139,10 @@ class OutcomeRecorder(Struct, eq=False):
         return "error", None, f"{what} at {where}: {first}".rstrip(": ")
 
     def _notes(self, item: pytest.Item) -> list[ProbeNote]:
-        keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
-        noted = [(key, self.runner.noted(key)) for key in keys] if self.runner else []
+        if not self.runner:
+            return []
+        keys = [self.runner.key(name, parameters(item)) for name in probes_of(item)]
+        noted = [(key, self.runner.noted(key)) for key in keys]
         return [ProbeNote(name=key, seconds=told[0], log=told[1]) for key, told in noted if told]
 
     def idle_acceptances(self) -> list[str]:
@@ -186,14 +195,31 @@ def check_of(item: pytest.Item) -> Check:
         component=component_of(item),
         playbook=playbook_of(item),
         facts=tuple(probes_of(item)),
+        varied=bool(parameters(item).keys() - {"component"}),
         judges=str(judges.args[0]) if judges and judges.args else "",
     )
 
 
-def component_of(item: pytest.Item) -> str | None:
-    """Whom a check looks at: as its marker says, or else the service that it was given."""
+def role_of(item: pytest.Item) -> str:
+    """What a check calls the part that it looks at; empty where it says nothing."""
     marker = item.get_closest_marker("component")
-    return str(marker.args[0]) if marker and marker.args else parameters(item).get("service")
+    return str(marker.args[0]) if marker and marker.args else ""
+
+
+def component_of(item: pytest.Item) -> str | None:
+    """Whom a check looks at: as its marker says, or else the service or the component that it was given."""
+    given = parameters(item)
+    if role := role_of(item):
+        return named(item, role)
+    return given.get("service") or given.get("component")
+
+
+def named(item: pytest.Item, role: str) -> str:
+    """The component that a role stands for in this check; a check of one `service` names components only."""
+    given = parameters(item)
+    if "service" in given or role not in roles() or CONTEXT not in item.config.stash:
+        return role
+    return item.config.stash[CONTEXT].views.about(given.get("component", "")).named(role)
 
 
 def asserts_are_live() -> bool:

@@ -17,6 +17,7 @@ from oncall.gate.redaction import Redactor
 from oncall.probing.register import parameters, probe_key
 from oncall.probing.snapshot import Replay, Saved, Snapshot
 from oncall.reporting import junit
+from oncall.session.context import CONTEXT
 from oncall.session.loop import probes_of
 from oncall.session.recording import OutcomeRecorder, component_of, playbook_of, severity_of
 from oncall.session.watchdog_process import AT_SIGNAL, NOT_YET, NOTES, PHASE, TOLD, header, write
@@ -145,7 +146,8 @@ def report(session: pytest.Session, judge: OutcomeRecorder, notes: Notes) -> Non
 
 
 def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict:
-    keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
+    views = item.config.stash[CONTEXT].views
+    keys = [probe_key(name, parameters(item), views) for name in probes_of(item)]
     missing = [key for key in keys if key not in notes.probes]
     if notes.holder in (*keys, item.name):
         reason = f"{notes.holder} did not come back: it holds the Python interpreter"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from oncall.finding import Value
-from oncall.target.schema import parts
+from oncall.target.views import Views, parts, servers, services
 
 if TYPE_CHECKING:
-    from oncall.target.schema import Process, Runs, Stack
+    from oncall.target.schema import Part, Process, Stack
 
 PLACEHOLDERS = frozenset(
     ("compose", "project", "backend", "frontend", "postgres", "service", "database", "database_user", "env_file")
@@ -90,15 +90,23 @@ def bound(name: str) -> tuple[str | None, Runtime]:
     return "", ""
 
 
-def part_behind(stack: Stack, component: str | None) -> Runs | None:
-    """What a person would restart for a component; None where there is no such part."""
-    if component in ("backend", "auth", "websocket"):
-        return stack.backend
-    own = {"frontend": stack.frontend, "postgres": stack.postgres}
-    return own.get(component or "") or stack.components.get(component or "")
+def seen_by(stack: Stack, component: str | None) -> Stack:
+    """The stack as the component sees it that a cause names."""
+    return Views(stack).about(_server(stack, component))
 
 
-def runtime_of(stack: Stack, part: Runs) -> Runtime:
+def part_behind(stack: Stack, component: str | None) -> Part | None:
+    """What a person would restart for a component; None: there is no such part."""
+    name = _server(stack, component)
+    return parts(stack).get(name) or parts(stack).get(stack.named(name))
+
+
+def role_part(stack: Stack, role: str) -> Part:
+    """The backend, the frontend or the database in this view."""
+    return {"backend": stack.backend, "frontend": stack.frontend}.get(role, stack.postgres)
+
+
+def runtime_of(stack: Stack, part: Part) -> Runtime:
     """What its commands are written for."""
     if part.runtime == "external" or (part.runtime == "compose" and stack.docker.absent):
         return ""
@@ -112,6 +120,7 @@ def runtimes(stack: Stack) -> frozenset[Runtime]:
 
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
+    stack = seen_by(stack, component)
     words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
     words |= {"pid": "PID", "mount": "/"} | _of_the_runtime(stack, component)
     words |= _of_the_finding(evidence)
@@ -182,10 +191,16 @@ def _of_the_finding(evidence: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
+def _server(stack: Stack, component: str | None) -> str:
+    """The component itself, or of a login and a socket the one that serves them."""
+    return servers(stack).get(component or "", component or "")
+
+
 def _service(stack: Stack, component: str | None) -> str:
     """What Compose calls the service that a component runs in."""
-    part = part_behind(stack, component)
-    return (part.service if part else "") or "SERVICE"
+    name = _server(stack, component)
+    known = services(stack)
+    return known.get(name) or known.get(stack.named(name), "SERVICE")
 
 
 def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:
@@ -202,18 +217,12 @@ def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:
 
 def _of_processes(stack: Stack, component: str | None) -> dict[str, str]:
     """Processes, each as the words that print its number, and patterns of log files."""
+    chosen: dict[str, Part | None] = {"": part_behind(stack, component)}
+    chosen |= {"backend_": stack.backend, "frontend_": stack.frontend, "postgres_": stack.postgres}
     found: dict[str, str] = {}
-    for prefix, name in (
-        ("", component),
-        ("backend_", "backend"),
-        ("frontend_", "frontend"),
-        ("postgres_", "postgres"),
-    ):
-        part = part_behind(stack, name)
+    for prefix, part in chosen.items():
         found[f"{prefix}process"] = _process(part.process) if part else "PID"
-        files = part.process.log_files if part else ()
-        if name == "postgres" and not files:
-            files = stack.postgres.log_files
+        files = part.process.log_files or getattr(part, "log_files", ()) if part else ()
         found[f"{prefix}log_files"] = " ".join(word(file, keep="*?[]") for file in files) or "LOG_FILE"
     return found
 

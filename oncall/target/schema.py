@@ -207,13 +207,15 @@ class Process(Struct, frozen=True, kw_only=True):
         return self.pid_file or (f"port {self.port}" if self.port else "")
 
 
-class Runs(Struct, frozen=True, kw_only=True):
-    """How a component runs: as a Compose service, a systemd unit, a plain process, or elsewhere."""
+class Part(Struct, frozen=True, kw_only=True):
+    """What every component says: how it runs (a Compose service, a systemd unit, a plain process, or elsewhere), and
+    whom it needs."""
 
-    service: Service = ""
+    service: Service
     unit: Unit = ""
     process: Process = Process()
     external: Flag = False
+    depends_on: Dependencies = ()
 
     @property
     def runtime(self) -> RuntimeName:
@@ -228,8 +230,8 @@ class Runs(Struct, frozen=True, kw_only=True):
         return self.unit or self.process.found_by or self.service
 
 
-class Backend(Runs, frozen=True, kw_only=True):
-    """The API."""
+class Backend(Part, frozen=True, kw_only=True):
+    """An HTTP API."""
 
     url: HttpUrl = "http://localhost:3001"
     service: Service = "backend"
@@ -241,7 +243,7 @@ class Backend(Runs, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Frontend(Runs, frozen=True, kw_only=True):
+class Frontend(Part, frozen=True, kw_only=True):
     """What a browser loads."""
 
     url: HttpUrl = "http://localhost:3000"
@@ -301,7 +303,7 @@ class Websocket(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Postgres(Runs, frozen=True, kw_only=True):
+class Postgres(Part, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
     host: DatabaseHost = "localhost"
@@ -322,18 +324,11 @@ class Postgres(Runs, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Component(Runs, frozen=True, kw_only=True):
-    """A further part of the stack, which a check or a finding may name."""
-
-    service: Service = ""
-    depends_on: Dependencies = ()
+Parts = Annotated[dict[Slug, Part], Meta(description="be a table: write [components.redis]")]
 
 
-Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]
-
-
-class Stack(Struct, frozen=True, kw_only=True):
-    """The system under diagnosis."""
+class StackKeys(Struct, frozen=True, kw_only=True):
+    """What a target file says of a stack. components: those beside the short forms, each of a kind of kinds.py."""
 
     name: Slug = "motel"
     secrets_file: OurFile = ".env"
@@ -345,7 +340,21 @@ class Stack(Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     websocket: Websocket = Websocket()
     postgres: Postgres = Postgres()
-    components: Components = field(default_factory=dict)
+    components: Parts = field(default_factory=dict)
+
+
+class Stack(StackKeys, frozen=True, kw_only=True):
+    """The system under diagnosis, as one component sees it (target/views.py): `backend`, `frontend`, `postgres`,
+    `auth` and `websocket` are those that belong to it.
+
+    names: what the component is called that each of these five is, where it is not called so itself.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def named(self, role: str) -> str:
+        """The component that a role stands for; any other word is a component's name already."""
+        return self.names.get(role, role)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -400,16 +409,3 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
     reason: Filled
     until: Day
-
-
-def parts(stack: Stack) -> dict[str, Runs]:
-    """Each component that runs by itself and is there, and how."""
-    own: tuple[tuple[str, Postgres | Backend | Frontend], ...]
-    own = (("postgres", stack.postgres), ("backend", stack.backend), ("frontend", stack.frontend))
-    there: dict[str, Runs] = {name: part for name, part in own if not part.absent}
-    return there | stack.components
-
-
-def services(stack: Stack) -> dict[str, str]:
-    """What the runtime finds each component by that is there and runs here: a Compose service, a unit, a pid file."""
-    return {name: part.found_by for name, part in parts(stack).items() if part.runtime != "external"}

@@ -61,7 +61,8 @@ class Booted:
         port = other()
         script = (
             "mkdir -p /root/.ssh /run/sshd && printf '%s\\n' \"$1\" > /root/.ssh/authorized_keys"
-            ' && ssh-keygen -A >/dev/null && systemd-run --unit=oncall-sshd /usr/sbin/sshd -D -p "$2" -o ListenAddress=127.0.0.1 -o UsePAM=no'
+            " && ssh-keygen -A >/dev/null && systemd-run --unit=oncall-sshd"
+            ' /usr/sbin/sshd -D -p "$2" -o ListenAddress=127.0.0.1 -o UsePAM=no'
         )
         self.run("sh", "-c", script, "sh", key, str(port))
         self.wait(lambda: f":{port}" in self.run("ss", "-Hltn"), "sshd listens")

@@ -15,7 +15,8 @@ import time
 from oncall.gate.redaction import Redactor
 from oncall.probes import every  # noqa: F401  fills the register
 from oncall.probing.runner import Runner
-from oncall.target.schema import Component, Docker, Host, Limits, Stack
+from oncall.target.kinds import Component
+from oncall.target.schema import Docker, Host, Limits, Stack
 from oncall.target.secrets import Secrets
 
 IMAGE = "oncall-test-busybox:2"

@@ -15,7 +15,7 @@ from oncall.target.schema import Stack
 from oncall.target.secrets import Secrets, shown
 
 
-@probe()
+@probe(of="auth")
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
     if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):

@@ -64,7 +64,7 @@ class WrittenSecret:
         return bool(self.meant.strip())
 
 
-@client(optional=("project",))
+@client(of="auth", optional=("project",))
 def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCheck | NotPart) -> WrittenSecret:
     """The backend's signing secret, from its containers, or from the file of its variables where it has none."""
     if isinstance(project, CouldNotCheck):
@@ -135,7 +135,7 @@ def learn(secrets: Secrets, value: str) -> None:
         secrets.learn(value)
 
 
-@probe(optional=("access_token",))
+@probe(of="auth", optional=("access_token",))
 def jwt_secret(
     stack: Stack,
     limits: Limits,

@@ -19,7 +19,8 @@ from oncall.probes.containers.services import since
 from oncall.probes.host.machine import Shell
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Event, Project, Runtime, at_once
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import services
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ class ContainerPassword:
     missing: CouldNotCheck | None = None
 
 
-@client(deadline=6.0)
+@client(of="postgres", deadline=6.0)
 def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
     """POSTGRES_PASSWORD of the database's container."""
     if stack.postgres.absent or stack.postgres.password != "from-container":  # noqa: S105  a choice, no password

@@ -23,7 +23,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
-from oncall.runtimes.chosen import Machine, Missing, chosen, kind_of
+from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.compose_records import moment
 from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, forgo_socks, why
@@ -32,7 +32,9 @@ from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
 from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
 from oncall.runtimes.runtime import Container, ContainerRuntime, Project, Runtime
-from oncall.target.schema import Limits, Runs, Stack, parts
+from oncall.target.kinds import kind_of
+from oncall.target.schema import Limits, Part, Stack
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +218,7 @@ def _clock(engine: Engine, info: Info) -> tuple[float | None, float]:
     return round(ahead.total_seconds(), 3), round(half.total_seconds(), 3)
 
 
-def part_of(stack: Stack, component: str) -> Runs:
+def part_of(stack: Stack, component: str) -> Part:
     """How a component runs; raises NotPart when there is none, or nothing to look at."""
     part = parts(stack).get(component)
     if part is None:
@@ -240,7 +242,7 @@ def service_containers(service: str, stack: Stack, project: Project) -> ServiceC
 def containers_of(service: str, stack: Stack, project: Project) -> ServiceContainers:
     """The containers of a component's service, as a fact."""
     part, now = part_of(stack, service), datetime.now(UTC)
-    name, kind = part.found_by, kind_of(part)
+    name, kind = part.found_by, made_of(part)
     found = project.of(name)
     alike = [one for one in project.containers if one.kind == kind]
     return ServiceContainers(
@@ -307,8 +309,8 @@ def service_health(
     """
     part, now = part_of(stack, service), datetime.now(UTC)
     name = part.found_by
-    if kind_of(part) != "container":
-        raise Declared(f"says that {service} is a {kind_of(part)}, which has no health check of its own")
+    if made_of(part) != "container":
+        raise Declared(f"says that {service} is a {made_of(part)}, which has no health check of its own")
     found = steady(service, project.of(name), limits)
     checked = [(one, one.health) for one in found if one.health]
     if not checked:
@@ -316,7 +318,8 @@ def service_health(
     return ServiceHealth(
         component=service,
         service=name,
-        accused=backend_health.blames if service == "backend" and isinstance(backend_health, HealthAnswer) else None,
+        asked_by=_asked_by(stack, service),
+        accused=_accused(stack, service, backend_health),
         containers=tuple(
             HealthResult(
                 id=one.short,
@@ -335,7 +338,19 @@ def service_health(
     )
 
 
-@probe()
+def _asked_by(stack: Stack, service: str) -> str:
+    """The fact that asks a component what its own health check asks, as a rule."""
+    part = parts(stack).get(service)
+    return kind_of(part).asked_by if part else ""
+
+
+def _accused(stack: Stack, service: str, health: HealthAnswer | CouldNotCheck | NotPart) -> str | None:
+    if service != stack.named("backend") or not isinstance(health, HealthAnswer) or not health.blames:
+        return None
+    return stack.named(health.blames)
+
+
+@probe(of="backend")
 def backend_service(stack: Stack, project: Project) -> ServiceContainers:
     """The backend's containers, for the check that concerns it alone."""
-    return containers_of("backend", stack, project)
+    return containers_of(stack.named("backend"), stack, project)

@@ -92,11 +92,11 @@ def _use(container: Container, samples: list[Sample]) -> ContainerUse:
 
 
 @probe()
-def container_memory(service: str, container_stats: ContainerStats) -> ContainerStats:
+def container_memory(service: str, stack: Stack, container_stats: ContainerStats) -> ContainerStats:
     """The containers of one service that have a memory limit."""
     limited = tuple(one for one in container_stats.containers if one.memory_limit_mib)
-    if not limited and service == "backend":
-        raise CouldNotCheck("backend has no memory limit", root="backend_service")
+    if not limited and service == stack.named("backend"):
+        raise CouldNotCheck(f"{service} has no memory limit", root="backend_service")
     if not limited:
         raise NotPart(f"{service} has no memory limit")
     return replace(container_stats, containers=limited)

@@ -8,7 +8,7 @@ from oncall.facts.volumes import DataVolume, DataVolumeSpace, Kind
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
-from oncall.runtimes.chosen import kind_of
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Container, ContainerRuntime, Mount, Project
 from oncall.target.schema import Stack
 
@@ -19,12 +19,12 @@ MISSING = (126, 127)
 KINDS: tuple[Kind, ...] = ("volume", "bind", "tmpfs")
 
 
-@client()
+@client(of="postgres")
 def database_container(stack: Stack, project: Project) -> Container:
     """The database's container: the running one, else whichever there is."""
     if stack.postgres.absent:
         raise Declared("says that there is no database")
-    if (kind := kind_of(stack.postgres)) != "container":
+    if (kind := made_of(stack.postgres)) != "container":
         raise Declared(f"says that the database is a {kind}, which has no volume: see host.filesystems")
     found = project.of(stack.postgres.service)
     if not found:
@@ -32,7 +32,7 @@ def database_container(stack: Stack, project: Project) -> Container:
     return next((one for one in found if one.running), found[0])
 
 
-@probe()
+@probe(of="postgres")
 def data_volume(stack: Stack, docker_client: ContainerRuntime, database_container: Container) -> DataVolume:
     """Where the database's data is mounted, and on what."""
     container = database_container
@@ -93,7 +93,7 @@ def _accessible(stack: Stack, runtime: ContainerRuntime, container: Container, p
     return said.code == 0 if said.code in (0, 1) and there else None
 
 
-@probe()
+@probe(of="postgres")
 def data_volume_space(
     stack: Stack, docker_client: ContainerRuntime, database_container: Container, data_volume: DataVolume
 ) -> DataVolumeSpace:

@@ -29,7 +29,7 @@ MOST_LINES = 50_000
 LONGEST_LINE = 16 << 10
 
 
-@probe(deadline=3.0)
+@probe(of="backend", deadline=3.0)
 def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: HealthAnswer) -> MetricsPage:
     """The metrics that the backend exports."""
     metrics = stack.backend.metrics
@@ -124,7 +124,7 @@ def _total(values: list[float]) -> float | None:
     return sum(values) if values and all(math.isfinite(value) and value >= 0 for value in values) else None
 
 
-@probe()
+@probe(of="backend")
 def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
     """The metrics page, of a stack that tells how many sockets it holds."""
     if not stack.backend.metrics.websocket_connections:
@@ -132,7 +132,7 @@ def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
     return metrics_page
 
 
-@probe()
+@probe(of="backend")
 def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnections:
     """The number of sockets that the backend holds."""
     metrics_page, metric = connection_metric, connection_metric.websocket_connections
@@ -143,7 +143,7 @@ def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnection
     return WebSocketConnections(metric=metric.name, samples=metric.samples, count=metric.total)
 
 
-@probe()
+@probe(of="backend")
 def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
     """The backend process's file descriptors, and how many it may have."""
     if not (stack.backend.metrics.open_fds and stack.backend.metrics.max_fds):

@@ -25,10 +25,12 @@ from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
 from oncall.probing.ledger import Ledger
 from oncall.probing.register import client, probe
-from oncall.runtimes.chosen import kind_of
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Container, Project, Runtime, at_once
-from oncall.target.schema import Limits, Stack, parts, services
+from oncall.target.kinds import kind_of
+from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets
+from oncall.target.views import parts, services
 
 log = logging.getLogger(__name__)
 Missing = CouldNotCheck | NotPart
@@ -57,7 +59,7 @@ class LogReader:
             raise Declared(f"says that there is no {component}")
         found = self.project.of(self._services[component])
         if not found:
-            kind = kind_of(parts(self.stack)[component])
+            kind = made_of(parts(self.stack)[component])
             raise CouldNotCheck(f"{component} has no {kind}", root=f"service_containers.running[{component}]")
         return found
 
@@ -192,7 +194,7 @@ def log_reader(stack: Stack, limits: Limits, secrets: Secrets, runtime: Runtime,
 
 
 @probe()
-def container_log(service: str, log_reader: LogReader, limits: Limits) -> ContainerLog:
+def container_log(service: str, stack: Stack, log_reader: LogReader, limits: Limits) -> ContainerLog:
     """Known signatures in the newest lines of a service's containers."""
     written = log_reader.of(service)
     counting, past = signs(
@@ -202,6 +204,8 @@ def container_log(service: str, log_reader: LogReader, limits: Limits) -> Contai
         recent=timedelta(minutes=limits.recent_minutes),
         up_since=log_reader.up_since(),
         blame=blamer(log_reader.stack, log_reader.project),
+        role=_role(stack, service),
+        named=stack.named,
     )
     return ContainerLog(
         service=service,
@@ -213,6 +217,12 @@ def container_log(service: str, log_reader: LogReader, limits: Limits) -> Contai
         signs=counting,
         past=past,
     )
+
+
+def _role(stack: Stack, component: str) -> str:
+    """What signatures call a component."""
+    part = parts(stack).get(component)
+    return kind_of(part).role or component if part else component
 
 
 def blamer(stack: Stack, project: Project) -> Blame:
@@ -236,8 +246,9 @@ def blamer(stack: Stack, project: Project) -> Blame:
             for port in container.ports:
                 ports.setdefault(port.partition("/")[0], set()).add(component)
                 offered.setdefault(component, set()).add(port.partition("/")[0])
-    if "postgres" in services(stack):
-        ports.setdefault("5432", set()).add("postgres")
+    for component, part in parts(stack).items():
+        if usual := kind_of(part).port:
+            ports.setdefault(str(usual), set()).add(component)
 
     def blame(target: str, writer: str) -> tuple[str, str]:
         host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
@@ -276,7 +287,7 @@ def log_clock(docker_engine: DockerEngine | Missing, backend_health: HealthAnswe
     return Clock(told.ahead_seconds, told.uncertain_seconds) if told else UNKNOWN
 
 
-@probe()
+@probe(of="auth")
 def authentication_log(
     stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock
 ) -> AuthenticationLog:
@@ -284,36 +295,45 @@ def authentication_log(
     if stack.auth.absent:
         raise Declared("says that this stack has no login")
     path = stack.auth.login_path.partition("?")[0]
-    containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, ledger, log_clock, path)
+    containers, lines, kinds = _counted(log_reader, stack, limits, AUTHENTICATION, ledger, log_clock, path)
     return AuthenticationLog(
-        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+        service=stack.named("backend"),
+        containers=containers,
+        minutes=limits.recent_minutes,
+        lines_read=lines,
+        kinds=kinds,
     )
 
 
-@probe()
+@probe(of="websocket")
 def socket_log(stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> SocketLog:
     """Errors around WebSockets in the backend's log, counted by kind."""
     if stack.websocket.absent:
         raise Declared("says that this stack has no WebSocket")
-    containers, lines, kinds = _counted(log_reader, limits, SOCKET, ledger, log_clock)
+    containers, lines, kinds = _counted(log_reader, stack, limits, SOCKET, ledger, log_clock)
     return SocketLog(
-        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+        service=stack.named("backend"),
+        containers=containers,
+        minutes=limits.recent_minutes,
+        lines_read=lines,
+        kinds=kinds,
     )
 
 
 def _counted(
     reader: LogReader,
+    stack: Stack,
     limits: Limits,
     kinds: tuple[Counted, ...],
     ledger: Ledger,
     clock: Clock,
     failing_path: str = "",
 ) -> tuple[int, int, tuple[ErrorKind, ...]]:
-    written = reader.of("backend")
+    written = reader.of(stack.named("backend"))
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
     fresh = [_since(one, recent) for one in written]
     # Asked for only now: the lines that were read are of requests that had been noted by then.
-    requests = ledger.since(recent - OPEN_BEFORE, _addresses(reader.stack))
+    requests = ledger.since(recent - OPEN_BEFORE, _addresses(stack))
     found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
     return len(written), sum(len(one.lines) for one in written), found
 

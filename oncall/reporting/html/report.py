@@ -153,7 +153,7 @@ def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: 
                 "quoted_at": quoted.get(steps),
                 "opened": len(causes) == 1 and len(steps) <= 4,
                 "failed_now": failed_now,
-                "changes": changed_lately(run.timeline, cause.component, _before(cause, run))[:4],
+                "changes": changed_lately(run.timeline, cause.component, _before(cause, run), cause.role)[:4],
                 "blocked": summary.by_reason(cause.blocked),
                 "claim": cause.findings[0].claim if cause.findings else "",
             }
