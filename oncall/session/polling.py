@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from msgspec import Struct, field
 
-from oncall.diagnosis.causes import diagnose
 from oncall.probing.runner import ProbeRun, Runner
 from oncall.reporting import phrases, summary
 from oncall.results.exit_code import HEALTHY, NOTHING_LOOKED_AT, SICK, exit_code
@@ -167,7 +166,7 @@ class Polling:
     def _still(self, this: Poll) -> str:
         """What keeps us waiting, in one line: "still broken: P1 postgres: nothing listens, and 2 more"."""
         verdicts = list(this.verdicts.values())
-        causes = diagnose(verdicts, self.judge.catalogue, self.judge.waits).causes
+        causes = self.judge.diagnosis(verdicts).causes
         if causes:
             more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
             return f"still broken: {phrases.title(causes[0])}{more}"

@@ -1,7 +1,7 @@
 """From a pytest report to a verdict: the map of finding.py, applied."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 from msgspec import Struct, field
 
+from oncall.diagnosis.causes import Diagnosis, diagnose
+from oncall.diagnosis.dependence import waits
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
@@ -18,6 +20,7 @@ from oncall.reporting import junit
 from oncall.session.context import CONTEXT
 from oncall.session.loop import WAITED, probes_of
 from oncall.target.kinds import roles
+from oncall.target.schema import Stack
 from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact
 
 FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
@@ -30,7 +33,7 @@ class OutcomeRecorder(Struct, eq=False):
     accepted: check name -> why and until when the team lives with its finding.
     today: the run's day; the snapshot's in a replay.
     catalogue: every collected check by name, selected or not.
-    waits: whom each component has to wait for; see target/graph.py.
+    stack: whose it is: its graph tells whom each component has to wait for.
     note: told of every verdict.
     """
 
@@ -40,8 +43,12 @@ class OutcomeRecorder(Struct, eq=False):
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     catalogue: dict[str, Check] = field(default_factory=dict)
-    waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stack: Stack = Stack()
     note: Callable[[Verdict], None] = lambda verdict: None
+
+    def diagnosis(self, verdicts: Iterable[Verdict]) -> Diagnosis:
+        """What these verdicts come to, on the graph that the target file and the facts so far give."""
+        return diagnose(verdicts, self.catalogue, waits(self.stack, self.runner.facts() if self.runner else {}))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
