@@ -79,6 +79,16 @@ class Cgroup(Struct, frozen=True):
         )
 
 
+def process_state(container: Container) -> str:
+    """The kernel's letter for the state of its first process: "S", "T"; raises CouldNotCheck as `cgroup` does."""
+    cgroup(container)  # the process is the container's own
+    try:
+        told = Path(f"/proc/{container.process}/stat").read_bytes()
+    except OSError as error:
+        raise CouldNotCheck(f"its process cannot be read: {(error.strerror or 'out of reach').lower()}") from None
+    return told.rpartition(b")")[2].strip()[:1].decode("ascii", "replace")  # the name before it may hold anything
+
+
 def cgroup(container: Container) -> Cgroup:
     """The cgroup of a running container; raises CouldNotCheck when it cannot be found from here."""
     try:
