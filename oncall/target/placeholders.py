@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from oncall.finding import Value
+from oncall.finding import COMPONENTS, Value
+from oncall.gate.patterns import Pattern
 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
@@ -26,6 +27,7 @@ PLACEHOLDERS = frozenset(
 FREE = frozenset(("compose", "backup_file", "websocket_urls"))
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
+SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def _whole(value: Value) -> str | None:
@@ -64,7 +66,7 @@ FROM_EVIDENCE: Mapping[str, tuple[tuple[str, ...], Callable[[Value], str | None]
 
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
-    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
+    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component, evidence.get("service"))}
     words |= {"pid": "PID", "mount": "/"}
     words |= _of_the_finding(evidence)
     filled = {name: word(value) for name, value in words.items()}
@@ -132,8 +134,11 @@ def _of_the_finding(evidence: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
-def _service(stack: Stack, component: str | None) -> str:
-    """What Compose calls the service that a component runs in."""
+def _service(stack: Stack, component: str | None, seen: Value) -> str:
+    """What Compose calls the service that a component runs in.
+
+    seen: the service of the finding; it counts for a part that nobody declared, which otherwise is called like it.
+    """
     if component in ("backend", "auth", "websocket"):
         return stack.backend.service
     if component == "frontend":
@@ -141,7 +146,9 @@ def _service(stack: Stack, component: str | None) -> str:
     if component == "postgres":
         return stack.postgres.service
     further = stack.components.get(component) if component else None
-    return further.service if further else "SERVICE"
+    if further or component is None or component in COMPONENTS:
+        return further.service if further else "SERVICE"
+    return next((str(name) for name in (seen, component) if SERVICE.fullmatch(str(name))), "SERVICE")
 
 
 def _login_body(stack: Stack) -> str:
