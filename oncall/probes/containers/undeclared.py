@@ -24,7 +24,7 @@ from oncall.finding import CouldNotCheck
 from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
 from oncall.probes.containers.services import health_of, state_of, steady
 from oncall.probes.containers.stats import stats_of
-from oncall.probes.logs.containers import SECONDS, LogReader, log_of
+from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
 from oncall.probes.logs.judging import bursts, last_words
 from oncall.probes.logs.signatures import FATAL
 from oncall.probing.register import probe
@@ -94,7 +94,8 @@ def undeclared_service_log(stack: Stack, limits: Limits, project: Project, log_r
 
     def look(name: str) -> UndeclaredLog:
         read = log_of(name, log_reader, limits)
-        fatal = bursts(log_reader.of(name), FATAL, since=now - recent)
+        fresh = [lately(one, now - recent) for one in log_reader.of(name)]
+        fatal = bursts(fresh, FATAL, since=now - recent)
         return UndeclaredLog(component=name, minutes=limits.recent_minutes, log=read, fatal=fatal)
 
     parts = undeclared(stack, project)

@@ -302,7 +302,7 @@ def _counted(
 ) -> tuple[int, int, tuple[ErrorKind, ...]]:
     written = reader.of("backend")
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
-    fresh = [_since(one, recent) for one in written]
+    fresh = [lately(one, recent) for one in written]
     # Asked for only now: the lines that were read are of requests that had been noted by then.
     requests = ledger.since(recent - OPEN_BEFORE, _addresses(reader.stack))
     found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
@@ -315,8 +315,8 @@ def _addresses(stack: Stack) -> list[str]:
     return [http.place(url)[1] for url in urls if url]
 
 
-def _since(one: Written, recent: datetime) -> Written:
-    """Without what it wrote before its last start."""
+def lately(one: Written, recent: datetime) -> Written:
+    """What it has written since then, without what it wrote before its last start."""
     start = recent if one.looping or one.started_at is None else max(recent, one.started_at)
     lines: tuple[Line, ...] = tuple(line for line in one.lines if line.at is not None and line.at >= start)
     return Written(lines=lines, started_at=one.started_at)
