@@ -1,6 +1,6 @@
 """Facts: what a probe returned, as frozen records with named fields and units."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from msgspec import Struct, StructMeta, field
@@ -49,3 +49,11 @@ class Several(Fact, frozen=True, kw_only=True):
     def each(self) -> Iterator[Part]:
         """The parts that were looked at."""
         yield from getattr(self, "parts", ())
+
+
+def unfolded(facts: Iterable[Fact]) -> Iterator[object]:
+    """The facts, and the parts of those that are about several."""
+    for fact in facts:
+        yield fact
+        if isinstance(fact, Several):
+            yield from fact.each()

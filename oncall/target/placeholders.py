@@ -148,7 +148,7 @@ def _service(stack: Stack, component: str | None, seen: Value) -> str:
     further = stack.components.get(component) if component else None
     if further or component is None or component in COMPONENTS:
         return further.service if further else "SERVICE"
-    return next((str(name) for name in (seen, component) if SERVICE.fullmatch(str(name))), "SERVICE")
+    return next((name for name in (seen, component) if isinstance(name, str) and SERVICE.fullmatch(name)), "SERVICE")
 
 
 def _login_body(stack: Stack) -> str:
