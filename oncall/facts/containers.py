@@ -87,7 +87,8 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     """One container of a service. up_seconds: None while it does not run.
 
     created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
-    process_state: of its first process, by the kernel's letter: "S", "R", "T"; "" where it cannot be read from here.
+    process_state: of the process that does its work, by the kernel's letter: "S", "R", "T"; "" where it cannot be read
+        from here.
     """
 
     id: str
