@@ -6,10 +6,10 @@ EVERY_PROBE: the plugins that bring the shipped probes, for `pytest_plugins` in 
 Hooks: `pytest_oncall_run(run)` gets the finished run; see `oncall.session.hooks`.
 """
 
-from oncall.facts import Fact
+from oncall.facts import Fact, Several
 from oncall.finding import CouldNotCheck, Finding, NotPart
 from oncall.probes import EVERY_PROBE
 from oncall.probing.register import client, probe
 from oncall.results.record import RunRecord
 
-__all__ = ["EVERY_PROBE", "CouldNotCheck", "Fact", "Finding", "NotPart", "RunRecord", "client", "probe"]
+__all__ = ["EVERY_PROBE", "CouldNotCheck", "Fact", "Finding", "NotPart", "RunRecord", "Several", "client", "probe"]

@@ -31,7 +31,7 @@ MAY_KNOW = {
     "results": "verdict gate facts timeline diagnosis",
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
     "notify": "gate playbook results reporting",
-    "session": "finding verdict gate target playbook probing timeline diagnosis results reporting notify",
+    "session": "finding verdict gate facts target playbook probing timeline diagnosis results reporting notify",
     "plugin": "finding target probing notify session",
     "cli": "finding gate facts target probing probes diagnosis reporting",
     "api": "finding facts probing probes results",

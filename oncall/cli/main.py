@@ -26,8 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         for line in graph(asked.target):
-            print(line)  # noqa: T201  a command's answer
+            sys.stdout.write(f"{line}\n")
     except TargetError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"{error}\n")
         return 4
     return 0

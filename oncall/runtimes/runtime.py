@@ -73,6 +73,7 @@ class Container:
     extra_hosts: "name:address", as written into its hosts file.
     ports: "3001/tcp" -> the host's "0.0.0.0:3001", ...; () when it is not published.
     memory_limit, pids_limit: 0 when there is none. cpus: how many it may use, None when all.
+    process_state: of the process that does its work, by the kernel's letter; "" when it cannot be read from here.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Container:
     terminal: bool
     config_hash: str
     labels: Mapping[str, str] = field(repr=False)
+    process_state: str = ""
 
     @property
     def short(self) -> str:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from oncall.facts.dependence import Dependences, Edge
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.network import names_of
+from oncall.probes.containers.parts import declared, undeclared
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Project
 from oncall.target.schema import Stack
-from oncall.target.views import services
 
 log = logging.getLogger(__name__)
 
@@ -28,19 +28,19 @@ PLAIN = Pattern(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::\d{1,5})?")
 @probe()
 def dependences(stack: Stack, project: Project) -> Dependences:
     """Labels and variables of all containers, those of undeclared services among them, by their services' names."""
-    known = {service: component for component, service in services(stack).items()}
+    owned = undeclared(stack, project) | declared(stack, project)
+    services = {one.service.lower(): component for component, each in owned.items() for one in each}
     names = {
-        name.lower(): known.get(one.service, one.service)
-        for one in project.containers
+        name.lower(): component
+        for component, each in owned.items()
+        for one in each
         for name in names_of(one, one.service)
-        if one.service
     }
     found: dict[tuple[str, str], Edge] = {}
-    for one in project.containers:
-        component = known.get(one.service, one.service)
-        for source, service in _told(one):
-            on = known.get(service, service) if source == LABELLED else names.get(service.lower(), "")
-            if on in names.values() and on != component and component and len(found) < MOST:
+    for component, each in owned.items():
+        for source, name in (pair for one in each for pair in _told(one)):
+            on = (services if source == LABELLED else names).get(name.lower(), component)
+            if on != component and len(found) < MOST:
                 found.setdefault((component, on), Edge(component=component, on=on, source=source))
     log.info("%d dependences", len(found))
     return Dependences(containers=len(project.containers), edges=tuple(found.values()))
