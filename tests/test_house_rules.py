@@ -34,7 +34,7 @@ MAY_KNOW = {
     "session": "finding verdict gate facts target playbook probing timeline diagnosis results reporting notify",
     "plugin": "finding target probing notify session",
     "cli": "finding gate facts target probing probes diagnosis reporting",
-    "api": "finding facts probing probes results",
+    "api": "finding facts target probing probes results",
 }
 ROOMS = [*MAY_KNOW]
 OF_PYTEST = {
