@@ -25,7 +25,7 @@ error answer, wrong answer      it answers that it cannot, or with something wro
 config, log evidence            a standing setting is wrong; a log line or a counter tells of it
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct, field
@@ -114,13 +114,17 @@ class Message(str):
 
 
 def recorder(
-    keep: Callable[[Finding], None], components: tuple[str, ...], named: Callable[[str], str] = str
+    keep: Callable[[Finding], None],
+    components: tuple[str, ...],
+    named: Callable[[str], str] = str,
+    at_run_time: Callable[[], Collection[str]] = tuple,
 ) -> Callable[..., Message]:
     """The function that a check calls as `finding(...)`.
 
     keep: takes the finding as data; an answer that is empty is left out of its evidence, for it proves nothing.
     components: the names that a finding may use; any other raises ValueError.
     named: the component that a role stands for in this check ("backend"); of any other word the word itself.
+    at_run_time: further names, of parts that only the run finds out; asked for a name that is none of the components.
     """
 
     def finding(
@@ -138,7 +142,7 @@ def recorder(
         role, component = component, named(component)
         blames = named(blames) if blames else blames
         for name in (component, blames):
-            if name is not None and name not in components:
+            if name is not None and name not in components and name not in at_run_time():
                 raise ValueError(f"{name!r} is not a component; these are: {', '.join(components)}")
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")

@@ -8,13 +8,13 @@ import pytest
 from oncall.finding import Finding, Message, recorder
 from oncall.notify.notifier import Notifier
 from oncall.probing.register import PROBES
-from oncall.session import hooks, main_loop, options, recording, signals
+from oncall.session import hooks, main_loop, options, parts, recording, signals
 from oncall.session.context import CONTEXT, history, read_context, recipients
 from oncall.session.loop import probes_of
 from oncall.session.main_loop import CATALOGUE
 from oncall.session.parametrizing import parametrize
+from oncall.session.parts import FOUND, fact_of
 from oncall.session.publishing import Publisher
-from oncall.session.recording import FOUND
 from oncall.target.reader import Target, unknown_accepted
 from oncall.target.schema import Limits, Stack
 from oncall.target.views import components
@@ -28,6 +28,7 @@ MARKERS = (
     "component(name): the part of the stack that the check is about: a role (backend, auth, ...) or a component",
     "kind(name): the check runs once for each component of this kind, which it gets as `component`",
     "judges(fact): the fact, or the side of one, that this check is for: checks that it stood in the way of point here",
+    "each(fact): judged once for each part of this fact, whose names only the run finds out: a verdict for each",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",
 )
@@ -55,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options.refuse_pairs(config.option)
     context = config.stash[CONTEXT] = read_context(config)
     config.pluginmanager.register(recording, "oncall-teststatus")
+    config.pluginmanager.register(parts, "oncall-parts")
     report = str(config.getini("oncall_report"))
     kept = history(config, report)
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
@@ -85,7 +87,7 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
         request.node.stash[FOUND] = found
 
     known = components(request.config.stash[CONTEXT].target.stack)
-    return recorder(keep, known, lambda role: recording.named(request.node, role))
+    return recorder(keep, known, lambda role: recording.named(request.node, role), lambda: parts.named(request.node))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -115,6 +117,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _refuse_unknown_acceptances(target: Target, items: list[pytest.Item]) -> None:
     names = {name for item in items for name in (item.name, item.name.partition("[")[0])}
+    several = {item.name for item in items if fact_of(item)}
+    names |= {name for name in target.accepted if name.partition("[")[0] in several}
     if problems := unknown_accepted(target, names):
         raise pytest.UsageError("\n".join(problems))
 

@@ -56,6 +56,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     check: str  # "test_forged_tokens_are_refused[expired]"
     nodeid: str
+    part: str = ""  # of a check that is judged for each part that the run finds: this one; both names end with it
     severity: Severity
     outcome: Outcome
     claim: str = ""  # the check's docstring: what people notice
@@ -77,6 +78,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()
     position: int = 0  # place in the collection; keeps two runs in one order
+
+    @property
+    def test(self) -> str:
+        """The nodeid of pytest's test that it comes from: one with parts has several verdicts."""
+        return self.nodeid.removesuffix(f"[{self.part}]") if self.part else self.nodeid
 
     @property
     def answered(self) -> bool:

@@ -156,3 +156,21 @@ def test_an_endless_value_fills_nothing_and_costs_nothing():
 def test_a_word_is_read_back_by_the_shell(text, tmp_path):
     """In whichever of its forms it is written."""
     assert typed(f"run {word(text)}", tmp_path) == text.encode() + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("component", "evidence", "service"),
+    [
+        ("backend", {"service": "other"}, "backend"),
+        ("docker", {"service": "worker"}, "SERVICE"),
+        ("worker", {"service": "worker"}, "worker"),
+        ("docker.container", {"service": "docker"}, "docker"),
+        ("worker", {}, "worker"),
+        ("worker", {"service": "-x; reboot"}, "worker"),
+        ("worker; reboot", {"service": "$(reboot)"}, "SERVICE"),
+        (None, {"service": "worker"}, "SERVICE"),
+    ],
+)
+def test_a_part_that_nobody_declared_is_called_by_its_service(component, evidence, service):
+    """As the finding says, else as it is called; a name that Compose does not allow fills nothing."""
+    assert values(Stack(), component, "", evidence)["service"] == service

@@ -15,6 +15,7 @@ Kind = Literal["container", "unit", "process"]
 Status = Literal["", "created", "running", "paused", "restarting", "removing", "exited", "dead", "stopping"]
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
+STOPPED = "T"  # what SIGSTOP makes of a process, as /proc/PID/stat says it
 SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
 EXIT_CODES = {
     125: "Docker could not start it",
@@ -107,6 +108,8 @@ class ContainerState(Struct, frozen=True, kw_only=True):
 
     exit_code: None when nobody knows it.
     created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
+    process_state: of the process that does its work, by the kernel's letter: "S", "R", "T"; "" where it cannot be read
+        from here.
     """
 
     id: str
@@ -123,6 +126,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     memory_limit_mib: float = 0.0
     pids_limit: int = 0
     image: str = ""
+    process_state: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -133,10 +137,15 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return self.status == "restarting" or (self.status == "running" and self.restarts >= restarts and fresh)
 
     @property
+    def done(self) -> bool:
+        """Whether it is a job that has done its work."""
+        return self.status == "exited" and self.exit_code == 0
+
+    @property
     def problem(self) -> str:
         """Why it does not run, "" when it does."""
         if self.status == "running":
-            return ""
+            return "is frozen: its process is stopped (state T)" if self.process_state == STOPPED else ""
         if self.status == "created" and self.kind != "container":
             return "is inactive: it was stopped, or never started"
         if self.status == "paused" and self.kind != "container":

@@ -1,6 +1,7 @@
 """Docker Compose as a runtime: containers are found by their labels, never by their names."""
 
 import contextlib
+import dataclasses
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
-from oncall.runtimes.cgroup import cgroup
+from oncall.runtimes.cgroup import cgroup, process_state
 from oncall.runtimes.compose_records import ONE_OFF, PROJECT, container, event, identifier, network, sample, volume
 from oncall.runtimes.engine import Engine, EngineLate, EngineRefused, answer_to
 from oncall.runtimes.engine_answers import (
@@ -85,7 +86,11 @@ class DockerCompose:
 
     def _inspect(self, container_id: str) -> Container | None:
         """None: removed since it was listed."""
-        return self._or_none(f"/containers/{container_id}/json", 2.0, Inspected, container)
+        found = self._or_none(f"/containers/{container_id}/json", 2.0, Inspected, container)
+        if found and found.running and self.engine.local:
+            with contextlib.suppress(CouldNotCheck):
+                return dataclasses.replace(found, process_state=process_state(found))
+        return found
 
     def log(
         self, container: Container, *, lines: int, since: datetime | None = None, seconds: float = 2.5

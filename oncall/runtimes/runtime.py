@@ -79,6 +79,7 @@ class Container:
     ports: "3001/tcp" -> the host's "0.0.0.0:3001", ...; () when it is not published.
     memory_limit, pids_limit: 0 when there is none. cpus: how many it may use, None when all.
     cgroup: its path below each hierarchy's root; empty: not known, or not its own.
+    process_state: of the process that does its work, by the kernel's letter; "" when it cannot be read from here.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Container:
     config_hash: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
     cgroup: str = ""
+    process_state: str = ""
 
     @property
     def short(self) -> str:

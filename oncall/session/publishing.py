@@ -15,7 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import advised
-from oncall.diagnosis.causes import diagnose
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
 from oncall.gate.redacted_stream import RedactedStream, own_lines
@@ -181,7 +180,7 @@ class Publisher:
         context, option = followed.context, self.config.option
         verdicts = tuple(map(self._told, followed.judge.verdicts.values()))
         facts, limits = followed.runner.facts(), context.target.limits
-        found = diagnose(verdicts, followed.judge.catalogue, followed.judge.waits)
+        found = followed.judge.diagnosis(verdicts)
         run = RunRecord(
             stack=context.target.stack.name,
             started=context.clock,

@@ -17,7 +17,12 @@ def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
 
 def waits(stack: Stack) -> dict[str, tuple[str, ...]]:
     """For each component those whose silence or lateness makes it silent or late, near and far, the nearest first."""
-    near, there = depends(stack), parts(stack)
+    return waits_of(stack, depends(stack))
+
+
+def waits_of(stack: Stack, near: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The same of a graph that knows more than the target file. near: each component's own dependencies."""
+    there = parts(stack)
     late = [name for name in near if name not in there or kind_of(there[name]).waits]
     return {name: tuple(one for one in _below(name, near) if one != name) for name in late}
 

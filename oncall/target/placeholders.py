@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from oncall.finding import Value
-from oncall.target.views import Views, parts, servers, services
+from oncall.gate.patterns import Pattern
+from oncall.target.views import Views, components, parts, servers, services
 
 if TYPE_CHECKING:
     from oncall.target.schema import Part, Process, Stack
@@ -35,6 +36,7 @@ RUNTIMES: tuple[Runtime, ...] = ("compose", "systemd", "process")
 OF_RUNTIME: Mapping[str, Runtime] = {"unit": "systemd", "process": "process", "log_files": "process", "port": "process"}
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
+SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def _whole(value: Value) -> str | None:
@@ -121,7 +123,7 @@ def runtimes(stack: Stack) -> frozenset[Runtime]:
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
     stack = seen_by(stack, component)
-    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
+    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component, evidence.get("service"))}
     words |= {"pid": "PID", "mount": "/"} | _of_the_runtime(stack, component)
     words |= _of_the_finding(evidence)
     filled = {name: word(value) for name, value in words.items()}
@@ -196,11 +198,18 @@ def _server(stack: Stack, component: str | None) -> str:
     return servers(stack).get(component or "", component or "")
 
 
-def _service(stack: Stack, component: str | None) -> str:
-    """What Compose calls the service that a component runs in."""
+def _service(stack: Stack, component: str | None, seen: Value) -> str:
+    """What Compose calls the service that a component runs in.
+
+    seen: the service of the finding; it counts for a part that nobody declared, which otherwise is called like it.
+    """
     name = _server(stack, component)
     known = services(stack)
-    return known.get(name) or known.get(stack.named(name), "SERVICE")
+    if service := known.get(name) or known.get(stack.named(name)):
+        return service
+    if component is None or component in components(stack):
+        return "SERVICE"
+    return next((name for name in (seen, component) if isinstance(name, str) and SERVICE.fullmatch(name)), "SERVICE")
 
 
 def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:

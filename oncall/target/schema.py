@@ -21,6 +21,7 @@ def text(pattern: str, words: str, **extra: str) -> Meta:
 ONE_LINE = r"[^\x00-\x1f\x7f]"
 HTTP_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+SERVICE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 HOST = r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"
 
 Line = Annotated[str, text(f"{ONE_LINE}*", "be text on one line")]
@@ -32,7 +33,7 @@ Slug = Annotated[str, text("[a-z0-9]+(-[a-z0-9]+)*", "be a slug: lower-case lett
 Variable = Annotated[str, text(VARIABLE, "be the name of an environment variable")]
 MaybeVariable = Annotated[str, text(f"({VARIABLE})?", "be the name of an environment variable, or empty")]
 Project = Annotated[str, text("[a-z0-9][a-z0-9_-]*", "be the name of a Compose project")]
-Service = Annotated[str, text("[A-Za-z0-9][A-Za-z0-9._-]*", "be the name of a Compose service")]
+Service = Annotated[str, text(SERVICE_NAME, "be the name of a Compose service")]
 Unit = Annotated[
     str,
     text(

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from oncall.facts.containers import ContainerState, DockerEngine, ServiceContainers, ServiceHealth, exit_words
 from oncall.facts.oom import EngineEvent, OomKill, OomKills
+from oncall.facts.undeclared import UndeclaredService
 from oncall.timeline.clock_context import ClockContext, TimelineEntry
 
 STATE = "container state"
@@ -34,6 +35,8 @@ def of_engine(fact: DockerEngine, clocks: ClockContext) -> Iterator[TimelineEntr
 
 def of_containers(fact: ServiceContainers, clocks: ClockContext) -> Iterator[TimelineEntry]:
     if clocks.services.get(fact.component) is not fact:  # two looks at the same containers
+        return
+    if isinstance(fact, UndeclaredService) and not fact.sick(clocks.limits.restarts):
         return
     for one in fact.containers:
         name = f" ({one.name})" if len(fact.containers) > 1 else ""

@@ -15,6 +15,7 @@ from oncall.facts.containers import DockerEngine
 from oncall.facts.oom import EngineEvent, OomKill, OomKills, Source
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.parts import undeclared
 from oncall.probes.containers.services import since
 from oncall.probes.host.machine import Shell
 from oncall.probing.register import probe
@@ -85,6 +86,7 @@ def oom_kills(
 ) -> OomKills:
     """Who was killed for lack of memory."""
     slugs = {service: component for component, service in services(stack).items()}
+    slugs |= {one.service: name for name, found in undeclared(stack, project).items() for one in found if one.service}
     case = Case(project, slugs, datetime.now(UTC))
     _states(case)
     local = isinstance(docker_engine, DockerEngine) and docker_engine.local

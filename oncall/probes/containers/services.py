@@ -5,7 +5,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -250,14 +250,15 @@ def containers_of(service: str, stack: Stack, project: Project) -> ServiceContai
         service=name,
         project=project.name,
         kind=kind,
-        containers=tuple(_state(one, now) for one in found),
+        containers=tuple(state_of(one, now) for one in found),
         in_project=len(alike),
         other_services=() if found else tuple(sorted({one.service for one in alike})),
         other_projects=project.others,
     )
 
 
-def _state(one: Container, now: datetime) -> ContainerState:
+def state_of(one: Container, now: datetime) -> ContainerState:
+    """A container's state, as a fact."""
     return ContainerState(
         id=one.short,
         name=one.name,
@@ -273,6 +274,7 @@ def _state(one: Container, now: datetime) -> ContainerState:
         memory_limit_mib=one.memory_limit / 2**20,
         pids_limit=one.pids_limit,
         image=one.image,
+        process_state=one.process_state,
         created_at=one.created_at,
         started_at=one.started_at,
         finished_at=one.finished_at,
@@ -287,7 +289,7 @@ def since(then: datetime | None, now: datetime) -> float | None:
 def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[Container, ...]:
     """The containers, all of which run and stay up; raises CouldNotCheck otherwise, whatever the moment shows."""
     now = datetime.now(UTC)
-    looping = [_state(one, now).looping(limits.restarts) for one in found]
+    looping = [state_of(one, now).looping(limits.restarts) for one in found]
     if not found or any(not one.running and not loops for one, loops in zip(found, looping, strict=True)):
         raise CouldNotCheck(f"{service} is not running", root=f"service_containers.running[{service}]")
     if any(looping):
@@ -312,29 +314,35 @@ def service_health(
     if made_of(part) != "container":
         raise Declared(f"says that {service} is a {made_of(part)}, which has no health check of its own")
     found = steady(service, project.of(name), limits)
-    checked = [(one, one.health) for one in found if one.health]
-    if not checked:
+    results = health_of(found, now)
+    if not results:
         raise NotPart(f"{service} declares no health check to Docker")
     return ServiceHealth(
         component=service,
         service=name,
         asked_by=_asked_by(stack, service),
         accused=_accused(stack, service, backend_health),
-        containers=tuple(
-            HealthResult(
-                id=one.short,
-                name=one.name,
-                status=health.status,
-                streak=health.streak,
-                exit_code=health.exit_code,
-                output=health.output,
-                up_seconds=since(one.started_at, now) or 0.0,
-                starting_seconds=health.starting_seconds,
-                failing_since=health.failing_since,
-                since_within_seconds=health.since_within_seconds,
-            )
-            for one, health in checked
-        ),
+        containers=results,
+    )
+
+
+def health_of(found: Iterable[Container], now: datetime) -> tuple[HealthResult, ...]:
+    """The last health checks of those containers that have any, as facts."""
+    return tuple(
+        HealthResult(
+            id=one.short,
+            name=one.name,
+            status=one.health.status,
+            streak=one.health.streak,
+            exit_code=one.health.exit_code,
+            output=one.health.output,
+            up_seconds=since(one.started_at, now) or 0.0,
+            starting_seconds=one.health.starting_seconds,
+            failing_since=one.health.failing_since,
+            since_within_seconds=one.health.since_within_seconds,
+        )
+        for one in found
+        if one.health
     )
 
 

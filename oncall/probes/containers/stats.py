@@ -29,14 +29,20 @@ MIB = 2**20
 def container_stats(service: str, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> ContainerStats:
     """Memory, CPU and processes of each container of one service."""
     name = compose_service(stack, service)
-    found = steady(service, project.of(name), limits)
+    return stats_of(service, name, steady(service, project.of(name), limits), runtime, limits)
+
+
+def stats_of(
+    component: str, service: str, found: tuple[Container, ...], runtime: Runtime, limits: Limits
+) -> ContainerStats:
+    """What running containers use, as a fact; raises CouldNotCheck when one cannot be sampled."""
     used: list[ContainerUse] = []
     for one in at_once(lambda one: _watch(one, runtime, limits), found, SECONDS):
         if isinstance(one, CouldNotCheck):
             raise one
         used.append(one)
-    log.info("%s: %s", service, ", ".join(f"{one.memory_mib:.0f} MiB, CPU {one.cpu_percent:.0f} %" for one in used))
-    return ContainerStats(component=service, service=name, containers=tuple(used))
+    log.info("%s: %s", component, ", ".join(f"{one.memory_mib:.0f} MiB, CPU {one.cpu_percent:.0f} %" for one in used))
+    return ContainerStats(component=component, service=service, containers=tuple(used))
 
 
 def _watch(container: Container, runtime: Runtime, limits: Limits) -> ContainerUse:

@@ -9,13 +9,14 @@ log nor a line of ten megabytes is ever in memory.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, SocketLog
 from oncall.finding import CouldNotCheck, Declared, NotPart
+from oncall.probes.containers.parts import declared, undeclared
 from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.host.clocks import backend_clock
 from oncall.probes.http import client as http
@@ -49,15 +50,18 @@ class LogReader:
 
     def __init__(self, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> None:
         self.stack, self.limits, self._runtime, self.project = stack, limits, runtime, project
-        self._services = services(stack)
+        self.parts = undeclared(stack, project) | declared(stack, project)
+        self.blame = blamer(stack, self.parts)
         self._read: dict[str, tuple[Written, ...] | CouldNotCheck] = {}
-        self._locks = {component: threading.Lock() for component in self._services}
+        self._locks = {component: threading.Lock() for component in self.parts}
 
     def containers(self, component: str) -> tuple[Container, ...]:
         """A component's containers; raises CouldNotCheck when there is none, NotPart when it is not in the target."""
-        if component not in self._services:
+        if component not in self.parts:
             raise Declared(f"says that there is no {component}")
-        found = self.project.of(self._services[component])
+        found = self.parts[component]
+        if not found and component in services(self.stack):
+            found = self.project.of(services(self.stack)[component])  # raises where nobody could look
         if not found:
             kind = made_of(parts(self.stack)[component])
             raise CouldNotCheck(f"{component} has no {kind}", root=f"service_containers.running[{component}]")
@@ -120,8 +124,8 @@ class LogReader:
     def up_since(self) -> dict[str, datetime]:
         """When each component's oldest running container started."""
         found = {}
-        for component, service in self._services.items():
-            starts = [one.started_at for one in _there(self.project, service) if one.running and one.started_at]
+        for component, containers in self.parts.items():
+            starts = [one.started_at for one in containers if one.running and one.started_at]
             if starts:
                 found[component] = min(starts)
         return found
@@ -196,19 +200,27 @@ def log_reader(stack: Stack, limits: Limits, secrets: Secrets, runtime: Runtime,
 @probe()
 def container_log(service: str, stack: Stack, log_reader: LogReader, limits: Limits) -> ContainerLog:
     """Known signatures in the newest lines of a service's containers."""
-    written = log_reader.of(service)
+    return log_of(service, log_reader, limits, stack)
+
+
+def log_of(component: str, log_reader: LogReader, limits: Limits, stack: Stack | None = None) -> ContainerLog:
+    """What the newest lines of a component's containers say; raises CouldNotCheck when they cannot be read.
+
+    stack: as the component sees it; None: as the first of each kind does.
+    """
+    written = log_reader.of(component)
     counting, past = signs(
-        service,
+        component,
         written,
         now=datetime.now(UTC),
         recent=timedelta(minutes=limits.recent_minutes),
         up_since=log_reader.up_since(),
-        blame=blamer(log_reader.stack, log_reader.project),
-        role=_role(stack, service),
-        named=stack.named,
+        blame=log_reader.blame,
+        role=_role(log_reader.stack, component),
+        named=(stack or log_reader.stack).named,
     )
     return ContainerLog(
-        service=service,
+        service=component,
         containers=len(written),
         lines_read=sum(len(one.lines) for one in written),
         bytes_read=sum(one.bytes for one in written),
@@ -225,27 +237,31 @@ def _role(stack: Stack, component: str) -> str:
     return kind_of(part).role or component if part else component
 
 
-def blamer(stack: Stack, project: Project) -> Blame:
-    """A function that knows the component behind an address in a log line."""
+def blamer(stack: Stack, owned: Mapping[str, tuple[Container, ...]]) -> Blame:
+    """A function that knows the component behind an address in a log line.
+
+    owned: the containers of each component, also of those that nobody declared; a port alone tells of declared ones.
+    """
+    own_names = services(stack)
     names: dict[str, str] = {}
     ports: dict[str, set[str]] = {}
     offered: dict[str, set[str]] = {}
     of_the_host: dict[str, str] = {}
     on_the_host: set[str] = set()
-    for component, service in services(stack).items():
-        names[service.lower()] = component
-        for container in _there(project, service):
+    for component, containers in owned.items():
+        names[own_names.get(component, component).lower()] = component
+        for container in containers:
             if container.kind != "container":
                 on_the_host.add(component)
-            for port, published in container.ports.items():
-                own = container.kind != "container"
-                of_the_host |= {address.rpartition(":")[2]: component for address in (*published, *[port[:-4]] * own)}
+                of_the_host |= {port.partition("/")[0]: component for port in container.ports}
+            for published in container.ports.values():
+                of_the_host |= {address.rpartition(":")[2]: component for address in published}
             names[container.name.lower()] = names[container.short] = component
             for place in container.networks.values():
                 names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
-            for port in container.ports:
+            for port in container.ports if component in own_names else ():
                 ports.setdefault(port.partition("/")[0], set()).add(component)
-                offered.setdefault(component, set()).add(port.partition("/")[0])
+            offered.setdefault(component, set()).update(port.partition("/")[0] for port in container.ports)
     for component, part in parts(stack).items():
         if usual := kind_of(part).port:
             ports.setdefault(str(usual), set()).add(component)
@@ -268,14 +284,6 @@ def blamer(stack: Stack, project: Project) -> Blame:
         return (f"{component} ({target})" if host[:1].isdigit() else target), component
 
     return blame
-
-
-def _there(project: Project, service: str) -> tuple[Container, ...]:
-    """What runs of a service, nothing where nobody could look."""
-    try:
-        return project.of(service)
-    except (CouldNotCheck, NotPart):
-        return ()
 
 
 @client(optional=("docker_engine", "backend_health"))
@@ -331,7 +339,7 @@ def _counted(
 ) -> tuple[int, int, tuple[ErrorKind, ...]]:
     written = reader.of(stack.named("backend"))
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
-    fresh = [_since(one, recent) for one in written]
+    fresh = [lately(one, recent) for one in written]
     # Asked for only now: the lines that were read are of requests that had been noted by then.
     requests = ledger.since(recent - OPEN_BEFORE, _addresses(stack))
     found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
@@ -344,8 +352,8 @@ def _addresses(stack: Stack) -> list[str]:
     return [http.place(url)[1] for url in urls if url]
 
 
-def _since(one: Written, recent: datetime) -> Written:
-    """Without what it wrote before its last start."""
+def lately(one: Written, recent: datetime) -> Written:
+    """What it has written since then, without what it wrote before its last start."""
     start = recent if one.looping or one.started_at is None else max(recent, one.started_at)
     lines: tuple[Line, ...] = tuple(line for line in one.lines if line.at is not None and line.at >= start)
     return Written(lines=lines, started_at=one.started_at)

@@ -5,7 +5,7 @@ Pure functions of lines and times.
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct, field
 
@@ -145,6 +145,18 @@ def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[Log
     kinds = {"fatal": 0, "passing": 1, "evidence": 2}
     found = sorted(seen.values(), key=lambda one: (kinds[one.signature.kind], rank[one.signature.name]))
     return tuple(one.sign(component) for one in found)[:20]
+
+
+def last_words(logs: Iterable[Written], most: int) -> tuple[tuple[str, ...], str]:
+    """The newest lines of all, the newest last, each with its time; and the one of them that says most: the last loud
+    one, else the last."""
+    lines = [line for log in logs for line in log.lines if line.shown.strip()]
+    lines.sort(key=lambda line: line.at or datetime.min.replace(tzinfo=UTC))
+    newest = lines[-most:]
+    telling = next(
+        (line.shown for line in reversed(newest) if line.level == "loud"), newest[-1].shown if newest else ""
+    )
+    return tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in newest), telling
 
 
 def bursts(
