@@ -192,6 +192,8 @@ def test_placeholders_stand_outside_quotes(step):
 @pytest.mark.parametrize("component", ["backend", "frontend", "postgres"])
 def test_every_section_begins_with_a_step_for_each_runtime(section, runtime, component):
     """Whoever was woken is told what to type next, whatever the part runs in."""
+    if section.id == "undeclared-service" and runtime != "compose":
+        return  # of units and processes nobody can tell which are of the stack
     step = for_runtime(section.recovery[0], HOWEVER[runtime], component)
 
     assert step
