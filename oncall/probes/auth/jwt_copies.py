@@ -28,7 +28,7 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
         raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}")
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
-        raise CouldNotCheck(f"{name} is not set in any container", root="jwt_secret")
+        raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")
     for value in held.values():
         learn(secrets, value or "")
     filed = _filed(stack, secrets)
