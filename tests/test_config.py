@@ -333,13 +333,23 @@ def test_snapshot_of_something_else_is_refused():
             'websocket.pong_contains is empty; websocket.ping = "message" needs it',
         ),
         ('[components.redis]\nport = 1\nservice = "r"', None),
-        ('[backend]\nunit = "api"', 'backend.unit must be the name of a systemd unit such as "api.service", or be empty, not "api"'),
-        ('[backend]\nunit = "a.service"\nservice = "b"', "backend.unit contradicts backend.service: leave out one of them"),
+        (
+            '[backend]\nunit = "api"',
+            'backend.unit must be the name of a systemd unit such as "api.service", or be empty, not "api"',
+        ),
+        (
+            '[backend]\nunit = "a.service"\nservice = "b"',
+            "backend.unit contradicts backend.service: leave out one of them",
+        ),
         ("[frontend]\nexternal = true\nprocess = { port = 80 }",
          "frontend.external contradicts frontend.process: leave out one of them"),
         ("[postgres.process]\nlog_files = []",
          "postgres.process needs a pid_file or a port: one of them says which process it is"),
-        ("[components.redis]", "components.redis needs a service: it must be the name of a Compose service; or say unit, process or external"),
+        (
+            "[components.redis]",
+            "components.redis needs a service: it must be the name of a Compose service; "
+            "or say unit, process or external",
+        ),
         ('[components.postgres]\nservice = "x"', "components.postgres is a component anyway; set postgres.service"),
         (
             '[components.Redis]\nservice = "x"',

@@ -139,7 +139,6 @@ class HostProcesses:
                 status="restarting" if starts else "exited",
                 error=found.why,
                 restarts=starts,
-                process=found.asked,
                 unreadable="it does not run",
                 ports=ports,
             )

@@ -197,7 +197,7 @@ def _owner(containers: list[Container], cgroup: str, process: int) -> Container 
         if one.kind == "container" and one.id in cgroup:
             return one
         if (one.cgroup.strip("/") and cgroup.endswith(one.cgroup)) or (
-            one.process == process and one.kind == "process"
+            one.kind == "process" and one.id == f"pid {process}"
         ):
             return one
     return None
