@@ -1,4 +1,4 @@
-"""The embedded stack, diagnosed as the plain processes that it is: one right cause each, and commands that work there."""
+"""The embedded stack as the plain processes that it is: one right cause each, and commands that work there."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def home(tmp_path_factory):
 def stack(home):
     """Healthy before each test."""
     lifecycle.heal(home, quiet)
-    yield lifecycle.running(home)
+    return lifecycle.running(home)
 
 
 def judged(home):

@@ -31,7 +31,7 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
         raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")
     for value in held.values():
         learn(secrets, value or "")
-    filed = _filed(stack, secrets)
+    filed = _filed(stack, secrets, of_the_host=containers[0].kind != "container")
     everywhere = {place: (value,) if value else () for place, value in held.items()} | filed
     groups: list[tuple[str, ...]] = []
     copies = []
@@ -44,13 +44,18 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     return JwtSecretCopies(variable=name, copies=tuple(copies))
 
 
-def _filed(stack: Stack, secrets: Secrets) -> dict[str, tuple[str, ...]]:
-    """What a container made from the file now may get; nothing where the file does not tell."""
+def _filed(stack: Stack, secrets: Secrets, *, of_the_host: bool) -> dict[str, tuple[str, ...]]:
+    """What a container made from the file now may get; nothing where the file does not tell.
+
+    of_the_host: it is a unit or a process, whose variables stand in no other file: one that is not there is missing.
+    """
     own = bool(stack.backend.env_file) and stack.host.at == "local"
     file, key = (stack.backend.env_file, "backend.env_file") if own else (stack.secrets_file, "secrets_file")
     if not file:
         return {}
     written = written_in(Path(file), key, stack.auth.secret_variable, wanted=own)
+    if written is None and own and of_the_host:
+        return {shown(Path(file)): ()}
     if written is None or UNRESOLVED.search(written):
         return {}
     readings = tuple(value for value in WrittenSecret(written, file).readings if value)
