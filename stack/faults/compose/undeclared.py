@@ -13,17 +13,26 @@ from stack.faults.expected.container_failures import (
     UNDECLARED_LOG,
     UNDECLARED_RUN,
 )
-from stack.faults.tools.manual_fix import COMPOSE_FILE
+from stack.faults.tools.manual_fix import ManualFix
 
 WORKS = "echo worker: waiting for jobs; exec sleep 9999"
 
 
 def worker(stack: DockerStack, script: str = WORKS, **keys: Any) -> None:
     """A service that the Compose file has and the target file has not."""
+    _say(stack, script, **keys)
+    stack.compose("up", "-d", "--no-deps", "--no-build", "worker")
+
+
+def _say(stack: DockerStack, script: str = WORKS, **keys: Any) -> None:
     image = stack.state["images"]["backend"]
     service = {"image": image, "init": True, "restart": "no", "network_mode": "none", "command": ["sh", "-c", script]}
     stack.edit_compose("services.worker", service | keys)
-    stack.compose("up", "-d", "--no-deps", "--no-build", "worker")
+
+
+COMPOSE_FILE = ManualFix(
+    "Compose file", _say
+)  # a worker as it should be: without one, its container would be an orphan
 
 
 def _state(stack: DockerStack) -> dict[str, Any]:
