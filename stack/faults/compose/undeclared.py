@@ -4,7 +4,7 @@ from typing import Any
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
-from stack.faults.compose.limits import FILL
+from stack.faults.compose.limits import FILL, INSIDE
 from stack.faults.compose.starts import patiently
 from stack.faults.expected.container_failures import (
     KILLED,
@@ -108,12 +108,7 @@ def worker_unhealthy(stack: DockerStack) -> None:
 def worker_near_its_memory(stack: DockerStack) -> None:
     """A worker that nobody declared holds almost all the memory that it may use."""
     worker(stack, FILL % 58, mem_limit="64m")
-    patiently(stack, lambda: _fills(stack), "the worker is full")
-
-
-def _fills(stack: DockerStack) -> bool:
-    usage = stack.docker("stats", "--no-stream", "--format", "{{.MemPerc}}", stack.container("worker"))
-    return float(usage.rstrip("%")) >= 91
+    patiently(stack, lambda: int(stack.exec("worker", "sh", "-c", INSIDE)) > 58 << 20, "the worker is full")
 
 
 @fault(
