@@ -357,7 +357,7 @@ def test_a_log_comes_in_pieces(ward):
 LEAVING = """
 import sys, warnings
 from oncall.target.schema import Docker, Stack
-from tests.probes.small_project import ask
+from tests.probes.asking import ask
 
 class Leaving:
     def find_spec(self, name, path=None, target=None):
