@@ -50,6 +50,11 @@ class Run(Struct, frozen=True, kw_only=True):
         unknown = [verdict for verdict in self.verdicts.values() if verdict["outcome"] == "unknown"]
         return any(verdict["blames"] == "host" and verdict["manner"] for verdict in unknown)
 
+    @property
+    def report(self) -> str:
+        """The HTML report; raises KeyError where none was written."""
+        return self.files["report.html"]
+
     def checks(self, *outcomes: str) -> set[str]:
         """The names of those that ended so."""
         return {check for check, verdict in self.verdicts.items() if verdict["outcome"] in outcomes}
