@@ -23,6 +23,7 @@ def warn_of_no_socks() -> None:
     """requests tries urllib3's SOCKS support, which warns where PySocks is missing; nobody here wants it.
 
     The try itself costs half a millisecond. requests hides the warning with a filter of its own, which pytest's keeping
-    of filters, in another thread, may undo while it is imported. Call it where no `warnings.catch_warnings` is open: its end would undo this one too.
+    of filters, in another thread, may undo while it is imported. Call it where no `warnings.catch_warnings` is open:
+    its end would undo this one too.
     """
     warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
