@@ -8,7 +8,7 @@ TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test catalogue again faults recovery lint index bench bench-cost bench-faults clean
+.PHONY: help demo demo-docker checks break test catalogue faults recovery lint index bench bench-cost bench-faults clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -39,9 +39,6 @@ test: $(READY)   ## the suite's own tests: rules, units, integrations, one fault
 
 catalogue: $(READY) ## the rest of the embedded stack's faults, each once
 	@$(TESTS) -m catalogue -n 2 --dist loadfile tests/faults
-
-again: $(READY)  ## those tests once more that failed last time, one after the other
-	@$(TESTS) --last-failed --last-failed-no-failures=none tests
 
 faults: $(READY) ## every way to break either stack, each once; `make test` takes one of each kind under Docker
 	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml -n 2 --dist loadfile -m "not alone" tests/faults

@@ -1,10 +1,9 @@
 """The wiring page: the plugins of a run, and the probes that this suite's checks may name."""
 
-import gc
-
 from oncall.probes import EVERY_PROBE
+from oncall.session import tuning
 
-gc.set_threshold(100_000, 50, 100)  # a run lasts seconds: looking for garbage all the time would be a tenth of them
+tuning.collect_garbage_seldom()
 
 PYTEST_HTML = ("pytest_metadata.plugin", "pytest_html.fixtures", "pytest_html.plugin")
 

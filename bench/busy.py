@@ -58,7 +58,7 @@ def run(target, number, without_byte_code=False):
     return Row(
         name=name,
         code=said.code,
-        seconds=said.seconds,
+        seconds=said.result.get("seconds"),
         load=os.getloadavg()[0],
         outcomes=Counter(verdict["outcome"] for verdict in said.verdicts.values()),
         causes=tuple(f"{cause['severity']} {cause['component']}: {cause['symptom']}" for cause in said.causes),

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench import monitoring, patients, plain, playbook
 from bench.measure import Candidate, as_expected, timing
 from stack.faults.compose import routes as docker_routes
-from stack.running import PARTS
+from stack.handle import PARTS
 
 BUDGET = 10.0
 PATIENCE = 40.0  # for a rival; what takes longer is shown as more than that

@@ -81,7 +81,7 @@ class Row:
 
 def score(row, faults, run, lists=True):
     """Fill a row from a run under these faults; with `lists`, a single fault's own lists of checks count too."""
-    row.seconds = run.seconds
+    row.seconds = run.result.get("seconds")
     row.causes = [f"{cause['component']}: {cause['symptom']} ({cause['confidence']})" for cause in run.causes]
     odd = [verdict for verdict in run.result.get("verdicts", ()) if verdict["outcome"] not in ("passed", "skipped")]
     if not run.verdicts:

@@ -44,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    options.start_again(early_config)
+    options.run_joined(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from stack import ports, postgres, processes, template
 from stack.frontend import build
-from stack.running import PARTS, Running, copy, new_secrets, undo
+from stack.handle import PARTS
+from stack.running import Running, copy, new_secrets, undo
 from stack.state import Home, StackError, write_env
 from stack.target import describe
 

@@ -4,15 +4,13 @@ python -m tests.scoring postgres-stopped backend-killed      (a stack runs: pyth
 """
 
 import importlib
-import json
 import os
 import re
-import subprocess
 import sys
-import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
+
+from oncall.testing import run
 
 ROOT = Path(__file__).parent.parent
 SAYS_WHAT_IT_SAW = "test_log_shows_no_fatal_error"  # of another's fault too: the causes tell whose it is
@@ -21,64 +19,9 @@ NAMED = re.compile(r"[a-z]\w*[._:/]\w|[A-Z]{2,}|\b(?:set|wait)\b")  # a setting,
 KEYLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run of the playbook, in a process of its own: how it ended, what stood on the screen, its --json."""
-
-    code: int
-    screen: str
-    result: dict
-
-    @property
-    def verdicts(self):
-        """By the check's name."""
-        return {verdict["check"]: verdict for verdict in self.result.get("verdicts", ())}
-
-    @property
-    def causes(self):
-        """Most urgent first."""
-        return self.result.get("causes", [])
-
-    @property
-    def starved(self):
-        """Whether this machine was too busy to judge some of it."""
-        return starved(self.verdicts)
-
-    @property
-    def seconds(self):
-        """From the first look to the diagnosis; None: no diagnosis came."""
-        return self.result.get("seconds")
-
-
-def starved(verdicts):
-    """Whether a run blames this machine's load for what it does not know."""
-    unknown = [each for each in verdicts.values() if each["outcome"] == "unknown"]
-    return any(each["blames"] == "host" and each["manner"] for each in unknown)
-
-
 def diagnose(target, *options, timeout=90, cwd=ROOT, through=(), variables=None):
     """The whole playbook on this target; raises subprocess.TimeoutExpired. variables: added to the environment."""
-    return judged(f"--target={target}", *options, timeout=timeout, cwd=cwd, through=through, variables=variables)
-
-
-def judged(*options, timeout=90, cwd=ROOT, through=(), variables=None):
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.json"
-        report = Path(folder) / "report.html"
-        command = [sys.executable, "-m", "pytest", f"--json={result}", f"--html={report}"]
-        clean = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        clean |= variables or {}
-        run = subprocess.run(
-            [*through, *command, *options],
-            cwd=cwd,
-            env=clean,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            errors="replace",
-        )
-        said = json.loads(result.read_text()) if result.exists() else {}
-    return Run(run.returncode, run.stdout + run.stderr, said)
+    return run(target, *options, suite=cwd, within=through, environment=variables, timeout=timeout)
 
 
 def as_whom(fault):

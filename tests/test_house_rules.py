@@ -35,15 +35,10 @@ MAY_KNOW = {
     "plugin": "finding target probing notify session",
     "cli": "finding gate facts target probing probes diagnosis reporting",
     "api": "finding facts target probing probes results",
+    "testing": "verdict gate target probing probes diagnosis",
 }
 ROOMS = [*MAY_KNOW]
-OF_PYTEST = {
-    "probing",
-    "notify",
-    "session",
-    "plugin",
-    "cli",
-}  # the others can be used without it: in a program, in a replay
+OF_PYTEST = {"probing", "notify", "session", "plugin", "cli"}  # the others can be used without it
 PURE = (
     "finding",
     "verdict",
@@ -163,6 +158,14 @@ def test_rooms_know_only_whom_they_may(room):
         strangers = set(rooms_known(file)) - {room, *MAY_KNOW[room].split()}
         assert not strangers, f"{file.name} knows {strangers}"
         assert room in OF_PYTEST or "pytest" not in packages_of(file), f"{file.name} imports pytest"
+
+
+@pytest.mark.parametrize("place", ["oncall", "checks", "stack", "bench"])
+def test_nobody_but_tests_knows_the_room_for_tests(place):
+    """What runs in an outage neither loads nor needs what tests are made of."""
+    for file in (ROOT / place).rglob("*.py"):
+        inside = place == "oncall" and room_of(file) == "testing"
+        assert inside or "testing" not in rooms_known(file), file
 
 
 @pytest.mark.parametrize("room", ROOMS)

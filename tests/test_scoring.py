@@ -1,10 +1,13 @@
 """The scoring itself: it sees each way in which a diagnosis can be wrong."""
 
+import json
+
 import pytest
 
 from bench import scoreboard
+from oncall.testing.running import Run
 from stack import faults
-from tests.scoring import Run, localisation
+from tests.scoring import localisation
 
 STOPPED = faults.catalogue()["postgres-stopped"]
 HANGS = faults.catalogue()["network-backend-hangs"]
@@ -25,6 +28,10 @@ def cause(component="postgres", findings=RED[:1], consequences=RED[1:], blocked=
 def result(*causes):
     verdicts = [*map(verdict, RED), verdict("test_login", "unknown", "no database"), verdict("test_page", "passed")]
     return {"verdicts": verdicts, "causes": list(causes), "seconds": 1.5}
+
+
+def ran(code, told):
+    return Run(code=code, screen="", files={"result.json": json.dumps(told)})
 
 
 def test_a_right_diagnosis_has_nothing_wrong():
@@ -81,8 +88,8 @@ def test_two_causes_of_one_component_are_told_apart_by_their_checks():
 
 def test_the_board_says_what_so_many_runs_prove():
     """No false alarm in a hundred runs proves fewer than three in a hundred; one is one."""
-    green = Run(0, "", {"verdicts": [verdict("test_page", "passed")], "causes": [], "seconds": 1.0})
-    red = Run(1, "", result(cause()))
+    green = ran(0, {"verdicts": [verdict("test_page", "passed")], "causes": [], "seconds": 1.0})
+    red = ran(1, result(cause()))
     rows = [scoreboard.score(scoreboard.Row(str(n), "healthy", "idle"), (), green) for n in range(100)]
 
     assert any("fewer than 3.0 in 100" in line for line in scoreboard.lines(rows))
@@ -93,7 +100,7 @@ def test_the_board_says_what_so_many_runs_prove():
 
 def test_the_board_wants_evidence_and_a_next_command():
     """A name alone helps nobody at three in the morning."""
-    bare = Run(1, "", result(cause(evidence={}), cause(findings=(), consequences=(), blocked=(), playbook=None)))
+    bare = ran(1, result(cause(evidence={}), cause(findings=(), consequences=(), blocked=(), playbook=None)))
     row = scoreboard.score(scoreboard.Row("x", "real", "stopped"), (STOPPED,), bare)
 
     assert (row.detected, row.evidence, row.right) == (True, False, False)

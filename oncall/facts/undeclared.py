@@ -92,16 +92,14 @@ class UndeclaredStats(Several, frozen=True, kw_only=True):
 
 
 class UndeclaredLog(Struct, frozen=True, kw_only=True):
-    """The newest lines of one of those services: known signatures, and lines that call themselves fatal."""
+    """The newest lines of one of those services: known signatures.
+
+    fatal: lines of the last minutes that call themselves fatal; so many of them, and it cannot be doing its work.
+    """
 
     component: str
-    minutes: float
     log: ContainerLog
-    fatal: tuple[ErrorKind, ...] = ()
-
-    def bursts(self, many: int) -> tuple[ErrorKind, ...]:
-        """So many fatal lines lately that it cannot be doing its work."""
-        return tuple(kind for kind in self.fatal if kind.count >= many)
+    fatal: ErrorKind
 
 
 class UndeclaredLogs(Several, frozen=True, kw_only=True):

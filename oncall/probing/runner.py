@@ -96,6 +96,7 @@ class Runner:
         self.provided = {"own_lag": METER, **provided}
         self.views = Views(provided["stack"])
         self.runs: dict[str, ProbeRun] = {}
+        self._keys: dict[tuple[object, ...], str] = {}
         self.deadline = time.monotonic() + budget
         self.interrupted = False
         self._changed = threading.Condition()
@@ -126,7 +127,10 @@ class Runner:
 
     def key(self, name: str, given: Mapping[str, str]) -> str:
         """What a look is called for these parameters."""
-        return probe_key(name, given, self.views)
+        asked = (name, *given.items())
+        if asked not in self._keys:  # asked for again and again, while a check waits for its facts
+            self._keys[asked] = probe_key(name, given, self.views)
+        return self._keys[asked]
 
     def _argument(self, run: ProbeRun, name: str, need: str, given: Mapping[str, str]) -> Any:
         if need == "stack":

@@ -5,12 +5,10 @@ followed, nothing is decompressed, answers end at a limit, and no other body tha
 is ever quoted.
 """
 
-import importlib.util
 import json
 import os
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -206,15 +204,6 @@ class Engine:
 
     def close(self) -> None:
         self._session.close()
-
-
-def forgo_socks() -> None:
-    """Before requests is imported: it tries urllib3's SOCKS support, which warns where PySocks is not installed.
-
-    requests hides that warning with a filter, which pytest's own keeping of filters, in another thread, may undo.
-    """
-    if importlib.util.find_spec("socks") is None:
-        sys.modules.setdefault("urllib3.contrib.socks", None)  # type: ignore[arg-type]  # makes its import fail, as it would
 
 
 def answer_to(method: str, path: str) -> str:

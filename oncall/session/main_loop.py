@@ -1,7 +1,5 @@
 """The run itself, in place of pytest's own loop: live, waiting, from a snapshot, or what a stuck run left behind."""
 
-import atexit
-import gc
 import os
 import time
 
@@ -11,6 +9,7 @@ from oncall.probing.answers import Answers
 from oncall.probing.register import RUNNER, parameters
 from oncall.probing.runner import ProbeRun, Runner
 from oncall.probing.snapshot import Replay
+from oncall.session import tuning
 from oncall.session.context import CONTEXT, RunContext
 from oncall.session.live import runner_of
 from oncall.session.loop import probes_of, run_checks
@@ -68,7 +67,8 @@ def run(session: pytest.Session, items: list[pytest.Item]) -> None:
         judge.note = watchdog.verdict
         session.config.pluginmanager.register(watchdog, "oncall-watchdog")
         watchdog.start(session.config)
-    atexit.register(gc.freeze)  # the end of a process collects garbage twice, for nobody: 80 ms
+    tuning.end_at_once()
+    tuning.warn_of_no_socks()
     if option.wait:
         from oncall.session.polling import Polling
 

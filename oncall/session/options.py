@@ -1,6 +1,5 @@
 """What may be typed behind `pytest`, and what must not be typed together."""
 
-import os
 import sys
 from argparse import SUPPRESS
 from collections.abc import Sequence
@@ -101,26 +100,20 @@ def file_mode(config: pytest.Config) -> int:
     return int(text, 8)
 
 
-def start_again(early_config: pytest.Config) -> None:
-    """Start again with `--target=FILE` where `--target FILE` was typed and hid the suite's configuration.
+def run_joined(early_config: pytest.Config) -> None:
+    """Run with `--target=FILE` where `--target FILE` was typed and hid the suite's configuration; exit with its code.
 
     Before pytest knows a plugin's options it takes FILE for a place to look for tests, and with a file outside of
     the checkout it searches for its configuration there. Joined by an equals sign, it does not.
     """
     typed = [str(word) for word in early_config.invocation_params.args]
     joined = _joined(typed)
-    if (
-        early_config.inipath is None
-        and joined != typed
-        and sys.argv[1:] == typed
-        and sys.orig_argv[-len(typed) :] == typed
-    ):
-        capture: Any = early_config.pluginmanager.get_plugin("capturemanager")
-        if capture:
-            capture.stop_global_capturing()  # it holds the very file descriptors that the next start will write to
-        sys.stdout.flush()
-        again = [sys.executable, *sys.orig_argv[1 : -len(typed)], *joined]
-        os.execv(sys.executable, again)  # noqa: S606  no shell is wanted: our own interpreter, with the words just typed
+    if early_config.inipath is not None or joined == typed or sys.argv[1:] != typed:
+        return
+    capture: Any = early_config.pluginmanager.get_plugin("capturemanager")
+    if capture:
+        capture.suspend_global_capture(in_=True)  # what the run says and reads is for the terminal
+    raise SystemExit(pytest.main(joined))
 
 
 JOINED = ("--target", "--replay", "--save", "--json", "--result", "--html", "--junitxml", "--postmortem", "--followup")

@@ -357,6 +357,14 @@ class Stack(StackKeys, frozen=True, kw_only=True):
         """The component that a role stands for; any other word is a component's name already."""
         return self.names.get(role, role)
 
+    def key(self, key: str) -> str:
+        """The key of the target file that "backend.health.path" is for the component that is the backend here."""
+        role, _, rest = key.partition(".")
+        if self.named(role) == role:
+            return key
+        of_api = role in ("auth", "websocket")  # tables of the API that serves them
+        return f"components.{self.named('backend')}.{key}" if of_api else f"components.{self.named(role)}.{rest}"
+
 
 class Limits(Struct, frozen=True, kw_only=True):
     """The numbers that claims use."""

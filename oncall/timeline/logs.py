@@ -24,7 +24,8 @@ def of_signs(fact: ContainerLog, clocks: ClockContext) -> Iterator[TimelineEntry
 def of_undeclared(fact: UndeclaredLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """What the log of a service that nobody declared says."""
     yield from of_signs(fact.log, clocks)
-    for kind in fact.bursts(clocks.limits.log_burst):
+    kind = fact.fatal
+    if kind.count >= clocks.limits.log_burst:
         pair = _pair(kind.words, kind.first, kind.last, kind.count, f"first of {kind.count}")
         yield from _told(pair, f"log of {fact.component}", fact.component, clocks, "engine")
 

@@ -18,7 +18,8 @@ from stack.docker import compose, engine, image
 from stack.docker.running import OURS, DockerStack, problem
 from stack.docker.target import describe
 from stack.frontend import build
-from stack.running import PARTS, copy, undo
+from stack.handle import PARTS
+from stack.running import copy, undo
 from stack.state import Home, StackError, write_env
 
 Tell = Callable[[str], None]

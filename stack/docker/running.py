@@ -12,13 +12,13 @@ import psycopg
 
 from stack import postgres, processes
 from stack.docker import compose, engine
-from stack.running import PARTS, Running
+from stack.handle import PARTS, Handle
 from stack.state import Home, StackError
 
 OURS = "oncall.stack"  # the label of whatever a fault starts beside the services
 
 
-class DockerStack(Running):
+class DockerStack(Handle):
     """The handle on a running Docker stack; a part is a Compose service.
 
     >>> stack.kill("backend")
@@ -28,9 +28,7 @@ class DockerStack(Running):
     """
 
     def __init__(self, home: Home, state: dict[str, Any]) -> None:
-        self.home = home
-        self.state = state
-        self.ports: dict[str, int] = state["ports"]
+        super().__init__(home, state)
         self.project: str = state["project"]
 
     # ---- the engine and Compose
@@ -280,8 +278,6 @@ class DockerStack(Running):
 
     def problem(self, part: str) -> str | None:
         """Why a service is not healthy, in a few words; Docker's health and an answer on the published port."""
-        if part not in PARTS:
-            return super().problem(part)
         try:
             state = self.inspect(part)["State"]
         except StackError as error:
@@ -295,11 +291,7 @@ class DockerStack(Running):
             except psycopg.Error as error:
                 return f"accepts no connection on port {self.ports[part]} ({' '.join(str(error).split())})"
             return None
-        try:
-            status, body = self.ask("/health" if part == "backend" else "/", port=self.ports[part])
-        except OSError as error:
-            return f"does not answer on port {self.ports[part]} ({error})"
-        return None if status == 200 else f"answers {status}: {body[:200].decode(errors='replace')}"
+        return self.answer_problem(part)
 
     def wait_healthy(self, part: str, patience: float = 60.0) -> None:
         until = time.monotonic() + patience

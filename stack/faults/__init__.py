@@ -23,11 +23,8 @@ from stack.faults.expected.process_failures import LOGS
 from stack.state import StackError
 
 if TYPE_CHECKING:
-    from stack.docker.running import DockerStack
     from stack.faults.tools.manual_fix import ManualFix
-    from stack.running import Running
-
-    Handle = Running | DockerStack
+    from stack.handle import Handle
 
 Kind = Literal["real", "limit-moved", "benign"]
 Heals = Literal["yes", "data loss", "whole machine"]  # by the playbook; only a step that loses data, or is not for here

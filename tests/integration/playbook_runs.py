@@ -1,54 +1,29 @@
 """One run of the playbook as people type it: a process of its own, and everything that it left."""
 
-import json
-import os
 import shutil
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import asdict
+
+from oncall.testing.running import FILES, Run, begun, command, finished, surroundings
 from stack.target import toml
 from tests.result_files import hold_against_schema
-from tests.scoring import starved
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIES = 10
-LEFT_OUT = ("PYTHONDONTWRITEBYTECODE", "ONCALL_TARGET", "COLUMNS", "PYTEST_ADDOPTS")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run told: its exit code, its screen, how long its process lived, its files."""
+class Outcome(Run, frozen=True, kw_only=True):
+    """A run, and the folder in which its files lie."""
 
-    code: int
-    screen: str
-    seconds: float
     folder: Path
-    result: str
-
-    @property
-    def verdicts(self):
-        """Verdict by check, from the result file."""
-        return {verdict["check"]: verdict for verdict in json.loads(self.result)["verdicts"]}
-
-    @property
-    def starved(self):
-        """Whether the run blames this machine's load for what it does not know."""
-        return bool(self.result) and starved(self.verdicts)
-
-    def checks(self, *outcomes):
-        return {check for check, verdict in self.verdicts.items() if verdict["outcome"] in outcomes}
-
-    @property
-    def report(self):
-        return (self.folder / "report.html").read_text()
 
     @property
     def junit(self):
-        return ElementTree.parse(self.folder / "junit.xml").getroot()[0]
+        return ElementTree.fromstring(self.files["junit.xml"])[0]
 
     @property
     def diagnosis(self):
@@ -67,9 +42,7 @@ class Runs:
 
     def command(self, target, *options):
         """The words of a run that writes a report, a JUnit file and a result."""
-        files = ["--html=report.html", "--junitxml=junit.xml", "--json=result.json"]
-        files = [word.replace("=", f"={self.folder}/") for word in files]
-        return [sys.executable, "-m", "pytest", *([f"--target={target}"] if target else []), *files, *options]
+        return [*command(target, self.folder), *options]
 
     def __call__(self, target, *options, **more):
         """One run; again where this machine was too busy to judge by, which is an answer, but not the one wanted."""
@@ -86,19 +59,10 @@ class Runs:
         within: a command to start them with, such as unshare.
         environment: the whole environment; variables: what is added to ours.
         """
-        (self.folder / "result.json").unlink(missing_ok=True)
+        for name in FILES.values():
+            (self.folder / name).unlink(missing_ok=True)
         env = environment if environment is not None else clean_environment(**variables)
-        began = time.monotonic()
-        done = subprocess.run(
-            [*within, *map(str, words)], cwd=cwd, env=env, capture_output=True, timeout=timeout, check=False
-        )
-        seconds = time.monotonic() - began
-        screen = (done.stdout + done.stderr).decode(errors="backslashreplace")
-        file = self.folder / "result.json"
-        result = file.read_text() if file.exists() else ""
-        if result:
-            hold_against_schema(json.loads(result))
-        return Outcome(done.returncode, screen, seconds, self.folder, result)
+        return ended(begun([*within, *words], cwd, env), self.folder, timeout)
 
     def listed(self, target, *options):
         """The checks that would be judged; nothing is looked at and no file is written."""
@@ -124,9 +88,17 @@ class Runs:
         )
 
 
+def ended(run, folder, timeout=60):
+    """What became of a run that was begun; its result is held against the schema that is shipped."""
+    done = Outcome(**asdict(finished(run, folder, timeout)), folder=folder)
+    if done.result:
+        hold_against_schema(done.result)
+    return done
+
+
 def clean_environment(**variables):
     """Ours, without what would change a run."""
-    return {name: value for name, value in os.environ.items() if name not in LEFT_OUT} | variables
+    return surroundings(variables)
 
 
 def write_target(file, tables):

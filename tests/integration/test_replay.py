@@ -53,12 +53,12 @@ def test_replay_says_the_same_to_the_byte(patient, runs, replayed, tmp_path, con
     """Stack down, no environment, a month later: same diagnosis, same verdicts, same exit code."""
     condition(patient)
     live = runs(patient.home.target, f"--save={tmp_path}/facts.json")
-    told = json.loads(live.result)
+    told = live.result
     for part in ("frontend", "backend", "postgres"):
         if patient.lives(part):
             patient.kill(part)
     replay = replayed(tmp_path / "facts.json", f"--target={patient.home.target}")
-    again = json.loads(replay.result)
+    again = replay.result
 
     assert replay.diagnosis == live.diagnosis
     assert again["replayed_from"] == f"{tmp_path}/facts.json"

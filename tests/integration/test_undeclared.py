@@ -125,7 +125,9 @@ def test_the_most_telling_words_stand_in_front(run):
     assert said["looping"].startswith("looping starts again and again: ")
     assert said["looping"].endswith("; last line: Error: /etc/app.toml: no such file")
     assert said["frozen"] == "frozen is frozen: its process is stopped (state T)"
-    assert said["noisy"] == "log of noisy: FATAL: order 40: no such table, 40 times"
+    assert said["noisy"] == (
+        "log of noisy: 40 lines that call themselves fatal; last line: FATAL: order 40: no such table"
+    )
     assert "hunter2hunter2" not in run[0].screen + json.dumps(run[0].result)
 
 

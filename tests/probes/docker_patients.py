@@ -12,12 +12,9 @@ import tarfile
 import threading
 import time
 
-from oncall.gate.redaction import Redactor
-from oncall.probes import every  # noqa: F401  fills the register
-from oncall.probing.runner import Runner
 from oncall.target.kinds import Component
-from oncall.target.schema import Docker, Host, Limits, Stack
-from oncall.target.secrets import Secrets
+from oncall.target.schema import Docker, Host, Stack
+from oncall.testing.looking import Looks
 
 IMAGE = "oncall-test-busybox:2"
 LABEL = "oncall.test"
@@ -122,15 +119,10 @@ def look(name, stack, service="backend", limits=None):
 
 def looks(names, stack, service="backend", limits=None):
     """Looks of one run, all started at once."""
-    redact = Redactor(b"salt")
-    secrets = Secrets({}, None, redact.learn)
-    runner = Runner(10.0, {"stack": stack, "limits": limits or Limits(), "secrets": secrets}, redact)
-    try:
+    with Looks(stack, limits=limits) as look:
         for name in names:
-            runner.start(name, {"service": service})
-        return [runner.answer(name, {"service": service}) for name in names]
-    finally:
-        runner.finish()
+            look.runner.start(name, {"service": service})
+        return [look(name, service=service) for name in names]
 
 
 def wait(condition, what, seconds=60):

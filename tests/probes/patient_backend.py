@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import secrets
 import socket
 import threading
 import time
@@ -15,17 +14,8 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-import oncall.probes.auth.forgery
-import oncall.probes.auth.login
-import oncall.probes.auth.token
-import oncall.probes.host.clocks
-import oncall.probes.http.frontend
-import oncall.probes.postgres.server
-import oncall.probes.websocket.handshake  # noqa: F401  these imports fill the register
-from oncall.gate.redaction import Redactor
-from oncall.probing.runner import Runner
 from oncall.target.schema import Auth, Backend, Docker, Frontend, Limits, Postgres, Stack, Websocket
-from oncall.target.secrets import Secrets
+from oncall.testing.looking import Looks
 
 SECRET = "q8Zr1vWk5nT0yXc3LmB7sUeHdFgJpA2o9"
 ACCOUNT = {"ONCALL_ACCOUNT": "probe", "ONCALL_PASSWORD": "correct horse"}
@@ -163,17 +153,11 @@ def stack(port, *, auth=None, websocket=None, frontend_port=None, **backend):
     )
 
 
-class Look:
+class Look(Looks):
     """The door itself, on one stack: look("login") gives the fact, or raises as a check would see it."""
 
     def __init__(self, described, *, environment=None, limits=FAST):
-        self.redact = Redactor(secrets.token_bytes(16))
-        environment = ACCOUNT if environment is None else environment
-        known = Secrets(environment, None, self.redact.learn)
-        self.runner = Runner(20, {"stack": described, "limits": limits, "secrets": known}, self.redact)
-
-    def __call__(self, name, **given):
-        return self.runner.answer(name, given)
+        super().__init__(described, environment=ACCOUNT if environment is None else environment, limits=limits)
 
     def saved(self):
         """Everything that a snapshot would keep, as one text."""

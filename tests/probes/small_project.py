@@ -1,7 +1,5 @@
 """A Compose project of tiny containers, made with the engine's own command line: busybox and labels, nothing more."""
 
-import contextlib
-import importlib
 import io
 import shutil
 import subprocess
@@ -11,19 +9,11 @@ import uuid
 
 import pytest
 
-from oncall.finding import CouldNotCheck, NotPart
-from oncall.gate.redaction import Redactor
-from oncall.probes import EVERY_PROBE
-from oncall.probing.runner import Runner
-from oncall.target.schema import Backend, Docker, Frontend, Limits, Postgres, Stack
-from oncall.target.secrets import Secrets
+from oncall.target.schema import Backend, Docker, Frontend, Postgres, Stack
 
 IMAGE = "oncall-test-logs"
 TOOLS = ("sh", "cat", "df", "test", "nc", "nslookup", "sleep", "printf", "yes", "head", "tr", "dd", "seq", "date")
 SEVERAL = ("postgres", "backend", "frontend")
-
-for module in EVERY_PROBE:
-    importlib.import_module(module)
 
 
 def docker(*words, give=None, check=True):
@@ -99,33 +89,6 @@ class SmallProject:
             docker("network", "rm", network, check=False)
         for volume in docker("volume", "ls", "-q", "--filter", f"name={self.name}").split():
             docker("volume", "rm", "-f", volume, check=False)
-
-
-@contextlib.contextmanager
-def door(stack, limits=None, environment=None):
-    """A function that answers looks of one run; a check's parameters are its keywords."""
-    redact = Redactor(b"salt")
-    secrets = Secrets(environment or {}, None, redact.learn)
-    runner = Runner(15.0, {"stack": stack, "limits": limits or Limits(), "secrets": secrets}, redact)
-    try:
-        yield lambda name, **given: runner.answer(name, given)
-    finally:
-        runner.finish()
-
-
-def ask(name, stack, limits=None, **given):
-    """One look."""
-    with door(stack, limits) as answer:
-        return answer(name, **given)
-
-
-def why_unknown(name, stack, limits=None, **given):
-    """The reason for which a look could not be made, and the fact that stood in the way."""
-    try:
-        fact = ask(name, stack, limits, **given)
-    except (CouldNotCheck, NotPart) as error:
-        return f"{error} {getattr(error, 'root', '')}".strip()
-    raise AssertionError(f"{name} looked: {fact}")
 
 
 def until(condition, seconds=10.0):

@@ -160,10 +160,10 @@ def test_a_login_that_hangs_alone_fails():
     patient = Patient()
 
     async def hang(body):
-        await asyncio.sleep(1.5)
+        await over.wait()
         return JSONResponse({})
 
-    patient.login = hang
+    patient.login, over = hang, asyncio.Event()
     with served(patient.app) as port:
         look = Look(stack(port))
 

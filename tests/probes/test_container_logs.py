@@ -7,13 +7,14 @@ import time
 import pytest
 
 from oncall.target.schema import Limits
-from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, until, why_unknown
+from tests.probes.asking import ask, door, why_unknown
+from tests.probes.small_project import SmallProject, docker, needs_engine, until
 
 pytestmark = needs_engine
 ONE_LOOK = """
 import sys, time
 from oncall.target.schema import Docker, Stack
-from tests.probes.small_project import ask
+from tests.probes.asking import ask
 began = time.monotonic()
 fact = ask("container_log", Stack(docker=Docker(project=sys.argv[1])), service="backend")
 names = ",".join(sign.name for sign in (*fact.signs, *fact.past)) or "none"
@@ -194,7 +195,7 @@ def test_old_lines_are_still_bounded_by_their_number(small):
     """What is not recent is evidence: its newest lines are enough of it."""
     small.start("backend", f"echo ENOSPC; yes '{WARNING}' | head -n 900; sleep 600")
     written(small)
-    fact = ask("container_log", small.stack(), Limits(recent_minutes=0.0001), service="backend")
+    fact = ask("container_log", small.stack(), limits=Limits(recent_minutes=0.0001), service="backend")
 
     assert (fact.lines_read, fact.signs, fact.past) == (200, (), ())
 
@@ -225,7 +226,7 @@ def test_one_reading_serves_all_looks(small):
 def test_damage_in_the_databases_own_log_does_not_age(small):
     """It is judged where the log files are judged, and by nobody else."""
     small.start("postgres", "echo 'ERROR:  invalid page in block 3 of relation base/1/2'; sleep 600")
-    ask_log = lambda: ask("corruption_log", small.stack(), Limits(recent_minutes=0.0001))  # noqa: E731
+    ask_log = lambda: ask("corruption_log", small.stack(), limits=Limits(recent_minutes=0.0001))  # noqa: E731
     fact = until(lambda: why_or(ask_log))
 
     assert (fact.count, fact.files) == (1, (f"log of {small.name}-postgres-1",))

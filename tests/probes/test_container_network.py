@@ -7,7 +7,8 @@ from oncall.probes.containers.network import wanted
 from oncall.probes.containers.reach import first_that_is_there
 from oncall.runtimes.runtime import Answered
 from oncall.target.schema import Backend, Docker, Postgres, Stack
-from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, until, why_unknown
+from tests.probes.asking import ask, door, why_unknown
+from tests.probes.small_project import SmallProject, docker, needs_engine, until
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import pytest
 
 from oncall.target.schema import Backend, Docker, Postgres, Stack
-from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, why_unknown
+from tests.probes.asking import ask, door, why_unknown
+from tests.probes.small_project import SmallProject, docker, needs_engine
 
 pytestmark = needs_engine
 SECRET = "k3T9vQ2mZ8xW5nB7pL4cR6yH1jD0sF3g"

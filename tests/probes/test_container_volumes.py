@@ -4,7 +4,8 @@ import pytest
 
 from oncall.finding import CouldNotCheck
 from oncall.probes.containers.volumes import space_of
-from tests.probes.small_project import SmallProject, ask, docker, door, needs_engine, why_unknown
+from tests.probes.asking import ask, door, why_unknown
+from tests.probes.small_project import SmallProject, docker, needs_engine
 
 PLACE = "/var/lib/postgresql"
 OLD = "PGDATA=/var/lib/postgresql/data"

@@ -357,14 +357,16 @@ def test_a_log_comes_in_pieces(ward):
 
 LEAVING = """
 import sys, warnings
+from oncall.session.tuning import warn_of_no_socks
 from oncall.target.schema import Docker, Stack
-from tests.probes.small_project import ask
+from tests.probes.asking import ask
 
 class Leaving:
     def find_spec(self, name, path=None, target=None):
         if name == "requests.adapters":
             guard.__exit__(None, None, None)
 
+warn_of_no_socks()
 guard = warnings.catch_warnings()
 guard.__enter__()
 sys.meta_path.insert(0, Leaving())

@@ -13,9 +13,9 @@ from oncall.facts.host_pressure import HostPressure, ProcessGroup, Stall
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.host import pressure as host_pressure
 from oncall.target.schema import Docker, Host, Limits, Stack
-from tests.probes.asking import ask, why_unknown
+from tests.probes.asking import ask, door, why_unknown
 from tests.probes.docker_patients import NO_ENGINE
-from tests.probes.small_project import SmallProject, door
+from tests.probes.small_project import SmallProject
 
 HERE = Stack(docker=Docker(absent=True))
 EACH = Limits(host_steal_percent=0)  # reached by every host: it is watched for longer, and its processes are read

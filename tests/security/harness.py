@@ -1,14 +1,12 @@
 """A run under attack, as a process of its own: how long it took, how much memory it took, and all that it left."""
 
-import json
-import subprocess
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.playbook_runs import ROOT, Outcome, clean_environment
-from tests.result_files import hold_against_schema
+from oncall.testing.running import begun
+from tests.integration.playbook_runs import ROOT, Outcome, clean_environment, ended
 
 MEMORY = 150  # MB at the peak
 LATE = 1.5  # seconds over the budget
@@ -45,21 +43,11 @@ def _run(runs, target, *options, **variables):
     for name in OUTPUTS:
         (runs.folder / name).unlink(missing_ok=True)
     more = [f"--save={runs.folder}/facts.json", f"--postmortem={runs.folder}/post-mortem.md", "-v"]
-    words = [str(word) for word in runs.command(target, *more, *options)]
-    began = time.monotonic()
-    process = subprocess.Popen(
-        words, cwd=ROOT, env=clean_environment(**variables), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    peak = memory_of(process)
-    screen, _ = process.communicate(timeout=120)
-    seconds = time.monotonic() - began
-    text = screen.decode(errors="backslashreplace")
+    run = begun(runs.command(target, *more, *options), ROOT, clean_environment(**variables))
+    peak = memory_of(run.process)
+    outcome = ended(run, runs.folder, timeout=120)
     files = {name: file.read_text(errors="replace") for name in OUTPUTS if (file := runs.folder / name).exists()}
-    result = files.get("result.json", "")
-    if result:
-        hold_against_schema(json.loads(result))
-    outcome = Outcome(process.returncode, text, seconds, runs.folder, result)
-    return Attack(outcome, seconds, peak(), files | {"terminal": text})
+    return Attack(outcome, outcome.seconds, peak(), files | {"terminal": outcome.screen})
 
 
 def memory_of(process):

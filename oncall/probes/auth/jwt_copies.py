@@ -19,7 +19,7 @@ from oncall.target.secrets import Secrets, shown
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
     if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
-        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
     if not containers or (containers[0].kind != "container" and not containers[0].process):

@@ -109,7 +109,7 @@ def in_file(stack: Stack, project: Project | NotPart) -> WrittenSecret:
     name, file = stack.auth.secret_variable, stack.backend.env_file
     if not file:
         lacking = "the backend has no container, and " if isinstance(project, Project) else ""
-        raise CouldNotCheck(f"{lacking}no place to look for {name}: set backend.env_file")
+        raise CouldNotCheck(f"{lacking}no place to look for {name}: set {stack.key('backend.env_file')}")
     if stack.host.at != "local":
         raise CouldNotCheck(f"backend.env_file stands on {stack.host.at}: run the checks there to look at {name}")
     return WrittenSecret(written_in(Path(file), "backend.env_file", name, wanted=True), shown(Path(file)))
@@ -147,7 +147,7 @@ def jwt_secret(
     """Whether the backend's signing secret is there, and how good it is."""
     shared = [name for name in stack.auth.algorithms if name in SHARED]
     if stack.auth.absent or not shared:
-        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name, source = stack.auth.secret_variable, written_secret.source
     if written_secret.written is None:
         return JwtSecret(variable=name, source=source)

@@ -26,7 +26,7 @@ from oncall.probing.register import client, probe
 from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.compose_records import moment
-from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, forgo_socks, why
+from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, why
 from oncall.runtimes.engine_address import EngineAddress, engine_address
 from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
@@ -74,7 +74,6 @@ def docker_attempt(stack: Stack) -> Iterator[Attempt]:
 
 def _connect(address: EngineAddress) -> Attempt:
     """Ask the engine for its version."""
-    forgo_socks()
     with IMPORTING:
         import docker
         import requests

@@ -26,8 +26,7 @@ from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
 from oncall.probes.containers.services import health_of, state_of, steady
 from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
-from oncall.probes.logs.judging import bursts, last_words
-from oncall.probes.logs.signatures import FATAL
+from oncall.probes.logs.judging import fatal_lines, last_words
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, ContainerRuntime, Project, at_once
 from oncall.target.schema import Limits, Stack
@@ -104,8 +103,7 @@ def undeclared_service_log(
     def look(name: str) -> UndeclaredLog:
         read = log_of(name, log_reader, limits)
         fresh = [lately(one, now - recent) for one in log_reader.of(name)]
-        fatal = bursts(fresh, FATAL, since=now - recent)
-        return UndeclaredLog(component=name, minutes=limits.recent_minutes, log=read, fatal=fatal)
+        return UndeclaredLog(component=name, log=read, fatal=fatal_lines(fresh))
 
     parts = undeclared(stack, project)
     parts = {name: parts[name] for name in parts if not all(state_of(one, now).done for one in parts[name])}

@@ -86,15 +86,17 @@ def health_checks(stack: Stack, backend_health: HealthAnswer) -> HealthChecks:
     """The sub-checks that the health body names."""
     health = stack.backend.health
     if health.body != "json" or not health.checks_key:
-        raise Declared("says that the health body has no sub-checks (backend.health.checks_key)")
+        raise Declared(f"says that the health body has no sub-checks ({stack.key('backend.health.checks_key')})")
     if backend_health.checks is None:
         _readable(backend_health)
         raise CouldNotCheck(
-            f"the health body has no sub-checks at {health.checks_key!r}: set backend.health.checks_key (empty: none)"
+            f"the health body has no sub-checks at {health.checks_key!r}: "
+            f"set {stack.key('backend.health.checks_key')} (empty: none)"
         )
     if not backend_health.checks:
         raise CouldNotCheck(
-            f"no sub-check says how it is at {health.check_status_key!r}: set backend.health.check_status_key"
+            f"no sub-check says how it is at {health.check_status_key!r}: "
+            f"set {stack.key('backend.health.check_status_key')}"
         )
     return HealthChecks(
         address=backend_health.exchange.address, checks=backend_health.checks, silent=backend_health.silent
@@ -106,12 +108,13 @@ def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
     """The memory use that the health body tells."""
     health = stack.backend.health
     if health.body != "json" or not (health.memory_used_key and health.memory_limit_key):
-        raise Declared("says that the health body tells no memory use (backend.health.memory_used_key)")
+        raise Declared(f"says that the health body tells no memory use ({stack.key('backend.health.memory_used_key')})")
     for key, name in (("memory_used", health.memory_used_key), ("memory_limit", health.memory_limit_key)):
         if getattr(backend_health, key) is None:
             _readable(backend_health)
             raise CouldNotCheck(
-                f"the health body has no number above 0 at {name!r}: set backend.health.{key}_key (empty: none)"
+                f"the health body has no number above 0 at {name!r}: "
+                f"set {stack.key('backend.health')}.{key}_key (empty: none)"
             )
     return HealthMemory(
         address=backend_health.exchange.address,

@@ -151,12 +151,22 @@ def last_words(logs: Iterable[Written], most: int) -> tuple[tuple[str, ...], str
     """The newest lines of all, the newest last, each with its time; and the one of them that says most: the last loud
     one, else the last."""
     lines = [line for log in logs for line in log.lines if line.shown.strip()]
-    lines.sort(key=lambda line: line.at or datetime.min.replace(tzinfo=UTC))
+    lines.sort(key=_time)
     newest = lines[-most:]
     telling = next(
-        (line.shown for line in reversed(newest) if line.level == "loud"), newest[-1].shown if newest else ""
+        (line.shown for line in reversed(newest) if line.level in ("fatal", "loud")), newest[-1].shown if newest else ""
     )
     return tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in newest), telling
+
+
+def fatal_lines(logs: Iterable[Written]) -> ErrorKind:
+    """Lines that call themselves fatal, whatever they say: what a program writes when it gives up."""
+    lines = sorted((line for log in logs for line in log.lines if line.at and line.level == "fatal"), key=_time)
+    return _told("fatal", "lines that call themselves fatal", lines, 0)
+
+
+def _time(line: Line) -> datetime:
+    return line.at or datetime.min.replace(tzinfo=UTC)
 
 
 def bursts(

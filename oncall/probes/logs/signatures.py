@@ -197,10 +197,6 @@ SOCKET: tuple[Counted, ...] = (
     Counted("error", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:error|fail|exception)|"
           r"WebSocket is not open", "socket errors"),
 )  # fmt: skip
-# What a program that no signature knows writes when it gives up.
-FATAL: tuple[Counted, ...] = (
-    Counted("fatal", r"\b(?:fatal|panic|critical|emerg)\b", "lines that call themselves fatal"),
-)
 NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on")
 # How the database refuses the application is told by signatures: nobody who logs in has had a part in it.
 NOT_LOGIN = Pattern(r"(?i)password authentication failed for user|\bP1000\b|\bpg_hba\b|\bSASL\b")

@@ -91,7 +91,9 @@ def corruption_log(
         except CouldNotCheck as error:
             missing.append(error)
     if not files and not missing:
-        raise Declared("names no log files of the database (postgres.log_files), and there is no Docker")
+        raise Declared(
+            f"names no log files of the database ({stack.key('postgres.log_files')}), and there is no Docker"
+        )
     found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
     if missing and not found:  # half of the logs are no evidence that all is well
         raise missing[0]

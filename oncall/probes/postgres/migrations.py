@@ -256,13 +256,15 @@ def migration_drift(stack: Stack, migrations: Migrations) -> MigrationDrift:
     """The migrations folder against what is applied."""
     folder = stack.auth.migrations_folder
     if not folder:
-        raise Declared("names no migrations folder (auth.migrations_folder)")
+        raise Declared(f"names no migrations folder ({stack.key('auth.migrations_folder')})")
     if not migrations.exists or migrations.failed:
         raise CouldNotCheck("the migrations did not go through", root="migrations")
     try:
         scripts = {path.parent.name: path.read_bytes() for path in sorted(Path(folder).glob("*/migration.sql"))[:5000]}
         if not Path(folder).is_dir():
-            raise CouldNotCheck(f"the migrations folder {folder} is not there: set auth.migrations_folder")
+            raise CouldNotCheck(
+                f"the migrations folder {folder} is not there: set {stack.key('auth.migrations_folder')}"
+            )
     except OSError as error:
         raise CouldNotCheck(f"the migrations folder {folder} cannot be read: {error.strerror}") from None
     applied = {one.name: one.checksum for one in reversed(migrations.applied)}

@@ -65,7 +65,7 @@ def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     if not _wants_token(stack.websocket):
         return ""
     if isinstance(access_token, NotPart):
-        raise CouldNotCheck('there is no login to take a token from: set websocket.token_in = "none"')
+        raise CouldNotCheck(f'there is no login to take a token from: set {stack.key("websocket.token_in")} = "none"')
     if isinstance(access_token, CouldNotCheck):
         raise access_token
     return access_token.value
@@ -238,7 +238,7 @@ def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: 
 def ping_kind(stack: Stack) -> str:
     """How this socket is pinged; asked first, since what is not part of the stack must not count as unknown."""
     if stack.websocket.ping == "none":
-        raise Declared('says that this socket answers no ping (websocket.ping = "none")')
+        raise Declared(f'says that this socket answers no ping ({stack.key("websocket.ping")} = "none")')
     return stack.websocket.ping
 
 
@@ -256,7 +256,7 @@ def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: S
 def public_address(stack: Stack) -> str:
     """The address that users come by; asked first, as above."""
     if not stack.websocket.public_url:
-        raise Declared("names no public address of the WebSocket (websocket.public_url)")
+        raise Declared(f"names no public address of the WebSocket ({stack.key('websocket.public_url')})")
     return stack.websocket.public_url
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
-from stack.faults.compose.limits import FILL
+from stack.faults.compose.limits import FILL, INSIDE
 from stack.faults.compose.starts import patiently
 from stack.faults.expected.container_failures import (
     KILLED,
@@ -13,17 +13,26 @@ from stack.faults.expected.container_failures import (
     UNDECLARED_LOG,
     UNDECLARED_RUN,
 )
-from stack.faults.tools.manual_fix import COMPOSE_FILE
+from stack.faults.tools.manual_fix import ManualFix
 
 WORKS = "echo worker: waiting for jobs; exec sleep 9999"
 
 
 def worker(stack: DockerStack, script: str = WORKS, **keys: Any) -> None:
     """A service that the Compose file has and the target file has not."""
+    _say(stack, script, **keys)
+    stack.compose("up", "-d", "--no-deps", "--no-build", "worker")
+
+
+def _say(stack: DockerStack, script: str = WORKS, **keys: Any) -> None:
     image = stack.state["images"]["backend"]
     service = {"image": image, "init": True, "restart": "no", "network_mode": "none", "command": ["sh", "-c", script]}
     stack.edit_compose("services.worker", service | keys)
-    stack.compose("up", "-d", "--no-deps", "--no-build", "worker")
+
+
+COMPOSE_FILE = ManualFix(
+    "Compose file", _say
+)  # a worker as it should be: without one, its container would be an orphan
 
 
 def _state(stack: DockerStack) -> dict[str, Any]:
@@ -99,12 +108,7 @@ def worker_unhealthy(stack: DockerStack) -> None:
 def worker_near_its_memory(stack: DockerStack) -> None:
     """A worker that nobody declared holds almost all the memory that it may use."""
     worker(stack, FILL % 58, mem_limit="64m")
-    patiently(stack, lambda: _fills(stack), "the worker is full")
-
-
-def _fills(stack: DockerStack) -> bool:
-    usage = stack.docker("stats", "--no-stream", "--format", "{{.MemPerc}}", stack.container("worker"))
-    return float(usage.rstrip("%")) >= 91
+    patiently(stack, lambda: int(stack.exec("worker", "sh", "-c", INSIDE)) > 58 << 20, "the worker is full")
 
 
 @fault(
