@@ -27,6 +27,13 @@ class Counters(Struct, frozen=True):
 
 def counters(files: HostFiles, paths: Mapping[str, str], seconds: float = 1.5) -> Counters:
     """The counters of the cgroup whose path each controller has; "" is version 2's."""
+    names = places(paths)
+    read = files.read(*dict.fromkeys(names.values()), most=16 * 1024, seconds=seconds)
+    return told({name: read[path] for name, path in names.items()})
+
+
+def places(paths: Mapping[str, str]) -> dict[str, str]:
+    """Where each file stands, by version 2's name for it."""
     names: dict[str, str] = {}
     if "memory" in paths:
         folder = f"{MOUNT}/memory{paths['memory'].rstrip('/')}"
@@ -40,20 +47,23 @@ def counters(files: HostFiles, paths: Mapping[str, str], seconds: float = 1.5) -
             names |= {name: f"{MOUNT}/{kind}{paths[kind].rstrip('/')}/{name}" for name in wanted}
         elif "" in paths:
             names |= {name: f"{MOUNT}{paths[''].rstrip('/')}/{name}" for name in wanted}
-    read = files.read(*dict.fromkeys(names.values()), most=16 * 1024, seconds=seconds)
-    told = {name: read[path] for name, path in names.items()}
-    used, stat = _number(told.get("memory.current")), _keys(told.get("memory.stat"))
+    return names
+
+
+def told(read: Mapping[str, Read]) -> Counters:
+    """What these files say."""
+    used, stat = _number(read.get("memory.current")), _keys(read.get("memory.stat"))
     cache = stat.get("total_inactive_file", stat.get("inactive_file", 0))
-    cpu = _keys(told.get("cpu.stat"))
+    cpu = _keys(read.get("cpu.stat"))
     return Counters(
         memory=None if used is None else max(0, used - cache),
-        memory_limit=_number(told.get("memory.max")) or 0,
-        pids=_number(told.get("pids.current")),
-        pids_limit=_number(told.get("pids.max")) or 0,
+        memory_limit=_number(read.get("memory.max")) or 0,
+        pids=_number(read.get("pids.current")),
+        pids_limit=_number(read.get("pids.max")) or 0,
         periods=cpu.get("nr_periods", 0),
         throttled=cpu.get("nr_throttled", 0),
-        kills=_keys(told.get("memory.events")).get("oom_kill"),
-        members=frozenset(int(line) for line in _text(told.get("procs")).split() if line.isdecimal()),
+        kills=_keys(read.get("memory.events")).get("oom_kill"),
+        members=frozenset(int(line) for line in _text(read.get("procs")).split() if line.isdecimal()),
     )
 
 

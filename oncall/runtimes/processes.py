@@ -94,7 +94,13 @@ class HostProcesses:
             starts = self._watch(found, began)
             table = self._table(seconds)
             found = {key: _found(one, table) for key, one in self.wanted.items()}
-        return Project("the host", tuple(self._container(key, found[key], table, starts[key]) for key in self.wanted))
+        members = {key: family(one.process.pid, table.processes) if one.process else () for key, one in found.items()}
+        living = [one.process.pid for one in found.values() if one.process]
+        read = self.files.read(*(f"/proc/{pid}/{name}" for pid in living for name in OF_ONE))
+        everybody = [one.pid for each in members.values() for one in each[:200]]
+        held = self.files.sockets(*everybody) if everybody else {}
+        made = (self._container(key, found[key], members[key], table, starts[key], read, held) for key in self.wanted)
+        return Project("the host", tuple(made))
 
     def _table(self, seconds: float) -> _Table:
         paths = [one.pid_file for one in self.wanted.values() if one.pid_file]
@@ -127,7 +133,16 @@ class HostProcesses:
                     seen[key].append(now)
         return {key: _loops(each) for key, each in seen.items()}
 
-    def _container(self, key: str, found: _Found, table: _Table, starts: int) -> Container:
+    def _container(
+        self,
+        key: str,
+        found: _Found,
+        members: tuple[Process, ...],
+        table: _Table,
+        starts: int,
+        read: Mapping[str, Read],
+        held: Mapping[int, set[str]],
+    ) -> Container:
         wanted, process = self.wanted[key], found.process
         ports = {f"{wanted.port}/tcp": ()} if wanted.port else {}
         if process is None:
@@ -142,8 +157,6 @@ class HostProcesses:
                 unreadable="it does not run",
                 ports=ports,
             )
-        members = family(process.pid, table.processes)
-        read = self.files.read(*(f"/proc/{process.pid}/{name}" for name in OF_ONE))
         told = {name: read[f"/proc/{process.pid}/{name}"] for name in OF_ONE}
         limits = soft_limits(told["limits"].text)
         own = self._own_cgroup(told["cgroup"].text, members)
@@ -159,21 +172,11 @@ class HostProcesses:
             process=process.pid,
             environment=environment(told["environ"].data),
             unreadable=told["environ"].problem,
-            ports=ports | self._ports(members, table),
+            ports=ports | _ports(members, table, held),
             memory_limit=limits.get("Max address space", 0) or own.memory_limit,
             cpus=float(allowed_cpus(told["status"].text)) or None,
             pids_limit=own.pids_limit,
         )
-
-    def _ports(self, members: tuple[Process, ...], table: _Table) -> dict[str, tuple[str, ...]]:
-        held = self.files.sockets(*(one.pid for one in members[:200]))
-        inodes = {inode for each in held.values() for inode in each}
-        found: dict[str, tuple[str, ...]] = {}
-        for socket in table.sockets:
-            if socket.inode in inodes:
-                name = f"{socket.port}/tcp"
-                found[name] = (*found.get(name, ()), f"{socket.address}:{socket.port}")
-        return found
 
     def _own_cgroup(self, text: str, members: tuple[Process, ...]) -> Counters:
         """The counters of its cgroup, unless it shares that with others: their limit is not its own."""
@@ -251,6 +254,17 @@ def log_of(
     if not readable:
         raise CouldNotCheck(f"no log file of {name} matches {', '.join(patterns)}: set {setting}", setting=setting)
     yield from merged(readable, lines, since)
+
+
+def _ports(members: tuple[Process, ...], table: _Table, held: Mapping[int, set[str]]) -> dict[str, tuple[str, ...]]:
+    """What they listen on. held: the inodes of each process's sockets."""
+    inodes = {inode for one in members for inode in held.get(one.pid, ())}
+    found: dict[str, tuple[str, ...]] = {}
+    for socket in table.sockets:
+        if socket.inode in inodes:
+            name = f"{socket.port}/tcp"
+            found[name] = (*found.get(name, ()), f"{socket.address}:{socket.port}")
+    return found
 
 
 def _found(wanted: Wanted, table: _Table) -> _Found:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from msgspec import Struct
 
 from oncall.finding import CouldNotCheck
-from oncall.runtimes.cgroup_files import Counters, counters
+from oncall.runtimes.cgroup_files import Counters, places, told
 from oncall.runtimes.host_files import Commands, HostFiles, Said
 from oncall.runtimes.processes import log_of
 from oncall.runtimes.procfs import allowed_cpus, environment, family, listeners, processes
@@ -27,6 +27,7 @@ MOST_BYTES = 4 << 20
 MOST_EVENTS = 1000
 NET = ("/proc/net/tcp", "/proc/net/tcp6")
 MAY_READ = "put the user who runs the checks into the group systemd-journal"
+STATUS = "/proc/1/status"
 BLIND = ("not seeing messages", "insufficient permissions", "No journal files were found")
 
 
@@ -56,16 +57,16 @@ class SystemdUnits:
         said = self._show(PROPERTIES, *self.wanted, seconds=seconds)
         clock, _, rest = said.stdout.partition("\n\n")
         words = clock.split()
-        told = list(tables(rest))
-        if said.rc and not told:
+        shown = list(tables(rest))
+        if said.rc and not shown:
             raise refused((said.stderr.strip().splitlines() or [f"exit code {said.rc}"])[-1][:200])
         try:
             now, up = datetime.fromtimestamp(float(words[0].rstrip("N.")), UTC), float(words[1])
         except (IndexError, ValueError):
             raise CouldNotCheck("the host does not tell its time (/proc/uptime)") from None
-        if len(told) != len(self.wanted):
+        if len(shown) != len(self.wanted):
             raise refused("it told of another number of units than was asked for")
-        found = (unit(one, asked, now, up) for asked, one in zip(self.wanted, told, strict=True))
+        found = (unit(one, asked, now, up) for asked, one in zip(self.wanted, shown, strict=True))
         return Project(self.name, tuple(self._with_proc([one for one in found if one])))
 
     def _show(self, properties: tuple[str, ...], *units: str, seconds: float) -> Said:
@@ -78,13 +79,14 @@ class SystemdUnits:
         read = self.files.read(*paths, *NET) if running else {}
         sockets = [socket for path in NET for socket in listeners(read[path].text)] if running else []
         known = processes(self.files.processes()) if running else {}
+        members = {one.process: [each.pid for each in family(one.process, known)] for one in running}
+        everybody = [pid for pids in members.values() for pid in pids[:200]]
+        held = self.files.sockets(*everybody) if everybody else {}
         for one in units:
             if not one.process:
                 yield replace(one, unreadable="it does not run")
                 continue
-            members = family(one.process, known)
-            held = self.files.sockets(*(each.pid for each in members[:200]))
-            inodes = {inode for each in held.values() for inode in each}
+            inodes = {inode for pid in members[one.process] for inode in held.get(pid, ())}
             ports: dict[str, tuple[str, ...]] = {}
             for socket in sockets:
                 if socket.inode in inodes:
@@ -126,22 +128,21 @@ class SystemdUnits:
         """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped."""
         said = self._show(USED, container.service, seconds=seconds)
         clock, _, rest = said.stdout.partition("\n\n")
-        told = next(tables(rest), {})
-        used = self._counters(container, seconds)
-        memory = used.memory if used.memory is not None else number(told.get("MemoryCurrent"))
-        cpu, at = self._cpu(container, told, seconds), clock.split()
+        account = next(tables(rest), {})
+        used, cpus = self._counters(container, seconds)
+        memory = used.memory if used.memory is not None else number(account.get("MemoryCurrent"))
+        cpu, at = self._cpu(container, account, seconds), clock.split()
         if not memory or cpu is None or not at:
             raise CouldNotCheck(f"systemd has no account of what {container.name} uses: set MemoryAccounting=yes")
-        status = self.files.read("/proc/1/status")["/proc/1/status"].text
         return Sample(
             at=float(at[0].rstrip("N.")),
             memory=memory,
             memory_limit=container.memory_limit,
             cpu_seconds=cpu,
-            cpus=allowed_cpus(status) or 1,
+            cpus=cpus,
             periods=used.periods,
             throttled=used.throttled,
-            pids=number(told.get("TasksCurrent")) or used.pids or 1,
+            pids=number(account.get("TasksCurrent")) or used.pids or 1,
             pids_limit=container.pids_limit,
         )
 
@@ -152,24 +153,24 @@ class SystemdUnits:
         members = family(container.process, processes(self.files.processes(seconds)))
         return sum(one.cpu_seconds for one in members) if members else None
 
-    def _counters(self, container: Container, seconds: float) -> Counters:
-        """Of the cgroup of its first process, which may stand elsewhere in each hierarchy of version 1."""
-        if not container.cgroup:
-            return Counters()
-        path = container.cgroup
-        return counters(self.files, self._hierarchies(path), seconds)
+    def _counters(self, container: Container, seconds: float) -> tuple[Counters, int]:
+        """Of its cgroup, version 1 or 2, and how many CPUs there are: read in one go, as a far machine takes its time.
 
-    def _hierarchies(self, path: str) -> dict[str, str]:
-        """The same path in each controller of version 1, if there is one, else in version 2's only tree."""
-        old = self.files.read("/sys/fs/cgroup/memory/memory.stat")["/sys/fs/cgroup/memory/memory.stat"]
-        return {"memory": path, "pids": path, "cpu": path} if not old.problem else {"": path}
+        The path is the same in each hierarchy of version 1.
+        """
+        path = container.cgroup
+        old, new = places({"memory": path, "pids": path, "cpu": path}), places({"": path})
+        read = self.files.read(*{*old.values(), *new.values(), STATUS}, most=16 * 1024, seconds=seconds)
+        names = new if read[old["memory.stat"]].problem else old
+        found = told({name: read[place] for name, place in names.items()}) if path else Counters()
+        return found, allowed_cpus(read[STATUS].text) or 1
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """By the counter of its cgroup, which is as old as its last start."""
-        found = self._counters(container, seconds).kills
-        if found is None:
+        found, _ = self._counters(container, seconds)
+        if found.kills is None:
             raise CouldNotCheck(f"the cgroup of {container.name} has no counter of kills")
-        return found
+        return found.kills
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """What systemd has written about the units: starts, ends, kills for lack of memory."""

@@ -111,7 +111,7 @@ def test_a_process_near_its_memory_limit(home, stack):
     """The address space that it may have is nearly used up; nothing has failed yet."""
     process = stack.process("backend")
     used = process.memory_info().vms
-    process.rlimit(resource.RLIMIT_AS, (int(used / 0.95), resource.RLIM_INFINITY))
+    process.rlimit(resource.RLIMIT_AS, (int(used / 0.95), process.rlimit(resource.RLIMIT_AS)[1]))
     _, cause = only_cause(home)
 
     assert cause["component"] == "backend"
