@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from oncall.testing.running import Run
 from stack.state import Home, StackError
 from stack.systemd import lifecycle
 from stack.systemd.units import name as unit_of
 from tests.patient import quiet
-from tests.scoring import ROOT, Run, diagnose
+from tests.scoring import ROOT, diagnose
 
 pytestmark = [pytest.mark.docker]
 TRIES = 10  # until the machine is calm enough to judge by
@@ -55,8 +56,8 @@ def inside(booted):
     result.unlink(missing_ok=True)
     options = [f"--target={booted.home.target}", f"--json={result}", f"--html={booted.home.path}/report.html"]
     screen = booted.run(PYTHON, "-B", "-m", "pytest", "-p", "no:cacheprovider", *options, check=False)
-    said = json.loads(result.read_text()) if result.exists() else {}
-    return Run(said.get("exit_code", 0), screen, said)
+    said = result.read_text() if result.exists() else "{}"
+    return Run(code=0, screen=screen, files={"result.json": said})
 
 
 def judged(booted, look=inside):
