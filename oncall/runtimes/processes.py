@@ -253,7 +253,7 @@ def log_of(
         raise CouldNotCheck(f"the log of {name} cannot be read: {denied.path}: {denied.problem}")
     if not readable:
         raise CouldNotCheck(f"no log file of {name} matches {', '.join(patterns)}: set {setting}", setting=setting)
-    yield from merged(readable, lines, since)
+    yield b"".join(merged(readable, lines, since))  # read as a whole, so handed on as one
 
 
 def _ports(members: tuple[Process, ...], table: _Table, held: Mapping[int, set[str]]) -> dict[str, tuple[str, ...]]:

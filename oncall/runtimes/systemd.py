@@ -110,8 +110,8 @@ class SystemdUnits:
         if wanted.log_files:
             yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds)
             return
-        for entry in self._journal(container.service, lines, since, seconds):
-            yield from logged(entry)
+        entries_of = self._journal(container.service, lines, since, seconds)
+        yield b"".join(line for entry in entries_of for line in logged(entry))  # read as a whole, so handed on as one
 
     def _journal(self, name: str, lines: int, since: datetime | None, seconds: float) -> Iterator[Mapping[str, object]]:
         """The journal's newest entries of a unit; raises CouldNotCheck where we may not read them."""

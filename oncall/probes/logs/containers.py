@@ -182,11 +182,11 @@ def read_tail(
 
 
 def _drain(pieces: Iterator[bytes], tail: Newest, until: float) -> bool:
-    """Let the pieces go by; whether the end was reached."""
+    """Let the pieces go by; whether the end was reached. The first one counts however late it comes."""
     for piece in pieces:
-        tail.take(piece)
-        if tail.seen > MOST or time.monotonic() > until:
+        if tail.seen and (tail.seen > MOST or time.monotonic() > until):
             return False
+        tail.take(piece)
     return True
 
 
