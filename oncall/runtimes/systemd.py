@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from oncall.finding import CouldNotCheck
 from oncall.runtimes.cgroup_files import Counters, places, told
-from oncall.runtimes.host_files import Commands, HostFiles, Said
+from oncall.runtimes.host_files import Commands, HostFiles, Read, Said
 from oncall.runtimes.processes import log_of
 from oncall.runtimes.procfs import allowed_cpus, environment, family, listeners, processes
 from oncall.runtimes.runtime import Container, Event, Project, Sample
@@ -23,6 +23,12 @@ exec systemctl show --no-pager --property="$names" -- "$@" """
 JOURNAL = """most=$1; unit=$2; shift 2
 { journalctl --unit="$unit" --output=json --all --no-pager "$@" \\
   --output-fields=MESSAGE,MESSAGE_ID,SYSLOG_IDENTIFIER,_PID,EXIT_CODE,EXIT_STATUS,INVOCATION_ID; } | tail -c "$most" """
+MARK = "\001"
+SAMPLE = """names=$1; unit=$2; shift 2
+date +%s.%N; cat /proc/uptime; echo
+systemctl show --no-pager --property="$names" -- "$unit"
+for path; do printf '\\001%s\\n' "$path"; head -c 16384 -- "$path" 2>/dev/null; done
+printf '\\001stats\\n'; cat /proc/[0-9]*/stat 2>/dev/null | head -c 4194304"""
 MOST_BYTES = 4 << 20
 MOST_EVENTS = 1000
 NET = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -125,13 +131,19 @@ class SystemdUnits:
         yield from entries(said.stdout)
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
-        """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped."""
-        said = self._show(USED, container.service, seconds=seconds)
-        clock, _, rest = said.stdout.partition("\n\n")
-        account = next(tables(rest), {})
-        used, cpus = self._counters(container, seconds)
+        """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped.
+
+        One command, because a far host takes its time for each.
+        """
+        files = sorted(_files(container.cgroup))
+        said = self.shell.script(SAMPLE, ",".join(USED), container.service, *files, seconds=seconds).stdout
+        shown, *rest = said.split(MARK, len(files) + 1)
+        clock, _, properties = shown.partition("\n\n")
+        account, at = next(tables(properties), {}), clock.split()
+        read = dict(part.partition("\n")[::2] for part in rest)
+        used, cpus = _counters({path: Read(path, text.encode()) for path, text in read.items()}, container.cgroup)
         memory = used.memory if used.memory is not None else number(account.get("MemoryCurrent"))
-        cpu, at = self._cpu(container, account, seconds), clock.split()
+        cpu = _cpu(account, container.process, read.get("stats", ""))
         if not memory or cpu is None or not at:
             raise CouldNotCheck(f"systemd has no account of what {container.name} uses: set MemoryAccounting=yes")
         return Sample(
@@ -146,28 +158,10 @@ class SystemdUnits:
             pids_limit=container.pids_limit,
         )
 
-    def _cpu(self, container: Container, told: Mapping[str, str], seconds: float) -> float | None:
-        """The unit's CPU time; of its processes where CPUAccounting is off."""
-        if told.get("CPUUsageNSec", "").isdecimal() and number(told["CPUUsageNSec"]) < 2**62:
-            return number(told["CPUUsageNSec"]) / 1e9
-        members = family(container.process, processes(self.files.processes(seconds)))
-        return sum(one.cpu_seconds for one in members) if members else None
-
-    def _counters(self, container: Container, seconds: float) -> tuple[Counters, int]:
-        """Of its cgroup, version 1 or 2, and how many CPUs there are: read in one go, as a far machine takes its time.
-
-        The path is the same in each hierarchy of version 1.
-        """
-        path = container.cgroup
-        old, new = places({"memory": path, "pids": path, "cpu": path}), places({"": path})
-        read = self.files.read(*{*old.values(), *new.values(), STATUS}, most=16 * 1024, seconds=seconds)
-        names = new if read[old["memory.stat"]].problem else old
-        found = told({name: read[place] for name, place in names.items()}) if path else Counters()
-        return found, allowed_cpus(read[STATUS].text) or 1
-
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """By the counter of its cgroup, which is as old as its last start."""
-        found, _ = self._counters(container, seconds)
+        read = self.files.read(*_files(container.cgroup), most=16 * 1024, seconds=seconds)
+        found, _ = _counters(read, container.cgroup)
         if found.kills is None:
             raise CouldNotCheck(f"the cgroup of {container.name} has no counter of kills")
         return found.kills
@@ -179,3 +173,28 @@ class SystemdUnits:
             read = self._journal(name, MOST_EVENTS, since, seconds)
             found += [told for entry in read if (told := event(entry, name))]
         return tuple(sorted(found, key=lambda one: one.at))
+
+
+def _files(path: str) -> set[str]:
+    """What tells of a cgroup, of version 1, where the path is the same in each hierarchy, and of version 2."""
+    return {*places(_old(path)).values(), *places({"": path}).values(), STATUS}
+
+
+def _old(path: str) -> dict[str, str]:
+    return {"memory": path, "pids": path, "cpu": path}
+
+
+def _counters(read: Mapping[str, Read], path: str) -> tuple[Counters, int]:
+    """The counters, and how many CPUs there are."""
+    old = places(_old(path))
+    names = old if read.get(old["memory.stat"], Read("")).data else places({"": path})
+    found = told({name: read[place] for name, place in names.items() if place in read}) if path else Counters()
+    return found, allowed_cpus(read[STATUS].text if STATUS in read else "") or 1
+
+
+def _cpu(account: Mapping[str, str], process: int, stats: str) -> float | None:
+    """The unit's CPU time; of its processes where CPUAccounting is off."""
+    if account.get("CPUUsageNSec", "").isdecimal() and number(account["CPUUsageNSec"]) < 2**62:
+        return number(account["CPUUsageNSec"]) / 1e9
+    members = family(process, processes(stats))
+    return sum(one.cpu_seconds for one in members) if members else None
