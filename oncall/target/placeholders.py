@@ -28,6 +28,8 @@ FREE = frozenset(("compose", "backup_file", "websocket_urls"))
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
 SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+CONTAINER_ID = Pattern(r"[0-9a-f]{12}")
+ENDING = ".container"  # of a part that nobody declared, and whose service is called like a component
 
 
 def _whole(value: Value) -> str | None:
@@ -66,7 +68,7 @@ FROM_EVIDENCE: Mapping[str, tuple[tuple[str, ...], Callable[[Value], str | None]
 
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
-    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component, evidence.get("service"))}
+    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
     words |= {"pid": "PID", "mount": "/"}
     words |= _of_the_finding(evidence)
     filled = {name: word(value) for name, value in words.items()}
@@ -134,11 +136,8 @@ def _of_the_finding(evidence: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
-def _service(stack: Stack, component: str | None, seen: Value) -> str:
-    """What Compose calls the service that a component runs in.
-
-    seen: the service of the finding; it counts for a part that nobody declared, which otherwise is called like it.
-    """
+def _service(stack: Stack, component: str | None) -> str:
+    """What Compose calls the service that a component runs in; a part that nobody declared is called like its own."""
     if component in ("backend", "auth", "websocket"):
         return stack.backend.service
     if component == "frontend":
@@ -148,7 +147,8 @@ def _service(stack: Stack, component: str | None, seen: Value) -> str:
     further = stack.components.get(component) if component else None
     if further or component is None or component in COMPONENTS:
         return further.service if further else "SERVICE"
-    return next((name for name in (seen, component) if isinstance(name, str) and SERVICE.fullmatch(name)), "SERVICE")
+    name = component.removesuffix(ENDING)
+    return name if SERVICE.fullmatch(name) and not CONTAINER_ID.fullmatch(name) else "SERVICE"
 
 
 def _login_body(stack: Stack) -> str:
