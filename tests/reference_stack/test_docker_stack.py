@@ -44,7 +44,7 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path):
     assert not home.exists()
 
 
-@pytest.fixture(scope="module", params=["docker-compose", "compose-v2"])
+@pytest.fixture(scope="module", params=["docker-compose", pytest.param("compose-v2", marks=pytest.mark.catalogue)])
 def stack(request, tmp_path_factory):
     """One healthy stack of each generation of Compose."""
     home = Home(tmp_path_factory.mktemp("docker") / "home")
