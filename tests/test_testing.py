@@ -37,10 +37,11 @@ def test_a_look_gives_what_a_check_would_get():
 
 def test_a_need_can_be_given():
     """It is not looked for then."""
-    with raw_server(says(response(b'{"status": "ok"}'))) as port:
-        fact = look("backend_health", backend(port))
+    body = b'{"status": "ok", "checks": {"database": {"status": "ok"}}}'
+    with raw_server(says(response(body))) as port:
+        seen = look("backend_health", backend(port))
 
-    assert look("health_checks", backend(free_port()), given={"backend_health": fact}) is not None
+    assert look("health_checks", backend(free_port()), given={"backend_health": seen}).failing == ()
 
 
 def test_a_diagnosis_follows_the_stack_that_is_described():
