@@ -1,6 +1,7 @@
 """How findings become causes: the chain of blame, its end, and what is never folded away."""
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.diagnosis.causes import diagnose
 from oncall.testing import ended, judge
