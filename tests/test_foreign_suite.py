@@ -102,7 +102,7 @@ Severity: P2
 1. Look at what it says.
 
    ```
-   {compose} logs --tail 50 {service}
+   tail -n 50 {log_files}
    ```
    - Risk: read-only
    - Verify: test_redis_answers
@@ -193,7 +193,8 @@ def foreign(python, home, redis, tmp_path):
     ):
         (tmp_path / name).write_text(text)
 
-    declared = f"[components.sessions]\nkind = 'cache'\nservice = 'redis'\nport = {redis.server_address[1]}\n"
+    declared = f"[components.sessions]\nkind = 'cache'\nport = {redis.server_address[1]}\n"
+    declared += f"process = {{ port = {redis.server_address[1]}, log_files = ['/var/log/redis.log'] }}\n"
 
     def run(*options, target=declared, password=PASSWORD):
         secrets = home.secrets.read_text() + (f"REDIS_PASSWORD={password}\n" if password else "")
@@ -240,7 +241,7 @@ def test_foreign_finding_is_told_with_the_foreign_playbook(foreign, redis):
     assert code == 1
     for told in (screen, report):
         assert "redis does not serve" in told
-        assert "docker-compose logs --tail 50 redis" in told
+        assert "tail -n 50 /var/log/redis.log" in told
         assert "-ERR not serving &lt;secret" in told or "-ERR not serving <secret" in told
         assert PASSWORD not in told
 

@@ -18,7 +18,6 @@ from oncall.target.schema import (
     HttpUrl,
     Part,
     Postgres,
-    Service,
     Stack,
     Websocket,
     WebSocketUrl,
@@ -68,7 +67,7 @@ class Worker(Part, frozen=True, kw_only=True, tag_field="kind", tag="worker"):
 class Component(Part, frozen=True, kw_only=True, tag_field="kind", tag="container"):
     """Any further part: its state, its logs and what it uses are looked at."""
 
-    service: Service
+    service: OwnService = ""
 
 
 class Kind(Struct, frozen=True, kw_only=True):

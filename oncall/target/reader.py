@@ -19,6 +19,7 @@ from msgspec.structs import fields, replace
 from oncall.gate.patterns import Pattern
 from oncall.target.graph import circles
 from oncall.target.kinds import KINDS, SHORT_FORMS, HttpApi, roles, short_form
+from oncall.target.runs import runtime_contradictions
 from oncall.target.schema import HTTP_NAME, Accepted, Backend, Limits, Part, Stack, StackKeys, Websocket
 from oncall.target.short_forms import first_of_each, unfolded
 from oncall.target.untrusted import refusals, without_exec
@@ -154,7 +155,8 @@ def read(table: dict[str, Any]) -> File:
     wrong = {key for key, _ in reader.problems}
     if file is not WRONG and not more:
         stack = first_of_each(file, table)
-        problems += [f"{key} {sentence}" for key, sentence in contradictions(stack) if key not in wrong]
+        doubtful = [*contradictions(stack), *runtime_contradictions(_places(stack), unfolded(table))]
+        problems += [f"{key} {sentence}" for key, sentence in doubtful if key not in wrong]
     if problems:
         raise TargetError(bounded(problems, more))
     return file  # type: ignore[no-any-return]

@@ -34,6 +34,13 @@ Variable = Annotated[str, text(VARIABLE, "be the name of an environment variable
 MaybeVariable = Annotated[str, text(f"({VARIABLE})?", "be the name of an environment variable, or empty")]
 Project = Annotated[str, text("[a-z0-9][a-z0-9_-]*", "be the name of a Compose project")]
 Service = Annotated[str, text(SERVICE_NAME, "be the name of a Compose service")]
+Unit = Annotated[
+    str,
+    text(
+        r"([A-Za-z0-9_:][A-Za-z0-9_:.\\@-]*\.(service|scope|socket|slice))?",
+        'be the name of a systemd unit such as "api.service", or be empty',
+    ),
+]
 
 # Whose path: "us" is the machine that runs the checks, "host" the one that host.at names.
 OurFile = Annotated[str, text(f"{ONE_LINE}*", "be the path of a file", read_by="us")]
@@ -84,6 +91,7 @@ Engine = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
+MaybePort = Annotated[int, Meta(ge=0, le=65535, description="be between 1 and 65535, or 0")]
 
 HeaderName = Annotated[str, text(HTTP_NAME, "be the name of an HTTP header")]
 HeaderValue = Annotated[
@@ -112,6 +120,7 @@ Algorithm = (
 )
 Algorithms = Annotated[tuple[Algorithm, ...], Meta(min_length=1, description='be a list such as ["HS256"]')]
 
+RuntimeName = Literal["compose", "systemd", "process", "external"]
 Flag = Annotated[bool, Meta(description="be true or false")]
 Day = Annotated[date, Meta(description="be a date such as 2026-12-31")]
 Count = Annotated[int, Meta(ge=1, le=10**12, description="be a whole number, 1 or more")]
@@ -186,11 +195,40 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
 
 
+class Process(Struct, frozen=True, kw_only=True):
+    """A plain process on the host, known by its pid file, or as the one that listens on a port."""
+
+    pid_file: HostFile = ""
+    port: MaybePort = 0
+    log_files: Patterns = ()
+
+    @property
+    def found_by(self) -> str:
+        """What tells it from others: "/run/api.pid", or "port 3001"; empty: there is no such process."""
+        return self.pid_file or (f"port {self.port}" if self.port else "")
+
+
 class Part(Struct, frozen=True, kw_only=True):
-    """What every component says: what it runs as, and whom it needs."""
+    """What every component says: how it runs (a Compose service, a systemd unit, a plain process, or elsewhere), and
+    whom it needs."""
 
     service: Service
+    unit: Unit = ""
+    process: Process = Process()
+    external: Flag = False
     depends_on: Dependencies = ()
+
+    @property
+    def runtime(self) -> RuntimeName:
+        """Who can be asked about it."""
+        if self.external:
+            return "external"
+        return "systemd" if self.unit else "process" if self.process.found_by else "compose"
+
+    @property
+    def found_by(self) -> str:
+        """What its runtime finds it by: the service's name, the unit's, the process's pid file or port."""
+        return self.unit or self.process.found_by or self.service
 
 
 class Backend(Part, frozen=True, kw_only=True):

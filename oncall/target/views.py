@@ -32,8 +32,8 @@ def parts(stack: Stack) -> dict[str, Part]:
 
 
 def services(stack: Stack) -> dict[str, str]:
-    """What each component runs as: its Compose service."""
-    return {name: part.service for name, part in parts(stack).items()}
+    """What the runtime finds each component by that runs here: a Compose service, a unit, a pid file or a port."""
+    return {name: part.found_by for name, part in parts(stack).items() if part.runtime != "external"}
 
 
 def components(stack: Stack) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def _end(one: ContainerState, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """Its last end: problem while it has not been started since, or when it starts and ends again and again."""
     down = one.status in ("exited", "dead", "removing", "restarting")
     loops = one.looping(clocks.limits.restarts)
-    words = f"ended with {exit_words(one.exit_code)}" if down else "ended"
+    words = f"ended with {exit_words(one.exit_code, one.kind)}" if down else "ended"
     moment = TimelineEntry(
         at=one.finished_at or clocks.back(one.ended_seconds_ago or 0.0),
         what=f"{words}, after {one.restarts} restarts by Docker" if loops else words,

@@ -13,13 +13,14 @@ from oncall.facts.network import PeerNetwork
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.secrets import learn_environments
-from oncall.probes.containers.services import steady
+from oncall.probes.containers.services import part_of, steady
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Attachment, Container, Project
 from oncall.target.graph import depends
 from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets
-from oncall.target.views import services
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ NAME = Pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+")
 @probe()
 def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -> PeerNetwork:
     """The networks of a service, and those of the services that it talks to."""
-    known = services(stack)
-    if service not in known:
-        raise Declared(f"says that there is no {service}")
+    if (kind := made_of(part_of(stack, service))) != "container":
+        raise Declared(f"says that {service} is a {kind}, which has no network of its own")
+    known = {name: part.found_by for name, part in parts(stack).items() if part.runtime == "compose"}
     own = steady(service, project.of(known[service]), limits)
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
@@ -136,6 +137,8 @@ def database_route(stack: Stack, limits: Limits, secrets: Secrets, project: Proj
     for part, words in ((stack.backend, "backend"), (stack.postgres, "database")):
         if part.absent:
             raise Declared(f"says that there is no {words}")
+        if part.runtime != "compose":
+            raise Declared(f"says that the {words} runs in no container")
     if not stack.docker.exec:
         raise Declared("says that nothing may be run in a container (docker.exec)")
     learn_environments(project, secrets)

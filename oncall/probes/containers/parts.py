@@ -1,5 +1,6 @@
 """Which containers belong to whom: the components that the target names, and what runs beside them unnamed."""
 
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.runtimes.runtime import Container, Project
 from oncall.target.kinds import roles
@@ -14,7 +15,15 @@ NAME = Pattern(SERVICE_NAME)
 
 def declared(stack: Stack, project: Project) -> dict[str, tuple[Container, ...]]:
     """The containers of each component that has a service; none where there is none."""
-    return {component: project.of(service) for component, service in services(stack).items()}
+    return {component: _there(project, service) for component, service in services(stack).items()}
+
+
+def _there(project: Project, service: str) -> tuple[Container, ...]:
+    """What runs of a service, nothing where its runtime could not be asked."""
+    try:
+        return project.of(service)
+    except (CouldNotCheck, NotPart):
+        return ()
 
 
 def undeclared(stack: Stack, project: Project) -> dict[str, tuple[Container, ...]]:

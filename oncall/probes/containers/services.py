@@ -23,6 +23,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.compose_records import moment
 from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, why
@@ -30,15 +31,16 @@ from oncall.runtimes.engine_address import EngineAddress, engine_address
 from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
 from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
-from oncall.runtimes.runtime import Container, Project, Runtime
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project, Runtime
 from oncall.target.kinds import kind_of
-from oncall.target.schema import Limits, Stack
-from oncall.target.views import parts, services
+from oncall.target.schema import Limits, Part, Stack
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
 SECONDS = 2.5
 NO_DOCKER = "says that there is no Docker"
+NOT_IN_DOCKER = "says that no part runs in Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
 VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
@@ -59,6 +61,8 @@ def docker_attempt(stack: Stack) -> Iterator[Attempt]:
     """The one connection to the Docker engine, or why there is none."""
     if stack.docker.absent:
         raise Declared(NO_DOCKER)
+    if not any(part.runtime == "compose" for part in parts(stack).values()):
+        raise Declared(NOT_IN_DOCKER)
     address = engine_address(stack, os.environ)
     attempt = _connect(address)
     outcome = attempt.failure.outcome if attempt.failure else "answers"
@@ -145,18 +149,24 @@ def _tls(address: EngineAddress) -> ssl.SSLContext:
 
 
 @client()
-def docker_client(stack: Stack, docker_attempt: Attempt) -> Runtime:
-    """What runs the stack's containers, for probes that need it."""
+def docker_client(stack: Stack, docker_attempt: Attempt) -> ContainerRuntime:
+    """The Docker engine, for what only containers have."""
     if docker_attempt.engine is None:
         raise CouldNotCheck(NO_ANSWER, root="docker_engine")
     return DockerCompose(docker_attempt.engine, stack.docker.project, may_exec=stack.docker.exec)
 
 
-@client()
-def project(docker_client: Runtime) -> Project:
-    """All containers of the project, inspected at once."""
-    found = docker_client.containers()
-    log.info("project %s has %d containers", found.name, len(found.containers))
+@client(optional=("docker_client", "host_machine"))
+def runtime(stack: Stack, docker_client: ContainerRuntime | Missing, host_machine: Machine | Missing) -> Runtime:
+    """What runs the stack's parts: containers, units, processes."""
+    return chosen(stack, docker_client, host_machine)
+
+
+@client(deadline=4.0)
+def project(runtime: Runtime) -> Project:
+    """All that runs of the stack, looked at once."""
+    found = runtime.containers()
+    log.info("%s: %s has %d", runtime.name, found.name, len(found.containers))
     return found
 
 
@@ -207,12 +217,19 @@ def _clock(engine: Engine, info: Info) -> tuple[float | None, float]:
     return round(ahead.total_seconds(), 3), round(half.total_seconds(), 3)
 
 
+def part_of(stack: Stack, component: str) -> Part:
+    """How a component runs; raises NotPart when there is none, or nothing to look at."""
+    part = parts(stack).get(component)
+    if part is None:
+        raise Declared(f"says that there is no {component}")
+    if part.runtime == "external":
+        raise Declared(f"says that {component} runs elsewhere")
+    return part
+
+
 def compose_service(stack: Stack, service: str) -> str:
-    """The Compose service behind a component; raises NotPart when there is none."""
-    names = services(stack)
-    if service not in names:
-        raise Declared(f"says that there is no {service}")
-    return names[service]
+    """What the runtime finds a component by; raises NotPart when there is none."""
+    return part_of(stack, service).found_by
 
 
 @probe()
@@ -223,15 +240,18 @@ def service_containers(service: str, stack: Stack, project: Project) -> ServiceC
 
 def containers_of(service: str, stack: Stack, project: Project) -> ServiceContainers:
     """The containers of a component's service, as a fact."""
-    name, now = compose_service(stack, service), datetime.now(UTC)
+    part, now = part_of(stack, service), datetime.now(UTC)
+    name, kind = part.found_by, made_of(part)
     found = project.of(name)
+    alike = [one for one in project.containers if one.kind == kind]
     return ServiceContainers(
         component=service,
         service=name,
         project=project.name,
+        kind=kind,
         containers=tuple(state_of(one, now) for one in found),
-        in_project=len(project.containers),
-        other_services=() if found else tuple(sorted({one.service for one in project.containers})),
+        in_project=len(alike),
+        other_services=() if found else tuple(sorted({one.service for one in alike})),
         other_projects=project.others,
     )
 
@@ -243,6 +263,7 @@ def state_of(one: Container, now: datetime) -> ContainerState:
         name=one.name,
         status=one.status,
         exit_code=one.exit_code,
+        kind=one.kind,
         error=one.error,
         oom_killed=one.oom_killed,
         restarts=one.restarts,
@@ -287,7 +308,10 @@ def service_health(
 
     Docker's check of the backend fails for what the health body names, so that one's component is to blame.
     """
-    name, now = compose_service(stack, service), datetime.now(UTC)
+    part, now = part_of(stack, service), datetime.now(UTC)
+    name = part.found_by
+    if made_of(part) != "container":
+        raise Declared(f"says that {service} is a {made_of(part)}, which has no health check of its own")
     found = steady(service, project.of(name), limits)
     results = health_of(found, now)
     if not results:

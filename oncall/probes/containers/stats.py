@@ -26,20 +26,18 @@ MIB = 2**20
 
 
 @probe(deadline=3.0)
-def container_stats(
-    service: str, stack: Stack, limits: Limits, docker_client: Runtime, project: Project
-) -> ContainerStats:
+def container_stats(service: str, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> ContainerStats:
     """Memory, CPU and processes of each container of one service."""
     name = compose_service(stack, service)
-    return stats_of(service, name, steady(service, project.of(name), limits), docker_client, limits)
+    return stats_of(service, name, steady(service, project.of(name), limits), runtime, limits)
 
 
 def stats_of(
-    component: str, service: str, found: tuple[Container, ...], docker_client: Runtime, limits: Limits
+    component: str, service: str, found: tuple[Container, ...], runtime: Runtime, limits: Limits
 ) -> ContainerStats:
     """What running containers use, as a fact; raises CouldNotCheck when one cannot be sampled."""
     used: list[ContainerUse] = []
-    for one in at_once(lambda one: _watch(one, docker_client, limits), found, SECONDS):
+    for one in at_once(lambda one: _watch(one, runtime, limits), found, SECONDS):
         if isinstance(one, CouldNotCheck):
             raise one
         used.append(one)
@@ -73,7 +71,7 @@ def _use(container: Container, samples: list[Sample]) -> ContainerUse:
     cpus = min(container.cpus or last.cpus, last.cpus)
     pairs = [(before, after) for before, after in zip(samples, samples[1:], strict=False) if after.at > before.at]
     if not pairs:
-        raise CouldNotCheck(f"the Docker engine's stats of {container.service} did not advance")
+        raise CouldNotCheck(f"the counters of {container.name} did not advance")
     percents = [
         100.0 * max(0.0, after.cpu_seconds - before.cpu_seconds) / (after.at - before.at) / cpus
         for before, after in pairs

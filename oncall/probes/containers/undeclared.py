@@ -1,5 +1,6 @@
 """Every service of the project that no component of the target names: looked at as far as it goes, all at once.
 
+Only of containers: of processes and units nobody can tell which are of the stack.
 One look a question, as for the declared ones, so that a slow log or slow counters do not hide a state.
 """
 
@@ -27,7 +28,7 @@ from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
 from oncall.probes.logs.judging import fatal_lines, last_words
 from oncall.probing.register import probe
-from oncall.runtimes.runtime import Container, Project, Runtime, at_once
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project, at_once
 from oncall.target.schema import Limits, Stack
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ MARGIN = 0.4  # seconds that the logs of all may take longer than those of one
 
 
 @probe(deadline=4.0)
-def undeclared_service(stack: Stack, limits: Limits, project: Project, log_reader: LogReader) -> UndeclaredServices:
+def undeclared_service(
+    stack: Stack, limits: Limits, project: Project, log_reader: LogReader, docker_client: ContainerRuntime
+) -> UndeclaredServices:
     """The state of each container that no component names, and the last words of those that do not run."""
     now, parts = datetime.now(UTC), _parts(stack, project)
     found = {name: _service(name, containers, project, now) for name, containers in parts.items()}
@@ -64,7 +67,9 @@ def undeclared_service(stack: Stack, limits: Limits, project: Project, log_reade
 
 
 @probe()
-def undeclared_service_health(stack: Stack, limits: Limits, project: Project) -> UndeclaredHealth:
+def undeclared_service_health(
+    stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
+) -> UndeclaredHealth:
     """What Docker's own health checks of those services say."""
     parts = _parts(stack, project)
     checked = {name: found for name, found in parts.items() if any(one.health for one in found)}
@@ -81,7 +86,9 @@ def undeclared_service_health(stack: Stack, limits: Limits, project: Project) ->
 
 
 @probe(deadline=3.5)
-def undeclared_service_stats(stack: Stack, limits: Limits, project: Project, docker_client: Runtime) -> UndeclaredStats:
+def undeclared_service_stats(
+    stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
+) -> UndeclaredStats:
     """Memory, CPU and processes of those services' running containers."""
     running, unseen = _running(_parts(stack, project), limits)
 
@@ -95,7 +102,9 @@ def undeclared_service_stats(stack: Stack, limits: Limits, project: Project, doc
 
 
 @probe(deadline=4.0)
-def undeclared_service_log(stack: Stack, limits: Limits, project: Project, log_reader: LogReader) -> UndeclaredLogs:
+def undeclared_service_log(
+    stack: Stack, limits: Limits, project: Project, log_reader: LogReader, docker_client: ContainerRuntime
+) -> UndeclaredLogs:
     """Known signatures and fatal lines in those services' logs."""
     now, recent = datetime.now(UTC), timedelta(minutes=limits.recent_minutes)
 

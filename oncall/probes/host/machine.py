@@ -17,7 +17,9 @@ from oncall.facts.host import Filesystem, Filesystems, Memory
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import Machine, on_the_host
 from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.host_files import Far, Here
 from oncall.target.schema import Stack
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SSH = "-o BatchMode=yes -o ConnectTimeout=2 -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+NO_HOST = "says that there is no host to look at"
 USER = Pattern("//.*@")
 TIMED_OUT = (124, 137)
 CANNOT_RUN = (126, 127)
@@ -91,15 +94,33 @@ def _last_line(error: Exception) -> str:
 def host_shell(stack: Stack) -> Shell:
     """A shell on the host, here or by ssh."""
     if stack.host.absent:
-        raise Declared("says that there is no host to look at")
-    import testinfra
-
+        raise Declared(NO_HOST)
     if stack.host.at == "local":
         _refuse_the_wrong_machine(stack)
-        return Shell(testinfra.get_host("local://"), "the host")
-    shell = Shell(testinfra.get_host(stack.host.at, controlpersist=0, timeout=2, ssh_extra_args=SSH), stack.host.at)
-    shell.run("true")
+    shell = shell_on(stack.host.at)
+    if stack.host.at != "local":
+        shell.run("true")
     return shell
+
+
+def shell_on(at: str) -> Shell:
+    """A shell on this machine ("local"), or by ssh; nothing is connected yet."""
+    import testinfra
+
+    if at == "local":
+        return Shell(testinfra.get_host("local://"), "the host")
+    return Shell(testinfra.get_host(at, controlpersist=0, timeout=2, ssh_extra_args=SSH), at)
+
+
+@client()
+def host_machine(stack: Stack) -> Machine:
+    """The host as a runtime of units and processes needs it: no other stack waits for a shell on it."""
+    if not on_the_host(stack):
+        raise Declared("says that no part is a unit or a process")
+    if stack.host.absent:
+        raise Declared(NO_HOST)
+    shell = shell_on(stack.host.at)
+    return Machine(shell, Here() if stack.host.at == "local" else Far(shell))
 
 
 def _refuse_the_wrong_machine(stack: Stack) -> None:

@@ -26,6 +26,7 @@ from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
 from oncall.probing.ledger import Ledger
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Container, Project, Runtime, at_once
 from oncall.target.kinds import kind_of
 from oncall.target.schema import Limits, Stack
@@ -59,8 +60,11 @@ class LogReader:
         if component not in self.parts:
             raise Declared(f"says that there is no {component}")
         found = self.parts[component]
+        if not found and component in services(self.stack):
+            found = self.project.of(services(self.stack)[component])  # raises where nobody could look
         if not found:
-            raise CouldNotCheck(f"{component} has no container", root=f"service_containers.running[{component}]")
+            kind = made_of(parts(self.stack)[component])
+            raise CouldNotCheck(f"{component} has no {kind}", root=f"service_containers.running[{component}]")
         return found
 
     def of(self, component: str) -> tuple[Written, ...]:
@@ -187,10 +191,10 @@ def _drain(pieces: Iterator[bytes], tail: Newest, until: float) -> bool:
 
 
 @client()
-def log_reader(stack: Stack, limits: Limits, secrets: Secrets, docker_client: Runtime, project: Project) -> LogReader:
+def log_reader(stack: Stack, limits: Limits, secrets: Secrets, runtime: Runtime, project: Project) -> LogReader:
     """What reads the containers' logs, each once."""
     learn_environments(project, secrets)
-    return LogReader(stack, limits, docker_client, project)
+    return LogReader(stack, limits, runtime, project)
 
 
 @probe()
@@ -242,9 +246,16 @@ def blamer(stack: Stack, owned: Mapping[str, tuple[Container, ...]]) -> Blame:
     names: dict[str, str] = {}
     ports: dict[str, set[str]] = {}
     offered: dict[str, set[str]] = {}
+    of_the_host: dict[str, str] = {}
+    on_the_host: set[str] = set()
     for component, containers in owned.items():
         names[own_names.get(component, component).lower()] = component
         for container in containers:
+            if container.kind != "container":
+                on_the_host.add(component)
+                of_the_host |= {port.partition("/")[0]: component for port in container.ports}
+            for published in container.ports.values():
+                of_the_host |= {address.rpartition(":")[2]: component for address in published}
             names[container.name.lower()] = names[container.short] = component
             for place in container.networks.values():
                 names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
@@ -258,6 +269,9 @@ def blamer(stack: Stack, owned: Mapping[str, tuple[Container, ...]]) -> Blame:
     def blame(target: str, writer: str) -> tuple[str, str]:
         host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
         host = host.strip("[]").lower()
+        if host.startswith(LOOPBACK) and writer in on_the_host:
+            neighbour = of_the_host.get(port, writer)
+            return (target, "") if neighbour == writer else (f"{neighbour} ({target})", neighbour)
         if host.startswith(LOOPBACK):
             return f"{target} (inside its own container)", ""
         component = names.get(host)

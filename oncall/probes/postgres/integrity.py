@@ -115,7 +115,7 @@ def _of_containers(reader: LogReader | CouldNotCheck | NotPart, stack: Stack) ->
         return {}
     if isinstance(reader, CouldNotCheck):
         raise reader
-    if stack.postgres.log_files and not reader.project.of(stack.postgres.service):
+    if stack.postgres.log_files and not reader.project.of(stack.postgres.found_by):
         return {}
     containers, written = reader.containers(stack.named("postgres")), reader.of(stack.named("postgres"))
     return {

@@ -139,7 +139,8 @@ def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: 
     failed_now = {verdict.check.partition("[")[0] for verdict in run.of(None, "failed")}
     for number, cause in enumerate(causes, 1):
         chapter = playbook.section(cause.playbook)
-        steps = tuple(advice.filled(step, cause, stack) for step in chapter.recovery) if chapter else ()
+        filled = (advice.filled(step, cause, stack) for step in chapter.recovery) if chapter else ()
+        steps = tuple(step for step in filled if step)
         cards.append(
             {
                 "number": number,
