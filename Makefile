@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TESTS  := $(BIN)/python -m pytest -c tests/pytest.toml
+TWO    := -n 2 --dist loadfile --no-loadscope-reorder
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -34,14 +35,14 @@ break: $(READY)  ## break the running embedded stack: FAULT=name
 
 test: $(READY)   ## the suite's own tests: rules, units, integrations, one fault of each class
 	@status=0; $(TESTS) -m alone tests || status=1; \
-	  $(TESTS) -m "not alone and not slow and not catalogue" -n 2 --dist loadfile --durations=40 --durations-min=5 tests || status=1; \
+	  $(TESTS) -m "not alone and not slow and not catalogue" $(TWO) --durations=40 --durations-min=5 tests || status=1; \
 	  exit $$status
 
-catalogue: $(READY) ## the rest of the embedded stack's faults, each once
-	@$(TESTS) -m catalogue -n 2 --dist loadfile tests/faults
+catalogue: $(READY) ## the tests that make test leaves out: further faults of a class, further cases of a kind
+	@$(TESTS) -m "catalogue and not slow" $(TWO) --durations=20 --durations-min=5 tests
 
 faults: $(READY) ## every way to break either stack, each once; `make test` takes one of each kind under Docker
-	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml -n 2 --dist loadfile -m "not alone" tests/faults
+	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml $(TWO) -m "not alone" tests/faults
 
 recovery: $(READY) ## the playbook's steps, typed after every Docker fault: does the next run end healthy?
 	@$(BIN)/python -m bench recovery

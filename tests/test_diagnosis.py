@@ -4,27 +4,22 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.diagnosis.causes import diagnose
-from oncall.verdict import Check, Verdict, check_of_fact
+from oncall.testing import ended, judge
+from oncall.verdict import Check, check_of_fact
 
 P1 = {"severity": "p1"}
 
 
-def end(check, outcome, component=None, severity="p1", **fields):
-    """How one check ended."""
-    fields.setdefault("symptom", f"{check} fails" if outcome == "failed" else None)
-    return Verdict(check=check, nodeid=check, severity=severity, outcome=outcome, component=component, **fields)
-
-
 def failed(check, component, layer="correct", **fields):
-    return end(check, "failed", component, layer=layer, **fields)
+    return ended(check, "failed", component, layer=layer, **fields)
 
 
 def passed(check, component, **fields):
-    return end(check, "passed", component, **fields)
+    return ended(check, "passed", component, **fields)
 
 
 def unknown(check, reason, component=None, **fields):
-    return end(check, "unknown", component, reason=reason, **fields)
+    return ended(check, "unknown", component, reason=reason, **fields)
 
 
 DATABASE = failed("test_database", "postgres", "reachable", playbook="database-down")
@@ -34,10 +29,9 @@ LOGIN = failed("test_login", "auth", blames="postgres", severity="p2", playbook=
 
 def causes(*verdicts, catalogue=None):
     """Each cause as its component, with the names of what it explains."""
-    placed = [replace(one, position=place) for place, one in enumerate(verdicts)]
     return {
         cause.component: {one.check for one in (*cause.consequences, *cause.blocked)}
-        for cause in diagnose(placed, catalogue).causes
+        for cause in judge(*verdicts, catalogue=catalogue).causes
     }
 
 
@@ -290,7 +284,7 @@ def test_components_of_others_are_components_too():
 
 def test_accepted_finding_is_no_cause():
     """The team lives with it."""
-    assert diagnose([end("test_swap", "accepted", "host", symptom="swap is full")]).causes == ()
+    assert diagnose([ended("test_swap", "accepted", "host", symptom="swap is full")]).causes == ()
 
 
 @pytest.mark.parametrize(

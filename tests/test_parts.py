@@ -166,3 +166,40 @@ def test_junit_tells_of_each_part(judged, pytester):
     assert 'failures="1"' in said
     assert 'name="symptom[orders]" value="799 wait in orders"' in said
     assert 'name="outcome[mails]" value="passed"' in said
+
+
+OTHER = """
+def test_slots(slots, finding):
+    "Others hang."
+    assert slots.free, finding("no slot", component="backend")
+"""
+STUCK = """
+import os, re, time, pytest
+
+@probe(deadline=60)
+def slots() -> Slots:
+    while not os.path.exists("judged"):
+        time.sleep(0.05)
+    re.match(r"(a+)+$", "a" * 40 + "b")
+    return Slots(free=1, limit=10)
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.nodeid.endswith("test_queues_are_short"):
+        open("judged", "w").close()
+"""
+
+
+def test_who_speaks_for_a_stuck_run_knows_each_part(suite, pytester):
+    """A look holds the interpreter for ever: what was judged of each part before is told all the same."""
+    probes = PROBES.replace("{waiting}", repr([*SEVERAL.items()])).replace("{unseen}", "{}") + STUCK
+    result = suite(probes, CHECK + OTHER, "--json=result.json", "--budget=2")
+    verdicts = json.loads((pytester.path / "result.json").read_text())["verdicts"]
+
+    assert {verdict["check"]: verdict["outcome"] for verdict in verdicts} == {
+        "test_queues_are_short[orders]": "failed",
+        "test_queues_are_short[mails]": "passed",
+        "test_queues_are_short[bills]": "failed",
+        "test_slots": "unknown",
+    }
+    result.stdout.fnmatch_lines(["*PARTIAL*"])

@@ -159,18 +159,17 @@ def test_a_word_is_read_back_by_the_shell(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("component", "evidence", "service"),
+    ("component", "service"),
     [
-        ("backend", {"service": "other"}, "backend"),
-        ("docker", {"service": "worker"}, "SERVICE"),
-        ("worker", {"service": "worker"}, "worker"),
-        ("docker.container", {"service": "docker"}, "docker"),
-        ("worker", {}, "worker"),
-        ("worker", {"service": "-x; reboot"}, "worker"),
-        ("worker; reboot", {"service": "$(reboot)"}, "SERVICE"),
-        (None, {"service": "worker"}, "SERVICE"),
+        ("backend", "backend"),
+        ("docker", "SERVICE"),
+        ("worker", "worker"),
+        ("docker.container", "docker"),
+        ("a78814de69ad", "SERVICE"),
+        ("worker; reboot", "SERVICE"),
+        (None, "SERVICE"),
     ],
 )
-def test_a_part_that_nobody_declared_is_called_by_its_service(component, evidence, service):
-    """As the finding says, else as it is called; a name that Compose does not allow fills nothing."""
-    assert values(Stack(), component, "", evidence)["service"] == service
+def test_a_part_that_nobody_declared_is_called_like_its_service(component, service):
+    """Whatever the evidence says, which may be another part's; a container without a service's name fills nothing."""
+    assert values(Stack(), component, "", {"service": "other"})["service"] == service

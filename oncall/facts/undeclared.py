@@ -61,34 +61,32 @@ def _killed_for_memory(one: ContainerState) -> bool:
     return one.oom_killed and one.exit_code == KILLED and one.status != "running"
 
 
-class UndeclaredServices(Several, frozen=True, kw_only=True):
+class OfProject(Several, frozen=True, kw_only=True):
+    """A look at all services of a project that no component names. in_project: its containers, declared ones too."""
+
+    project: str
+    in_project: int
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.in_project else "no container of the project was looked at"
+
+
+class UndeclaredServices(OfProject, frozen=True, kw_only=True):
     """Every service that no component names, with the state of its containers."""
 
-    project: str
     parts: tuple[UndeclaredService, ...] = ()
 
-    def inconclusive_reason(self) -> str | None:
-        return None if self.project else "no project was looked at"
 
-
-class UndeclaredHealth(Several, frozen=True, kw_only=True):
+class UndeclaredHealth(OfProject, frozen=True, kw_only=True):
     """Of those services the ones that declare a health check to Docker."""
 
-    project: str
     parts: tuple[ServiceHealth, ...] = ()
 
-    def inconclusive_reason(self) -> str | None:
-        return None if self.project else "no project was looked at"
 
-
-class UndeclaredStats(Several, frozen=True, kw_only=True):
+class UndeclaredStats(OfProject, frozen=True, kw_only=True):
     """What the running ones of those services use."""
 
-    project: str
     parts: tuple[ContainerStats, ...] = ()
-
-    def inconclusive_reason(self) -> str | None:
-        return None if self.project else "no project was looked at"
 
 
 class UndeclaredLog(Struct, frozen=True, kw_only=True):
@@ -102,11 +100,7 @@ class UndeclaredLog(Struct, frozen=True, kw_only=True):
     fatal: ErrorKind
 
 
-class UndeclaredLogs(Several, frozen=True, kw_only=True):
+class UndeclaredLogs(OfProject, frozen=True, kw_only=True):
     """The logs of those services; of jobs that have done their work, none."""
 
-    project: str
     parts: tuple[UndeclaredLog, ...] = ()
-
-    def inconclusive_reason(self) -> str | None:
-        return None if self.project else "no project was looked at"

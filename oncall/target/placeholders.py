@@ -37,6 +37,8 @@ OF_RUNTIME: Mapping[str, Runtime] = {"unit": "systemd", "process": "process", "l
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
 SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+CONTAINER_ID = Pattern(r"[0-9a-f]{12}")
+ENDING = ".container"  # of a part that nobody declared, and whose service is called like a component
 
 
 def _whole(value: Value) -> str | None:
@@ -123,7 +125,7 @@ def runtimes(stack: Stack) -> frozenset[Runtime]:
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
     stack = seen_by(stack, component)
-    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component, evidence.get("service"))}
+    words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
     words |= {"pid": "PID", "mount": "/"} | _of_the_runtime(stack, component)
     words |= _of_the_finding(evidence)
     filled = {name: word(value) for name, value in words.items()}
@@ -198,18 +200,16 @@ def _server(stack: Stack, component: str | None) -> str:
     return servers(stack).get(component or "", component or "")
 
 
-def _service(stack: Stack, component: str | None, seen: Value) -> str:
-    """What Compose calls the service that a component runs in.
-
-    seen: the service of the finding; it counts for a part that nobody declared, which otherwise is called like it.
-    """
+def _service(stack: Stack, component: str | None) -> str:
+    """What Compose calls the service that a component runs in; a part that nobody declared is called like its own."""
     name = _server(stack, component)
     known = services(stack)
     if service := known.get(name) or known.get(stack.named(name)):
         return service
     if component is None or component in components(stack):
         return "SERVICE"
-    return next((name for name in (seen, component) if isinstance(name, str) and SERVICE.fullmatch(name)), "SERVICE")
+    name = component.removesuffix(ENDING)
+    return name if SERVICE.fullmatch(name) and not CONTAINER_ID.fullmatch(name) else "SERVICE"
 
 
 def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:

@@ -1,7 +1,9 @@
-"""One stack for each file of faults: a file a component, so that two of them can run side by side."""
+"""One stack of each kind for all files of faults that one worker runs; a file a component, so that several can."""
 
 import os
 import time
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -20,11 +22,17 @@ def life():
     return stack.lifecycle
 
 
+@pytest.fixture(scope="session")
+def stack_of(tmp_path_factory):
+    """The running stack of a kind, started when it is first wanted: each test heals it."""
+    with ExitStack() as until_the_end:
+        yield cache(lambda life: until_the_end.enter_context(running(tmp_path_factory.mktemp("stack"), life)))
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory, life):
+def home(stack_of, life):
     """A running stack, healed after each fault."""
-    with running(tmp_path_factory.mktemp("stack"), life) as home:
-        yield home
+    return stack_of(life)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Every way to break the stack under Docker turns exactly the right checks red.
 
-All of them with ONCALL_ALL_FAULTS=1 (`make faults`), else as few as show each class of cause and each check once.
+`make test` takes one of each class of cause, `make catalogue` what shows each check that is left, and
+ONCALL_ALL_FAULTS=1 (`make faults`) all of them.
 """
 
 import os
@@ -32,12 +33,23 @@ def few(catalogue):
     return chosen
 
 
-FEW = few(CATALOGUE.values())
+def marks():
+    """For each fault where it runs: the first of its class in `make test`, the rest of the few in `make catalogue`."""
+    chosen, classes = few(CATALOGUE.values()), set()
+    for name in chosen:
+        cause_class = CATALOGUE[name].cause_class
+        yield name, [pytest.mark.catalogue] if cause_class in classes else []
+        classes.add(cause_class)
+    for name in CATALOGUE.keys() - set(chosen):
+        yield name, REST
+
+
 REST = [
     pytest.mark.slow,
     pytest.mark.skipif("ONCALL_ALL_FAULTS" not in os.environ, reason="one of each kind; all of them: make faults"),
 ]
-FAULTS = [pytest.param(fault, id=name, marks=[] if name in FEW else REST) for name, fault in CATALOGUE.items()]
+MARKS = dict(marks())
+FAULTS = [pytest.param(fault, id=name, marks=MARKS[name]) for name, fault in CATALOGUE.items()]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """What is printed as "next" can be typed: the same text in every output, and it ends as its step says.
 
-One fault of each kind here; all of them, as a table: `python -m bench next`.
+One fault in `make test`, one of each kind in `make catalogue`; all of them, as a table: `python -m bench next`.
 """
 
 import pytest
@@ -9,6 +9,7 @@ import stack.docker.lifecycle
 from bench import next_commands
 from bench.next_commands import in_the_page, on_the_terminal
 from stack import faults
+from tests.faults.both import one_here
 
 CATALOGUE = faults.catalogue("docker")
 FEW = {
@@ -28,7 +29,7 @@ def life():
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("name", FEW)
+@pytest.mark.parametrize("name", one_here(FEW))
 def test_the_next_commands_are_the_same_everywhere_and_end_as_said(home, life, name):
     """Terminal, page and result print one text; each of its lines is typed, and exits with one of the step's codes."""
     row = next_commands.row(home, CATALOGUE[name])

@@ -22,7 +22,10 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
 }
 
 
-@pytest.fixture(params=["silent", "dropping", "dripping"])
+WAYS = ["silent", *(pytest.param(way, marks=pytest.mark.catalogue) for way in ("dropping", "dripping"))]
+
+
+@pytest.fixture(params=WAYS)
 def hung(request, home, tmp_path):
     """A target file whose every address hangs in one way."""
     with getattr(hanging, request.param)() as (port, _):

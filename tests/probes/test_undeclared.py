@@ -162,7 +162,19 @@ class TestStates:
         assert parts(logs)["well"].log.lines_read == 0
 
 
-@pytest.mark.parametrize("name", ["undeclared_service", "undeclared_service_log", "undeclared_service_stats"])
+EACH = ["undeclared_service", "undeclared_service_health", "undeclared_service_log", "undeclared_service_stats"]
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")
+@pytest.mark.parametrize("name", EACH)
+def test_a_project_without_a_container_is_no_healthy_one(name):
+    """A slip in its name must not be green; the key to set is named."""
+    with pytest.raises(CouldNotCheck, check=lambda error: error.setting == "docker.project"):
+        look(name, Stack(docker=Docker(project="oncall-no-such-project")))
+
+
+@pytest.mark.parametrize("name", EACH)
 def test_an_engine_that_is_not_there_is_unknown(name):
     """And the engine's own check is where to read on."""
     with pytest.raises(CouldNotCheck, check=lambda error: error.root == "docker_engine"):

@@ -11,7 +11,8 @@ import pytest
 
 from stack import faults
 from stack.docker import image, lifecycle, seed
-from stack.docker.running import OURS
+from stack.docker.running import OURS, DockerStack
+from stack.running import Running
 from stack.state import ROOT, Home
 
 HAS_ENGINE = bool(shutil.which("docker")) and not subprocess.run(["docker", "version"], capture_output=True).returncode
@@ -33,6 +34,12 @@ def test_a_mode_has_its_own_faults():
         faults.named(["container-backend-stopped"])
 
 
+def test_a_docker_stack_has_only_what_it_can_do():
+    """No server of its own, no data directory, no log file: a fault that asks for one is for the other stack."""
+    assert not {"server", "data", "page", "log", "pg_ctl"} & {*dir(DockerStack)}
+    assert not issubclass(DockerStack, Running)
+
+
 def test_what_is_missing_is_said_in_one_sentence(tmp_path):
     """No docker command, and no engine behind it: one line each, and nothing is left."""
     home = tmp_path / "home"
@@ -44,7 +51,7 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path):
     assert not home.exists()
 
 
-@pytest.fixture(scope="module", params=["docker-compose", "compose-v2"])
+@pytest.fixture(scope="module", params=["docker-compose", pytest.param("compose-v2", marks=pytest.mark.catalogue)])
 def stack(request, tmp_path_factory):
     """One healthy stack of each generation of Compose."""
     home = Home(tmp_path_factory.mktemp("docker") / "home")

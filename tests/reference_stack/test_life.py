@@ -84,7 +84,7 @@ def temporary():
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.catalogue) for turn in (1, 2))])
 def test_two_that_start_at_once_are_both_healthy(commands_in, temporary, tmp_path, turn):
     """Twice `up` in the same second, also with temporary folders of their own: neither takes a port of the other's."""
     both = [commands_in(tmp_path / str(number), TMPDIR=str(temporary[number])) for number in range(2)]

@@ -4,6 +4,7 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.runtimes.runtime import Container, Project
 from oncall.target.kinds import roles
+from oncall.target.placeholders import ENDING
 from oncall.target.schema import SERVICE_NAME, Stack
 from oncall.target.views import components, services
 
@@ -38,7 +39,7 @@ def undeclared(stack: Stack, project: Project) -> dict[str, tuple[Container, ...
             continue
         plain = len(one.service) <= LONGEST and NAME.fullmatch(one.service)
         name = one.service if plain else one.short
-        found.setdefault(f"{name}.container" if name in taken else name, []).append(one)
+        found.setdefault(name + ENDING if name in taken else name, []).append(one)
     return {name: tuple(found[name]) for name in sorted(found)[:MOST_UNDECLARED]}
 
 

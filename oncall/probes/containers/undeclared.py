@@ -45,7 +45,7 @@ def undeclared_service(
     stack: Stack, limits: Limits, project: Project, log_reader: LogReader, docker_client: ContainerRuntime
 ) -> UndeclaredServices:
     """The state of each container that no component names, and the last words of those that do not run."""
-    now, parts = datetime.now(UTC), undeclared(stack, project)
+    now, parts = datetime.now(UTC), _parts(stack, project)
     found = {name: _service(name, containers, project, now) for name, containers in parts.items()}
     sick = {name: parts[name] for name, one in found.items() if one.sick(limits.restarts)}
     said, silent = _of_each(sick, lambda name: last_words(log_reader.of(name), WORDS), SECONDS + MARGIN)
@@ -58,7 +58,12 @@ def undeclared_service(
     unseen = {
         f"and-{more}-more": f"{more} more containers: at most {MOST_UNDECLARED} undeclared services are looked at"
     }
-    return UndeclaredServices(project=project.name, parts=tuple(found.values()), unseen=unseen if more else {})
+    return UndeclaredServices(
+        project=project.name,
+        in_project=len(project.containers),
+        parts=tuple(found.values()),
+        unseen=unseen if more else {},
+    )
 
 
 @probe()
@@ -66,11 +71,12 @@ def undeclared_service_health(
     stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
 ) -> UndeclaredHealth:
     """What Docker's own health checks of those services say."""
-    parts = undeclared(stack, project)
+    parts = _parts(stack, project)
     checked = {name: found for name, found in parts.items() if any(one.health for one in found)}
     running, unseen = _running(checked, limits)
     return UndeclaredHealth(
         project=project.name,
+        in_project=len(project.containers),
         parts=tuple(
             ServiceHealth(component=name, service=found[0].service, containers=health_of(found, datetime.now(UTC)))
             for name, found in running.items()
@@ -84,13 +90,15 @@ def undeclared_service_stats(
     stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
 ) -> UndeclaredStats:
     """Memory, CPU and processes of those services' running containers."""
-    running, unseen = _running(undeclared(stack, project), limits)
+    running, unseen = _running(_parts(stack, project), limits)
 
     def look(name: str) -> ContainerStats:
         return stats_of(name, running[name][0].service, running[name], docker_client, limits)
 
     found, missing = _of_each(running, look, COUNTERS)
-    return UndeclaredStats(project=project.name, parts=tuple(found.values()), unseen=unseen | missing)
+    return UndeclaredStats(
+        project=project.name, in_project=len(project.containers), parts=tuple(found.values()), unseen=unseen | missing
+    )
 
 
 @probe(deadline=4.0)
@@ -105,10 +113,19 @@ def undeclared_service_log(
         fresh = [lately(one, now - recent) for one in log_reader.of(name)]
         return UndeclaredLog(component=name, log=read, fatal=fatal_lines(fresh))
 
-    parts = undeclared(stack, project)
+    parts = _parts(stack, project)
     parts = {name: parts[name] for name in parts if not all(state_of(one, now).done for one in parts[name])}
     found, unseen = _of_each(parts, look, SECONDS + MARGIN)
-    return UndeclaredLogs(project=project.name, parts=tuple(found.values()), unseen=unseen)
+    return UndeclaredLogs(
+        project=project.name, in_project=len(project.containers), parts=tuple(found.values()), unseen=unseen
+    )
+
+
+def _parts(stack: Stack, project: Project) -> Parts:
+    """The undeclared services; raises CouldNotCheck for a project without any container, which is a wrong name."""
+    if not project.containers:
+        raise CouldNotCheck(f"the project {project.name} has no container", setting="docker.project")
+    return undeclared(stack, project)
 
 
 def _service(name: str, containers: tuple[Container, ...], project: Project, now: datetime) -> UndeclaredService:

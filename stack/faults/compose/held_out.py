@@ -53,6 +53,7 @@ def backend_listens_inside_only(stack: DockerStack) -> None:
 def backend_stale_hosts_entry(stack: DockerStack) -> None:
     """A line of extra_hosts in the backend's service still names the address of the former database server."""
     stack.edit_compose("services.backend.extra_hosts", ["postgres:192.0.2.10"])
+    stack.edit_compose("services.backend.healthcheck.start_period", "1s")  # or Docker forgives for half a minute
     stack.recreate("backend", wait=False)
     noticed(stack, "backend")
 

@@ -140,7 +140,8 @@ def frontend_crash_loop(stack: DockerStack) -> None:
 )
 def frontend_unhealthy(stack: DockerStack) -> None:
     """The frontend's health check asks for a page that is not there."""
-    stack.edit_compose("services.frontend.healthcheck.test", ["CMD", "curl", "--fail", "http://127.0.0.1/assets/no"])
+    wrong = {"test": ["CMD", "curl", "--fail", "http://127.0.0.1/assets/no"], "start_period": "1s"}
+    stack.edit_compose("services.frontend.healthcheck", wrong)
     stack.recreate("frontend", wait=False)
     stack.wait(lambda: _health(stack, "frontend") == "unhealthy", "the frontend to be unhealthy", 60)
 
@@ -155,7 +156,8 @@ def frontend_unhealthy(stack: DockerStack) -> None:
 )
 def frontend_health_tool_missing(stack: DockerStack) -> None:
     """The frontend works, but its image lacks the tool that its health check calls."""
-    stack.edit_compose("services.frontend.healthcheck.test", ["CMD", "no-such-tool", "http://127.0.0.1/"])
+    wrong = {"test": ["CMD", "no-such-tool", "http://127.0.0.1/"], "start_period": "1s"}
+    stack.edit_compose("services.frontend.healthcheck", wrong)
     stack.recreate("frontend", wait=False)
     stack.wait(lambda: _health(stack, "frontend") == "unhealthy", "the frontend to be unhealthy", 60)
 
