@@ -25,6 +25,7 @@ SIGNALS = {
     12: "SIGUSR2",
     15: "SIGTERM",
 }
+STARTED_BY = {"container": "Docker", "unit": "systemd", "process": "its supervisor"}
 NO_MEMORY = "killed for lack of memory"
 
 
@@ -52,7 +53,7 @@ def _life(one: ContainerState, fact: ServiceContainers, clocks: ClockContext) ->
     if one.created_at:
         yield at("create", f"container made anew{_image(one, fact)}", one.created_at)
     if one.started_at:
-        times = f" again by Docker, restart {one.restarts}" if one.restarts else ""
+        times = f" again by {STARTED_BY[one.kind]}, restart {one.restarts}" if one.restarts else ""
         yield at("start", f"started{times}", one.started_at)
     elif one.up_seconds is not None:
         yield TimelineEntry(
@@ -85,7 +86,7 @@ def _end(one: ContainerState, clocks: ClockContext) -> Iterator[TimelineEntry]:
     words = f"ended with {exit_words(one.exit_code, one.kind)}" if down else "ended"
     moment = TimelineEntry(
         at=one.finished_at or clocks.back(one.ended_seconds_ago or 0.0),
-        what=f"{words}, after {one.restarts} restarts by Docker" if loops else words,
+        what=f"{words}, after {one.restarts} restarts by {STARTED_BY[one.kind]}" if loops else words,
         source=STATE,
         kind="problem" if down or loops else "change",
         topic="end",
