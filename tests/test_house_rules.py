@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,12 @@ PURE = (
 )
 
 
+@cache
+def parsed(file):
+    """A file as Python reads it; many rules ask for the same ones."""
+    return ast.parse(file.read_text())
+
+
 def imports(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -81,7 +88,7 @@ def test_check_files_import_only_pytest(file):
 @pytest.mark.parametrize("file", CHECK_FILES, ids=lambda file: file.stem)
 def test_check_files_have_one_severity_and_one_section(file):
     """Nobody should have to wonder how urgent a check is, or what to do when it fails."""
-    names = list(markers(ast.parse(file.read_text())))
+    names = list(markers(parsed(file)))
 
     assert sum(name in ("p1", "p2", "p3", "p4") for name in names) == 1
     assert names.count("playbook") == 1
@@ -133,7 +140,7 @@ def files_of(room):
 
 def rooms_known(file):
     """Which other rooms a file imports from, also in a function; `from oncall import x` counts as x."""
-    for name in imports(ast.parse(file.read_text())):
+    for name in imports(parsed(file)):
         if name.startswith("oncall."):
             yield name.split(".")[1]
 
@@ -196,7 +203,7 @@ def test_pure_files_look_at_nothing(name):
 
 
 def packages_of(file):
-    return {name.partition(".")[0] for name in imports(ast.parse(file.read_text()))}
+    return {name.partition(".")[0] for name in imports(parsed(file))}
 
 
 def test_stack_and_library_do_not_know_each_other():
@@ -211,19 +218,19 @@ def test_stack_and_library_do_not_know_each_other():
 )
 def test_heavy_libraries_have_one_door_each(library):
     """Two threads that import one package for the first time can deadlock; and -m p1 pays only for what it touches."""
-    lazy, eager = set(), set()
-    for file in (ROOT / "oncall").rglob("*.py"):
-        tree = ast.parse(file.read_text())
-        eager |= {
-            file.name
-            for node in tree.body
-            if isinstance(node, ast.Import | ast.ImportFrom) and library in packages(node)
-        }
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        lazy |= {file.name for function in functions if library in packages(function)}
+    files = [*(ROOT / "oncall").rglob("*.py")]
+    lazy = {file.name for file in files if library in loaded(file)[1]}
 
-    assert not eager
+    assert not [file.name for file in files if library in loaded(file)[0]]
     assert len(lazy) <= 1, lazy
+
+
+@cache
+def loaded(file):
+    """The packages that a file imports when it is imported itself, and those that a function of it does."""
+    at_once = [node for node in parsed(file).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    functions = [node for node in ast.walk(parsed(file)) if isinstance(node, ast.FunctionDef)]
+    return [{package for node in nodes for package in packages(node)} for nodes in (at_once, functions)]
 
 
 def packages(node):
@@ -266,11 +273,7 @@ def is_sentence(node):
 
 def test_no_code_asks_what_a_sentence_says():
     """Text is for people, data is for code: "Nobody can log in" once made the status page say that all is well."""
-    found = {
-        (file.name, question)
-        for file in (ROOT / "oncall").rglob("*.py")
-        for question in questions(ast.parse(file.read_text()))
-    }
+    found = {(file.name, question) for file in (ROOT / "oncall").rglob("*.py") for question in questions(parsed(file))}
 
     assert found == KNOWN_QUESTIONS
 
@@ -305,11 +308,7 @@ def test_what_nobody_notices_is_marked(file, check):
 def test_nothing_prints():
     """Probes run in threads: what they print lands under some other check."""
     for file in (ROOT / "oncall").rglob("*.py"):
-        calls = [
-            n.func.id
-            for n in ast.walk(ast.parse(file.read_text()))
-            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
-        ]
+        calls = [n.func.id for n in ast.walk(parsed(file)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
 
         assert "print" not in calls, file
 

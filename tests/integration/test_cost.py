@@ -8,7 +8,10 @@ from stack import lifecycle
 from stack.docker import lifecycle as docker_lifecycle
 from tests.patient import running
 
-MODES = [pytest.param("embedded", marks=pytest.mark.stack), pytest.param("docker", marks=pytest.mark.docker)]
+MODES = [
+    pytest.param("embedded", marks=pytest.mark.stack),
+    pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.catalogue]),
+]
 
 
 @pytest.fixture(scope="module", params=MODES)

@@ -14,7 +14,7 @@ from bench.own_traffic import runs
 from stack.docker import lifecycle
 from tests.patient import running
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.catalogue]
 RUNS, STRANGERS = 8, 48
 AUTHENTICATION = "test_no_burst_of_authentication_errors"
 
