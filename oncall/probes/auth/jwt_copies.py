@@ -22,7 +22,7 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
         raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
-    if not containers or (containers[0].kind != "container" and not containers[0].process):
+    if not containers or (containers[0].kind != "container" and containers[0].status not in ("running", "paused")):
         raise CouldNotCheck("the backend is not running", root="service_containers.running[backend]")
     if unreadable := next((one for one in containers if one.unreadable), None):
         raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}")
