@@ -6,17 +6,23 @@ other projects, an engine that never answers, and endless logs cost), `recovery`
 stack under Compose, after every fault or those that are named), `next` (whether the commands that are printed first are
 the same everywhere and end as their step says, after every such fault or those that are named), `own-traffic` (whether
 our own requests become a finding: 30 runs in a row in each form of log, with slow logins, and three --wait on a broken
-database)."""
+database), `services` (how `-m p1` grows from 3 to 50 services of one project)."""
 
 import argparse
 import signal
 import sys
 
-from bench import accuracy, busy, containers, cost, next_commands, own_traffic, recovery, speed, steadiness
+from bench import accuracy, busy, containers, cost, next_commands, own_traffic, recovery, services, speed, steadiness
 from bench.measure import NotMeasured
 from stack.state import StackError
 
-VERBS = {"speed": speed.measure, "healthy": steadiness.measure, "busy": busy.measure, "docker": containers.measure}
+VERBS = {
+    "speed": speed.measure,
+    "healthy": steadiness.measure,
+    "busy": busy.measure,
+    "docker": containers.measure,
+    "services": services.measure,
+}
 VERBS |= {
     "recovery": recovery.measure,
     "next": next_commands.measure,

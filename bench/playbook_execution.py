@@ -34,7 +34,10 @@ class Typed:
 def fill(step, stack, fault, component, evidence=None):
     """What to type: from the target, for the component that shows the cause, with what its finding saw and what the
     fault lets a person read."""
-    command = playbook.fill(step, read_target(stack.home.target).stack, component, evidence=evidence).command
+    target = read_target(stack.home.target).stack
+    command = playbook.fill(
+        playbook.for_runtime(step, target, component) or step, target, component, evidence=evidence
+    ).command
     for blank, word in fault.reads.items():
         command = re.sub(rf"\b{blank}\b", word, command)
     return command

@@ -25,7 +25,7 @@ error answer, wrong answer      it answers that it cannot, or with something wro
 config, log evidence            a standing setting is wrong; a log line or a counter tells of it
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Literal, get_args
 
 from msgspec import Struct, field
@@ -38,7 +38,6 @@ Manner = Literal[
 ]
 MANNERS: tuple[Manner, ...] = get_args(Manner)
 TIMED: tuple[Manner, ...] = ("silent", "late")  # claims about time, which an overloaded machine cannot make
-COMPONENTS = ("host", "docker", "network", "postgres", "backend", "frontend", "auth", "websocket")
 
 
 class CouldNotCheck(Exception):
@@ -82,7 +81,7 @@ class Finding(Struct, frozen=True):
 
     symptom: what is wrong, one line, never the fix.
     evidence: the few values that decided.
-    component: the part that shows the symptom.
+    component: the part that shows the symptom. role: what the check called it ("backend"), where that is a role.
     blames: the part that the evidence itself accuses, when it is another one.
     layer: how far the look got.
     manner: what the part does that fails; None: not said.
@@ -100,6 +99,7 @@ class Finding(Struct, frozen=True):
     ambiguity: str = ""
     root: str = ""
     manner: Manner | None = None
+    role: str = ""
 
 
 class Message(str):
@@ -113,11 +113,18 @@ class Message(str):
         return super().__new__(cls, f"{finding.symptom} ({evidence})" if evidence else finding.symptom)
 
 
-def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Callable[..., Message]:
+def recorder(
+    keep: Callable[[Finding], None],
+    components: tuple[str, ...],
+    named: Callable[[str], str] = str,
+    at_run_time: Callable[[], Collection[str]] = tuple,
+) -> Callable[..., Message]:
     """The function that a check calls as `finding(...)`.
 
     keep: takes the finding as data; an answer that is empty is left out of its evidence, for it proves nothing.
     components: the names that a finding may use; any other raises ValueError.
+    named: the component that a role stands for in this check ("backend"); of any other word the word itself.
+    at_run_time: further names, of parts that only the run finds out; asked for a name that is none of the components.
     """
 
     def finding(
@@ -132,8 +139,10 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
         root: str = "",
         manner: Manner | None = None,
     ) -> Message:
+        role, component = component, named(component)
+        blames = named(blames) if blames else blames
         for name in (component, blames):
-            if name is not None and name not in components:
+            if name is not None and name not in components and name not in at_run_time():
                 raise ValueError(f"{name!r} is not a component; these are: {', '.join(components)}")
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
@@ -141,7 +150,7 @@ def recorder(keep: Callable[[Finding], None], components: tuple[str, ...]) -> Ca
             raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
         accused = blames if blames != component else None
         told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
-        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root, manner)
+        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root, manner, role)
         keep(found)
         return Message(found)
 

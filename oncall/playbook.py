@@ -17,7 +17,18 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from oncall.finding import Value
-from oncall.target.placeholders import PLACEHOLDERS, values
+from oncall.target.placeholders import (
+    PLACEHOLDERS,
+    RUNTIMES,
+    Runtime,
+    bound,
+    part_behind,
+    role_part,
+    runtime_of,
+    runtimes,
+    seen_by,
+    values,
+)
 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
@@ -33,6 +44,8 @@ class PlaybookError(ValueError):
 class Step(Struct, frozen=True):
     """One thing to do: why, what to type, what it may cost, and which check says that it helped.
 
+    runtime: how that runs which the command is for: "compose", "systemd" or "process"; empty: for all. others: the same
+    step for other runtimes.
     command: one command a line. exits: the codes with which each of them may end while it does what is said, 0 to 255.
     edit: what a person has to mend before the command can help, such as "Compose file"; empty: nothing.
     """
@@ -43,6 +56,8 @@ class Step(Struct, frozen=True):
     verify: str
     edit: tuple[str, ...] = ()
     exits: tuple[int, ...] = (0,)
+    runtime: Runtime = ""
+    others: tuple[Step, ...] = ()
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -134,6 +149,30 @@ def parse(text: str) -> Playbook:
     return Playbook(tuple(sections), levels)
 
 
+def for_runtime(step: Step, stack: Stack, component: str | None = None) -> Step | None:
+    """The step as it is typed on this stack, None when it has no such form.
+
+    A block fits where all parts that its placeholders name run as it says; one that names none fits where the cause's
+    component does, or some part of the stack when the cause is of none.
+    """
+    return next((one for one in (step, *step.others) if _fits(one, stack, component)), None)
+
+
+def _fits(step: Step, stack: Stack, component: str | None) -> bool:
+    stack = seen_by(stack, component)
+    own = part_behind(stack, component)
+    there = {runtime_of(stack, own)} if own else runtimes(stack)
+    named = {bound(name) for name in PLACEHOLDER.findall(step.command)}
+    for about, runtime in named:
+        part = role_part(stack, about) if about else own if about is None else None
+        if part and runtime_of(stack, part) != runtime:
+            return False
+        if runtime and not part and runtime not in (there if about is None else runtimes(stack)):
+            return False
+    speaks_of_one = any(about and runtime for about, runtime in named)
+    return not step.runtime or speaks_of_one or step.runtime in there
+
+
 def fill(
     step: Step,
     stack: Stack,
@@ -154,6 +193,7 @@ def fill(
 ANCHOR = re.compile(r'<a id="(?P<id>[a-z0-9]+(-[a-z0-9]+)*)">\s*</a>')
 PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not {{docker}}, not %{curl}
 FENCE = re.compile(r"\s*(```+|~~~+)")
+INFO = re.compile(r"\s*(?:```+|~~~+)\s*(?P<words>.*?)\s*")
 LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
 DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
 STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
@@ -191,20 +231,41 @@ def _steps(id: str, number: int, lines: list[str]) -> tuple[Step, ...]:
     return tuple(_step(number + 1 + start, lines[start:end]) for start, end in pairwise([*starts, len(lines)]))
 
 
+class _Block(Struct):
+    """One fenced block of a step, with what stands right above it and the notes right below."""
+
+    runtime: Runtime
+    sentence: str = ""
+    command: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
 def _step(number: int, lines: list[str]) -> Step:
-    """One step: its sentence, its fenced command, its risk and its check."""
+    """One step: its sentence, its fenced commands, its risk and its check."""
+    blocks: list[_Block] = []
     sentence: list[str] = []
-    command: list[str] = []
-    notes: dict[str, str] = {}
+    notes: dict[str, str] = {}  # of the step, whichever block they stand below
+    opened = False
     for index, fenced, line in _unfenced(lines):
-        if fenced and not FENCE.match(line):
-            command.append(line)
+        if fenced and FENCE.match(line):
+            opened = not opened
+            if opened:
+                runtime = _runtime(number + index, line)
+                if any(block.runtime == runtime for block in blocks):
+                    raise _error(
+                        number + index, "this step has two blocks for one runtime", "join them, or part the step"
+                    )
+                blocks.append(_Block(runtime, " ".join(sentence)))
+                sentence = []
+        elif fenced:
+            blocks[-1].command.append(line)
             _typeable(number + index, line)
         elif match := NOTE.fullmatch(line):
-            notes[match["key"].lower()] = match["value"].strip().strip("`")
-        elif not FENCE.match(line) and line.strip():
+            key, value = match["key"].lower(), match["value"].strip().strip("`")
+            (blocks[-1].notes if blocks and key in ("edit", "exit") else notes)[key] = value
+        elif line.strip():
             sentence.append(STEP.sub(r"\g<rest>", line).strip())
-    if not "".join(command).strip():
+    if not blocks or not all("".join(block.command).strip() for block in blocks):
         raise _error(number, "this step has no command", "put one below it, between two lines of ```")
     risk = notes.get("risk", "").lower()
     if risk not in RISKS:
@@ -212,9 +273,27 @@ def _step(number: int, lines: list[str]) -> Step:
         raise _error(number, f"this step has the risk {risk!r}" if risk else "this step has no risk", mend)
     if not re.fullmatch(r"test_\w+(\[[^\]]*\])?", notes.get("verify", "")):
         raise _error(number, "this step names no check that verifies it", "write `- Verify: test_the_check`")
-    text = textwrap.dedent("\n".join(command)).strip("\n")
+    first, *others = (_as_step(number, block, notes | block.notes, blocks[0].sentence) for block in blocks)
+    return replace(first, others=tuple(others))
+
+
+def _as_step(number: int, block: _Block, notes: Mapping[str, str], sentence: str) -> Step:
+    text = textwrap.dedent("\n".join(block.command)).strip("\n")
     edit = tuple(place.strip() for place in notes.get("edit", "").split(",") if place.strip())
-    return Step(" ".join(sentence), text, risk, notes["verify"], edit, _exits(number, notes.get("exit", "0")))
+    exits = _exits(number, notes.get("exit", "0"))
+    risk = next(one for one in RISKS if one == notes["risk"].lower())
+    return Step(block.sentence or sentence, text, risk, notes["verify"], edit, exits, block.runtime)
+
+
+def _runtime(number: int, fence: str) -> Runtime:
+    """The word behind the language: ```bash systemd."""
+    match = INFO.fullmatch(fence)
+    words = match["words"].split() if match else []
+    if len(words) < 2:
+        return ""
+    if found := next((one for one in RUNTIMES if one == words[1]), None):
+        return found
+    raise _error(number, f"{words[1]!r} is no runtime", f"write one of {', '.join(RUNTIMES)} behind bash, or nothing")
 
 
 def _exits(number: int, told: str) -> tuple[int, ...]:

@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from oncall.finding import COMPONENTS, Finding, Message, recorder
+from oncall.finding import Finding, Message, recorder
 from oncall.notify.notifier import Notifier
 from oncall.probing.register import PROBES
-from oncall.session import hooks, main_loop, options, recording, signals
+from oncall.session import hooks, main_loop, options, parts, recording, signals
 from oncall.session.context import CONTEXT, history, read_context, recipients
 from oncall.session.loop import probes_of
 from oncall.session.main_loop import CATALOGUE
+from oncall.session.parametrizing import parametrize
+from oncall.session.parts import FOUND, fact_of
 from oncall.session.publishing import Publisher
-from oncall.session.recording import FOUND
 from oncall.target.reader import Target, unknown_accepted
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import components
 
 MARKERS = (
     "p1: critical, respond within 15 minutes: the service is down",
@@ -23,8 +25,10 @@ MARKERS = (
     "p3: medium, respond within 4 hours: a minor feature is broken",
     "p4: low, respond within 24 hours: cosmetic",
     "playbook(section): the section of PLAYBOOK.md that tells what to do",
-    "component(name): the part of the stack that the check is about",
+    "component(name): the part of the stack that the check is about: a role (backend, auth, ...) or a component",
+    "kind(name): the check runs once for each component of this kind, which it gets as `component`",
     "judges(fact): the fact, or the side of one, that this check is for: checks that it stood in the way of point here",
+    "each(fact): judged once for each part of this fact, whose names only the run finds out: a verdict for each",
     "unnoticed: no user of the stack notices when this check fails; public status texts leave it out",
     "active(what): acts on the stack; runs only with --active WHAT",
 )
@@ -52,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options.refuse_pairs(config.option)
     context = config.stash[CONTEXT] = read_context(config)
     config.pluginmanager.register(recording, "oncall-teststatus")
+    config.pluginmanager.register(parts, "oncall-parts")
     report = str(config.getini("oncall_report"))
     kept = history(config, report)
     wanted = report and not (config.option.collectonly or config.option.setupplan or config.option.htmlpath)
@@ -60,11 +65,6 @@ def pytest_configure(config: pytest.Config) -> None:
     publisher = Publisher(config, context.redact, page if wanted else None, kept)
     config.pluginmanager.register(publisher, "oncall-publisher")
     config.pluginmanager.register(Notifier(config, publisher, recipients(config, context)), "oncall-informer")
-
-
-def _components(stack: Stack) -> tuple[str, ...]:
-    """The parts that a finding may name."""
-    return (*COMPONENTS, *stack.components)
 
 
 @pytest.fixture
@@ -86,24 +86,15 @@ def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
     def keep(found: Finding) -> None:
         request.node.stash[FOUND] = found
 
-    return recorder(keep, _components(request.config.stash[CONTEXT].target.stack))
+    known = components(request.config.stash[CONTEXT].target.stack)
+    return recorder(keep, known, lambda role: recording.named(request.node, role), lambda: parts.named(request.node))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A check that names `endpoint` or `service` runs once for each of the target's."""
-    if CONTEXT not in metafunc.config.stash or not PROBES.keys() & set(metafunc.fixturenames):
-        return
-    stack = metafunc.config.stash[CONTEXT].target.stack
-    several = {"endpoint": [endpoint.name for endpoint in stack.backend.endpoints], "service": [*services(stack)]}
-    marks = [
-        (*mark.args, mark.kwargs.get("argnames", ""))[0] for mark in metafunc.definition.iter_markers("parametrize")
-    ]
-    listed = [mark.split(",") if isinstance(mark, str) else mark for mark in marks]
-    marked = {name.strip() for names in listed for name in names}
-    for argument, names in several.items():
-        if argument in metafunc.fixturenames and argument not in marked:
-            none = pytest.param("none", marks=pytest.mark.skip(reason=f"the target file names no {argument}"))
-            metafunc.parametrize(argument, names or [none])
+    """A check that names `endpoint` or `service` runs once for each of the target's; any other once for each component
+    of its role where there are several."""
+    if CONTEXT in metafunc.config.stash and PROBES.keys() & set(metafunc.fixturenames):
+        parametrize(metafunc, metafunc.config.stash[CONTEXT].views)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -126,6 +117,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _refuse_unknown_acceptances(target: Target, items: list[pytest.Item]) -> None:
     names = {name for item in items for name in (item.name, item.name.partition("[")[0])}
+    several = {item.name for item in items if fact_of(item)}
+    names |= {name for name in target.accepted if name.partition("[")[0] in several}
     if problems := unknown_accepted(target, names):
         raise pytest.UsageError("\n".join(problems))
 

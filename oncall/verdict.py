@@ -47,6 +47,7 @@ class Check(Struct, frozen=True, kw_only=True):
     component: str | None = None
     playbook: str | None = None
     facts: tuple[str, ...] = ()  # the probes that it names
+    varied: bool = False  # whether it has parameters beside the component that it is about
     judges: str = ""  # the fact, or the side of one ("service_containers.running"), that it is there for
 
 
@@ -55,6 +56,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     check: str  # "test_forged_tokens_are_refused[expired]"
     nodeid: str
+    part: str = ""  # of a check that is judged for each part that the run finds: this one; both names end with it
     severity: Severity
     outcome: Outcome
     claim: str = ""  # the check's docstring: what people notice
@@ -62,6 +64,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     playbook: str | None = None  # the id of its section in PLAYBOOK.md
     symptom: str | None = None  # failed, and accepted unless there was no answer to accept
     evidence: dict[str, Value] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)  # that it was given: {"endpoint": "suites"}
+    role: str = ""  # what the check calls its component ("backend"), whatever it is named in this stack
     component: str | None = None  # whose symptom it is; of a check that passed or could not look: whom it looks at
     blames: str | None = None  # whom the evidence accuses; of an unknown: who stood in the way
     layer: Layer = "correct"  # how far a look got
@@ -74,6 +78,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     accepted: Acceptance | None = None
     probes: tuple[ProbeNote, ...] = ()
     position: int = 0  # place in the collection; keeps two runs in one order
+
+    @property
+    def test(self) -> str:
+        """The nodeid of pytest's test that it comes from: one with parts has several verdicts."""
+        return self.nodeid.removesuffix(f"[{self.part}]") if self.part else self.nodeid
 
     @property
     def answered(self) -> bool:

@@ -1,5 +1,6 @@
 """A stack that was started: its parts, and everything that can be done to them from outside."""
 
+import resource
 import secrets
 import shutil
 import signal
@@ -17,6 +18,8 @@ import psycopg
 from stack import postgres, processes, template
 from stack.handle import PARTS, Handle
 from stack.state import ROOT, Home, StackError
+
+ADDRESS_SPACE = 4 << 30  # of a part, in bytes: one that leaks shall not take the machine with it
 
 
 class Running(Handle):
@@ -69,6 +72,7 @@ class Running(Handle):
             self.server.stop(self.state["processes"][part])
         elif self.lives(part):
             processes.end([self.process(part)])
+            self.home.pid_file(part).unlink(missing_ok=True)
 
     def start(self, part: str, wait: bool = True, **environment: str | None) -> None:
         """Start a part with what its env file says; `environment` is for this start only (None leaves a name out)."""
@@ -83,6 +87,8 @@ class Running(Handle):
                 env=env,
                 cwd=ROOT,
             )
+            self.home.pid_file(part).write_text(f"{record['pid']}\n")
+            psutil.Process(record["pid"]).rlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
         self.remember(part, record)
         if wait:
             self.wait_healthy(part)

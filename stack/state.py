@@ -34,6 +34,10 @@ class Home:
     def env_file(self, part: str) -> Path:
         return self.path / f"{part}.env"
 
+    def pid_file(self, part: str) -> Path:
+        """Of a part of ours; PostgreSQL keeps its own."""
+        return self.path / f"{part}.pid"
+
     def log(self, part: str) -> Path:
         return self.logs / f"{part}.log"
 

@@ -21,6 +21,11 @@ def describe(home: Home, server: postgres.Server, ports: dict[str, int]) -> dict
         },
         "docker": {"absent": True},
         "backend": {
+            "process": {
+                "pid_file": str(home.pid_file("backend")),
+                "port": ports["backend"],
+                "log_files": [str(home.log("backend")), str(home.log("backend.out"))],
+            },
             "url": f"http://{backend}",
             "env_file": str(home.env_file("backend")),
             "metrics": {"headers": {"Authorization": "Bearer ${METRICS_TOKEN}"}},
@@ -30,6 +35,11 @@ def describe(home: Home, server: postgres.Server, ports: dict[str, int]) -> dict
             ],
         },
         "frontend": {
+            "process": {
+                "pid_file": str(home.pid_file("frontend")),
+                "port": ports["frontend"],
+                "log_files": [str(home.log("frontend"))],
+            },
             "url": f"http://{frontend}",
             "certificates": [f"localhost:{ports['tls']}"],
             "ca_file": str(home.tls / "ca.pem"),
@@ -43,6 +53,7 @@ def describe(home: Home, server: postgres.Server, ports: dict[str, int]) -> dict
             "first_answer_contains": '"welcome"',
         },
         "postgres": {
+            "process": {"pid_file": str(server.data / "postmaster.pid"), "port": ports["postgres"]},
             "host": "127.0.0.1",
             "port": ports["postgres"],
             "log_files": [str(server.log)],

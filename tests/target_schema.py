@@ -7,6 +7,7 @@ import json
 
 import msgspec
 
+from oncall.target.kinds import KINDS
 from oncall.target.reader import File
 from tests.readme_index import ROOT
 
@@ -16,8 +17,12 @@ TOP = "File"
 
 def schema():
     """Every table refuses keys that it does not know, as the reader does."""
-    _, records = msgspec.json.schema_components([File], ref_template="#/$defs/{name}", schema_hook=any_value)
+    kinds = [kind.keys for kind in KINDS.values()]
+    template = "#/$defs/{name}"
+    _, records = msgspec.json.schema_components([File, *kinds], ref_template=template, schema_hook=any_value)
     records = {name: closed(record) for name, record in records.items()}
+    records["Part"] = {"anyOf": [{"$ref": template.format(name=kind.__name__)} for kind in kinds]}
+    records["Component"]["required"].remove("kind")  # what says no kind is a container
     top = records.pop(TOP) | {"title": "Target file of pytest-oncall"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | top | {"$defs": records}
 

@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.reporting import changes
-from oncall.results.comparison import Answer, Result, comparable, compare, identity
+from oncall.results.comparison import Answer, Result, comparable, compare
+from oncall.target.identity import identity
 from oncall.target.schema import Backend, Limits, Postgres, Stack
 
 NIGHT = datetime(2026, 11, 23, 3, tzinfo=UTC)

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from msgspec.structs import fields
 
+from oncall.target.kinds import Component
 from oncall.target.reader import (
     Target,
     TargetError,
@@ -22,7 +23,7 @@ from oncall.target.reader import (
     to_builtins,
     unknown_accepted,
 )
-from oncall.target.schema import Accepted, Component, Endpoint, Limits, Stack
+from oncall.target.schema import Accepted, Endpoint, Limits, Stack, StackKeys
 from oncall.target.validator import bare, is_record
 from tests import target_schema
 
@@ -56,6 +57,9 @@ def problems(file):
         return [problem.removeprefix("oncall.toml: ") for problem in caught.value.problems]
 
     return read
+
+
+OTHER_WAYS = ("unit", "process", "external")  # that a part runs, in place of service: shown once, for all parts
 
 
 def uncommented(text):
@@ -110,12 +114,15 @@ def test_shipped_file_is_the_defaults():
     """What stands in the shipped file is the default of every key, so leaving a line out changes nothing."""
     table = tomllib.loads(SHIPPED.read_text())
     limits, accepted = table.pop("limits"), table.pop("accepted")
-    defaults = listed(plain(Stack()))
+    defaults = listed(plain(StackKeys()))
     for part in (defaults, defaults["backend"], defaults["backend"]["metrics"]):
         for name in ("absent", "components"):
             part.pop(name, None)
     for part in ("host", "docker", "frontend", "auth", "websocket", "postgres"):
         defaults[part].pop("absent", None)
+    for part in ("backend", "frontend", "postgres"):
+        for way in OTHER_WAYS:
+            defaults[part].pop(way)
 
     assert table == {key: value for key, value in defaults.items() if key in table}
     assert set(defaults) - set(table) == {"docker"} - set(table)
@@ -127,9 +134,11 @@ def test_shipped_file_names_every_key():
     """Every key stands in the shipped file, in force or commented: it is the reference."""
     table = tomllib.loads(uncommented(SHIPPED.read_text()))
     accepted = table.pop("accepted")
-    table["components"] = table["components"]["redis"]
+    table["components"] = {key: value for key, value in table["components"]["redis"].items() if key != "kind"}
 
-    assert sorted(written({key: value for key, value in table.items() if key != "limits"})) == sorted(keys(Stack))
+    wanted = [key for key in keys(StackKeys) if not set(key.split(".")[1:]) & set(OTHER_WAYS)]
+    assert sorted(written({key: value for key, value in table.items() if key != "limits"})) == sorted(wanted)
+    assert all(f"#   {way} = " in SHIPPED.read_text() for way in OTHER_WAYS)
     assert sorted(table["limits"]) == sorted(one.name for one in fields(Limits))
     assert {key for entry in accepted.values() for key in entry} == {one.name for one in fields(Accepted)}
 
@@ -324,7 +333,23 @@ def test_snapshot_of_something_else_is_refused():
             'websocket.pong_contains is empty; websocket.ping = "message" needs it',
         ),
         ('[components.redis]\nport = 1\nservice = "r"', None),
-        ("[components.redis]", "components.redis needs a service: it must be the name of a Compose service"),
+        (
+            '[backend]\nunit = "api"',
+            'backend.unit must be the name of a systemd unit such as "api.service", or be empty, not "api"',
+        ),
+        (
+            '[backend]\nunit = "a.service"\nservice = "b"',
+            "backend.unit contradicts backend.service: leave out one of them",
+        ),
+        ("[frontend]\nexternal = true\nprocess = { port = 80 }",
+         "frontend.external contradicts frontend.process: leave out one of them"),
+        ("[postgres.process]\nlog_files = []",
+         "postgres.process needs a pid_file or a port: one of them says which process it is"),
+        (
+            "[components.redis]",
+            "components.redis needs a service: it must be the name of a Compose service; "
+            "or say unit, process or external",
+        ),
         ('[components.postgres]\nservice = "x"', "components.postgres is a component anyway; set postgres.service"),
         (
             '[components.Redis]\nservice = "x"',

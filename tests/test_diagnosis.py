@@ -1,6 +1,7 @@
 """How findings become causes: the chain of blame, its end, and what is never folded away."""
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.diagnosis.causes import diagnose
 from oncall.testing import ended, judge
@@ -308,3 +309,35 @@ def test_a_fact_leads_to_the_check_that_judges_it(root, check):
     }
 
     assert check_of_fact(root, catalogue) == check
+
+
+RUNS = failed("test_undeclared_services_run[worker]", "worker", "runs", part="worker", playbook="undeclared-service")
+LOG_OF_WORKER = failed("test_logs[worker]", "worker", "log_evidence", part="worker", playbook="undeclared-service")
+
+
+def test_a_part_that_nobody_declared_is_one_cause_whatever_is_wrong_with_it():
+    """It ends, its log is full, its limits cannot be looked at: the state is the cause."""
+    limits = unknown("test_limits[worker]", "worker is not running", "worker", part="worker")
+
+    assert causes(RUNS, LOG_OF_WORKER, limits) == {"worker": {"test_logs[worker]", "test_limits[worker]"}}
+
+
+def test_two_such_parts_are_two_causes():
+    """They have come out of one test; nothing else joins them."""
+    other = replace(RUNS, check="test_undeclared_services_run[mails]", nodeid="mails", component="mails", part="mails")
+
+    assert causes(RUNS, other) == {"worker": set(), "mails": set()}
+
+
+def test_who_accuses_such_a_part_is_its_consequence():
+    """The backend's log names the worker, which has ended."""
+    assert causes(RUNS, failed("test_log[backend]", "backend", "log_evidence", blames="worker")) == {
+        "worker": {"test_log[backend]"}
+    }
+
+
+def test_such_a_part_that_is_well_is_not_believed_to_be_the_cause():
+    """Its passed verdict clears it: what is wrong lies with the accuser."""
+    well = passed("test_undeclared_services_run[worker]", "worker", part="worker")
+
+    assert causes(well, failed("test_health", "backend", "answers", blames="worker")) == {"backend": set()}

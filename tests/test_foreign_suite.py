@@ -21,12 +21,11 @@ LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build",
 PASSWORD = "hunter2-of-the-redis"
 
 CONFTEST = '''
-"""A team's own wiring page, with a probe of its own for a component that the library has never heard of."""
+"""A team's own wiring page: a kind of component that the library has never heard of, and the probe that looks at it."""
 
-import os
 import socket
 
-from oncall.api import EVERY_PROBE, Fact, NotPart, probe
+from oncall.api import EVERY_PROBE, Fact, Part, kind, probe
 
 pytest_plugins = ["oncall.plugin", *EVERY_PROBE]
 
@@ -37,6 +36,15 @@ def pytest_oncall_run(run):
         file.write("\\n".join(f"{verdict.check} {verdict.outcome}" for verdict in run.verdicts))
 
 
+class Cache(Part, frozen=True, kw_only=True, tag_field="kind", tag="cache"):
+    service: str = ""
+    port: int
+    password_variable: str = "REDIS_PASSWORD"
+
+
+kind(Cache)
+
+
 class RedisAnswer(Fact, frozen=True, kw_only=True):
     said: str
 
@@ -45,27 +53,30 @@ class RedisAnswer(Fact, frozen=True, kw_only=True):
 
 
 @probe(deadline=2.0)
-def redis_answer(stack, secrets) -> RedisAnswer:
+def redis_answer(component, stack, secrets) -> RedisAnswer:
     """What the cache answers to AUTH and PING."""
-    if "redis" not in stack.components:
-        raise NotPart("the target file names no [components.redis]")
-    words = f"AUTH {secrets['REDIS_PASSWORD']}\\r\\nPING\\r\\n"
-    with socket.create_connection(("127.0.0.1", int(os.environ["REDIS_PORT"])), timeout=1.0) as redis:
-        redis.sendall(words.encode())
-        return RedisAnswer(said=redis.makefile().readlines()[-1].strip())
+    cache = stack.components[component]
+    words = f"AUTH {secrets[cache.password_variable]}\\r\\nPING\\r\\n"
+    try:
+        with socket.create_connection(("127.0.0.1", cache.port), timeout=1.0) as redis:
+            redis.sendall(words.encode())
+            return RedisAnswer(said=redis.makefile().readlines()[-1].strip())
+    except OSError as error:
+        return RedisAnswer(said=f"nothing: {error.strerror}")
 '''
 CHECKS = '''
-"""P2: the cache, and one look that the library brings."""
+"""P2: the caches, and one look that the library brings."""
 
 import pytest
 
 pytestmark = [pytest.mark.p2, pytest.mark.playbook("redis-down")]
 
 
-def test_redis_answers(redis_answer, finding):
+@pytest.mark.kind("cache")
+def test_redis_answers(component, redis_answer, finding):
     """Everybody is logged out now and then."""
     assert redis_answer.said == "+PONG", finding(
-        "redis does not serve", evidence={"said": redis_answer.said}, component="redis"
+        "redis does not serve", evidence={"said": redis_answer.said}, component=component
     )
 
 
@@ -91,7 +102,7 @@ Severity: P2
 1. Look at what it says.
 
    ```
-   {compose} logs --tail 50 redis
+   tail -n 50 {log_files}
    ```
    - Risk: read-only
    - Verify: test_redis_answers
@@ -182,10 +193,15 @@ def foreign(python, home, redis, tmp_path):
     ):
         (tmp_path / name).write_text(text)
 
-    def run(*options, target="[components.redis]\nservice = 'redis'\n", password=PASSWORD):
-        (tmp_path / "oncall.toml").write_text(home.target.read_text() + target)
+    declared = f"[components.sessions]\nkind = 'cache'\nport = {redis.server_address[1]}\n"
+    declared += f"process = {{ port = {redis.server_address[1]}, log_files = ['/var/log/redis.log'] }}\n"
+
+    def run(*options, target=declared, password=PASSWORD):
+        secrets = home.secrets.read_text() + (f"REDIS_PASSWORD={password}\n" if password else "")
+        (tmp_path / "cache.env").write_text(secrets)
+        said = home.target.read_text().replace(str(home.secrets), str(tmp_path / "cache.env"))
+        (tmp_path / "oncall.toml").write_text(said + target)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ONCALL"))}
-        clean |= {"REDIS_PORT": str(redis.server_address[1])} | ({"REDIS_PASSWORD": password} if password else {})
         command = [python, "-m", "pytest", *options]
         done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=60)
         report = tmp_path / "out" / "diagnosis.html"
@@ -213,7 +229,7 @@ def test_foreign_suite_runs_on_the_wheel(foreign, python, foreign_folder):
     assert code == 0, screen
     assert "2 passed" in screen
     assert "test_redis_answers" in report
-    assert "test_redis_answers passed" in (foreign_folder / "redis.txt").read_text()
+    assert "test_redis_answers[sessions] passed" in (foreign_folder / "redis.txt").read_text()
     assert found.is_relative_to(python.parent.parent)
 
 
@@ -225,9 +241,28 @@ def test_foreign_finding_is_told_with_the_foreign_playbook(foreign, redis):
     assert code == 1
     for told in (screen, report):
         assert "redis does not serve" in told
-        assert "docker-compose logs --tail 50 redis" in told
+        assert "tail -n 50 /var/log/redis.log" in told
         assert "-ERR not serving &lt;secret" in told or "-ERR not serving <secret" in told
         assert PASSWORD not in told
+
+
+def test_foreign_kind_is_looked_at_in_each_of_its_components(foreign, redis):
+    """Two caches: a check each; wrong keys are told as those of a kind that ships."""
+    port = redis.server_address[1]
+    two = "".join(f"[components.{name}]\nkind = 'cache'\nport = {at}\n" for name, at in (("a", port), ("b", 1)))
+    code, screen, _ = foreign("-v", target=two)
+    assert code == 1
+    assert "test_redis_answers[a]" in screen
+    assert "test_redis_answers[b]" in screen
+
+    code, screen, _ = foreign(target="[components.a]\nkind = 'cache'\nprot = 1\n")
+    assert code == 4
+    assert "components.a.prot is not a key; did you mean components.a.port?" in screen
+    assert "components.a needs a port" in screen
+
+    code, screen, _ = foreign(target="[components.a]\nkind = 'cahce'\n")
+    assert code == 4
+    assert 'did you mean "cache"?' in screen
 
 
 def test_foreign_blindness_is_unknown(foreign):
@@ -246,7 +281,7 @@ def test_foreign_component_that_is_not_declared_is_skipped(foreign):
     alone, _, _ = foreign("-k", "redis", target="")
 
     assert code == 0, screen
-    assert "the target file names no [components.redis]" in screen
+    assert "the target file names no component of kind cache" in screen
     assert alone == 5
 
 

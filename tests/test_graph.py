@@ -4,8 +4,9 @@ import pytest
 
 from oncall.diagnosis.causes import diagnose
 from oncall.target.graph import circles, depends, waits
+from oncall.target.kinds import Component
 from oncall.target.reader import TargetError, read_target
-from oncall.target.schema import Backend, Component, Stack
+from oncall.target.schema import Backend, Stack
 from oncall.verdict import Verdict
 
 WITH_A_WORKER = Stack(components={"worker": Component(service="worker", depends_on=("cache", "postgres")),

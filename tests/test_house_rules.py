@@ -28,17 +28,18 @@ MAY_KNOW = {
     "runtimes": "finding gate facts target probing",
     "probes": "finding gate facts target probing runtimes",
     "timeline": "facts target",
-    "diagnosis": "finding verdict target playbook",
-    "results": "verdict gate facts target timeline diagnosis",
+    "diagnosis": "finding verdict facts target playbook",
+    "results": "verdict gate facts timeline diagnosis",
     "reporting": "finding verdict gate facts target playbook timeline diagnosis results",
     "notify": "gate playbook results reporting",
-    "session": "finding verdict gate target playbook probing timeline diagnosis results reporting notify",
+    "session": "finding verdict gate facts target playbook probing timeline diagnosis results reporting notify",
     "plugin": "finding target probing notify session",
-    "api": "finding facts probing probes results",
+    "cli": "finding gate facts target probing probes diagnosis reporting",
+    "api": "finding facts target probing probes results",
     "testing": "verdict gate target probing probes diagnosis",
 }
 ROOMS = [*MAY_KNOW]
-OF_PYTEST = {"probing", "notify", "session", "plugin"}  # the others can be used without it: in a program, in a replay
+OF_PYTEST = {"probing", "notify", "session", "plugin", "cli"}  # the others can be used without it
 PURE = (
     "finding",
     "verdict",

@@ -156,3 +156,20 @@ def test_an_endless_value_fills_nothing_and_costs_nothing():
 def test_a_word_is_read_back_by_the_shell(text, tmp_path):
     """In whichever of its forms it is written."""
     assert typed(f"run {word(text)}", tmp_path) == text.encode() + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("component", "service"),
+    [
+        ("backend", "backend"),
+        ("docker", "SERVICE"),
+        ("worker", "worker"),
+        ("docker.container", "docker"),
+        ("a78814de69ad", "SERVICE"),
+        ("worker; reboot", "SERVICE"),
+        (None, "SERVICE"),
+    ],
+)
+def test_a_part_that_nobody_declared_is_called_like_its_service(component, service):
+    """Whatever the evidence says, which may be another part's; a container without a service's name fills nothing."""
+    assert values(Stack(), component, "", {"service": "other"})["service"] == service

@@ -9,17 +9,32 @@ from pathlib import Path
 
 import pytest
 
-from oncall.playbook import PLACEHOLDER, RISKS, Playbook, PlaybookError, Step, fill, parse
-from oncall.target.schema import Backend, Docker, Host, Postgres, Stack
+from oncall.playbook import PLACEHOLDER, RISKS, Playbook, PlaybookError, Step, fill, for_runtime, parse
+from oncall.target.kinds import Component
+from oncall.target.schema import Backend, Docker, Frontend, Host, Postgres, Process, Stack
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "PLAYBOOK.md").read_text("utf-8")
 PAGE = parse(TEXT)
 STEPS = [
-    pytest.param(step, id=f"{section.id}-{number}")
+    pytest.param(block, id=f"{section.id}-{number}{block.runtime and '-'}{block.runtime}")
     for section in PAGE.sections
     for number, step in enumerate(section.recovery, 1)
+    for block in (step, *step.others)
 ]
+UNITS = Stack(
+    docker=Docker(absent=True),
+    backend=Backend(unit="shop-api.service"),
+    frontend=Frontend(unit="nginx.service"),
+    postgres=Postgres(unit="postgresql@15-main.service"),
+)
+PROCESSES = Stack(
+    docker=Docker(absent=True),
+    backend=Backend(process=Process(pid_file="/run/my api.pid", log_files=("/var/log/my api/*.log",))),
+    frontend=Frontend(process=Process(port=3000)),
+    postgres=Postgres(process=Process(pid_file="/run/postgres.pid"), log_files=("/var/log/postgresql/*.log",)),
+)
+HOWEVER = {"compose": Stack(), "systemd": UNITS, "process": PROCESSES}
 ODD = Stack(
     compose="docker compose -p shop",
     docker=Docker(project="shop"),
@@ -149,10 +164,11 @@ def test_every_section_has_symptoms_and_starts_with_a_look(section):
     assert section.recovery[0].risk == "read-only"
 
 
-@pytest.mark.parametrize("stack", [Stack(), ODD], ids=["usual", "odd"])
+@pytest.mark.parametrize("odd", [False, True], ids=["usual", "odd"])
 @pytest.mark.parametrize("step", STEPS)
-def test_every_command_can_be_typed(step, stack):
+def test_every_command_can_be_typed(step, odd):
     """Filled from any target, a shell can read it and nothing is left to fill."""
+    stack = ODD if odd else HOWEVER[step.runtime or "compose"]
     command = fill(step, stack).command
     checked = subprocess.run(["bash", "-n"], input=command, text=True, capture_output=True, check=False)
 
@@ -169,6 +185,102 @@ def test_placeholders_stand_outside_quotes(step):
     assert len(PLACEHOLDER.findall(bare)) + len(PLACEHOLDER.findall(" ".join(nested))) == len(
         PLACEHOLDER.findall(step.command)
     )
+
+
+@pytest.mark.parametrize("runtime", HOWEVER)
+@pytest.mark.parametrize("section", PAGE.sections, ids=lambda section: section.id)
+@pytest.mark.parametrize("component", ["backend", "frontend", "postgres"])
+def test_every_section_begins_with_a_step_for_each_runtime(section, runtime, component):
+    """Whoever was woken is told what to type next, whatever the part runs in."""
+    if section.id == "undeclared-service" and runtime != "compose":
+        return  # of units and processes nobody can tell which are of the stack
+    step = for_runtime(section.recovery[0], HOWEVER[runtime], component)
+
+    assert step
+    assert step.runtime in ("", runtime)
+
+
+@pytest.mark.parametrize("runtime", ["systemd", "process"])
+@pytest.mark.parametrize("component", ["backend", "postgres", "host", "auth", None])
+def test_nothing_speaks_of_compose_where_there_is_none(runtime, component):
+    """A command that cannot work costs the minutes of whoever types it; nothing stays to fill but CAPITALS."""
+    steps = [step for section in PAGE.sections for step in section.recovery]
+    typed = [step for step in (for_runtime(step, HOWEVER[runtime], component) for step in steps) if step]
+
+    assert len(typed) > 70
+    assert not [step.command for step in typed if re.search("compose|docker", fill(step, HOWEVER[runtime]).command)]
+
+
+def test_a_mixed_stack_gets_for_each_part_what_fits_it():
+    """The backend under Compose, the database as a unit: the one is restarted by Compose, the other by systemd."""
+    mixed = Stack(postgres=Postgres(unit="postgresql.service"), components={"queue": Component(external=True)})
+    restart = parse(BLOCKS).sections[0].recovery[0]
+
+    assert fill(for_runtime(restart, mixed, "backend"), mixed, "backend").command == "docker-compose restart backend"
+    assert for_runtime(restart, mixed, "postgres").command == "systemctl restart {unit}"
+    assert for_runtime(restart, mixed, "queue") is None
+    assert for_runtime(restart, mixed, "host") is not None
+
+
+BLOCKS = """\
+## Slow <a id="slow"></a>
+
+Severity: P3
+
+### Recovery
+
+1. Restart it.
+
+   ```bash compose
+   {compose} restart {service}
+   ```
+
+   Restart its unit.
+
+   ```bash systemd
+   systemctl restart {unit}
+   ```
+
+   - Exit: 0, 3
+
+   - Risk: restart
+   - Verify: test_it
+"""
+
+
+def test_a_step_has_a_block_for_each_runtime():
+    """Each with its own sentence and codes where it has some; risk and check are the step's."""
+    (step,) = parse(BLOCKS).sections[0].recovery
+    (unit,) = step.others
+
+    assert (step.runtime, step.sentence, step.command, step.exits) == (
+        "compose",
+        "Restart it.",
+        "{compose} restart {service}",
+        (0,),
+    )
+    assert (unit.runtime, unit.sentence, unit.command, unit.exits) == (
+        "systemd",
+        "Restart its unit.",
+        "systemctl restart {unit}",
+        (0, 3),
+    )
+    assert step.verify == unit.verify == "test_it"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("bash systemd", "bash upstart", "'upstart' is no runtime; write one of compose, systemd, process behind bash"),
+        ("bash systemd", "bash compose", "this step has two blocks for one runtime"),
+    ],
+)
+def test_a_block_of_no_runtime_is_named(old, new, words):
+    """It would be shown to nobody."""
+    with pytest.raises(PlaybookError) as raised:
+        parse(BLOCKS.replace(old, new))
+
+    assert words in str(raised.value)
 
 
 DESTROYS = (

@@ -28,7 +28,7 @@ def test_docker_engine_answers(docker_engine, finding):
 def test_service_is_running(service, service_containers, limits, finding):
     """What this service does is gone."""
     assert service_containers.containers, finding(
-        f"{service} has no container",
+        f"{service} has no {service_containers.kind}",
         evidence=service_containers.absence,
         component=service,
         layer="exists",

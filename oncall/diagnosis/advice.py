@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from oncall.diagnosis.causes import Cause, Diagnosis
 from oncall.finding import Value
-from oncall.playbook import Next, Playbook, Section, Step, fill
+from oncall.playbook import Next, Playbook, Section, Step, fill, for_runtime
 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
@@ -28,8 +28,10 @@ def next_of(cause: Cause, playbook: Playbook, stack: Stack) -> Next | None:
     section = playbook.section(cause.playbook)
     if section is None:
         return None
-    place = _first(cause, section)
-    step = filled(section.recovery[place], cause, stack)
+    place = _first(cause, section, stack)
+    step = filled(section.recovery[place], cause, stack) if place is not None else None
+    if place is None or step is None:
+        return None
     return Next(
         section=section.id,
         step=place + 1,
@@ -40,21 +42,28 @@ def next_of(cause: Cause, playbook: Playbook, stack: Stack) -> Next | None:
     )
 
 
-def filled(step: Step, cause: Cause, stack: Stack) -> Step:
-    """A step as one types it for this cause: about the component that it names, the endpoint and the values it saw."""
-    _, _, about = cause.findings[0].check.partition("[") if cause.findings else ("", "", "")
+def filled(step: Step, cause: Cause, stack: Stack) -> Step | None:
+    """A step as one types it for this cause: about the component that it names, the endpoint and the values it saw.
+
+    None where it is for another runtime.
+    """
+    fitting = for_runtime(step, stack, cause.component)
+    if fitting is None:
+        return None
+    about = cause.findings[0].parameters.get("endpoint", "") if cause.findings else ""
     seen: dict[str, Value] = {}
     for verdict in reversed(cause.findings):  # the nearest one last: its values are the ones that count
         seen.update(verdict.evidence)
-    return fill(step, stack, cause.component, about.removesuffix("]"), seen | dict(cause.evidence))
+    return fill(fitting, stack, cause.component, about, seen | dict(cause.evidence))
 
 
-def _first(cause: Cause, section: Section) -> int:
-    """The place of the look that is about the nearest finding, or else of the first step."""
+def _first(cause: Cause, section: Section, stack: Stack) -> int | None:
+    """The place of the look that is about the nearest finding, or else of the first step; None: there is none here."""
+    here = [place for place, step in enumerate(section.recovery) if for_runtime(step, stack, cause.component)]
     name = cause.findings[0].check.partition("[")[0] if cause.findings else ""
     looks = (
         place
-        for place, step in enumerate(section.recovery)
-        if step.risk == "read-only" and step.verify.partition("[")[0] == name
+        for place in here
+        if section.recovery[place].risk == "read-only" and section.recovery[place].verify.partition("[")[0] == name
     )
-    return next(looks, 0)
+    return next(looks, here[0] if here else None)

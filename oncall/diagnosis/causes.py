@@ -37,7 +37,8 @@ STOPS = ("exists", "runs", "reachable", "answers")  # what fails on these stops 
 class Cause(Struct, frozen=True, kw_only=True):
     """One thing to mend.
 
-    component: what a person would restart or edit. severity: the worst of all that it explains.
+    component: what a person would restart or edit. role: what checks call it ("auth"), whatever its name.
+    severity: the worst of all that it explains.
     symptom, evidence: of the finding nearest to it. because: the reason for the confidence, in words.
     findings: the failed checks that show it itself, the nearest first; empty when it is only accused.
     consequences: the failed checks that it explains. blocked: what could not be looked at because of it.
@@ -46,6 +47,7 @@ class Cause(Struct, frozen=True, kw_only=True):
     """
 
     component: str
+    role: str = ""
     severity: Severity
     symptom: str
     confidence: Confidence
@@ -272,6 +274,7 @@ class _Case:
         confidence, because = self._confidence(head, component, ends, witnesses)
         return Cause(
             component=component,
+            role=self._role(component),
             severity=min((one.severity for one in group), key=SEVERITIES.index),
             symptom=head.symptom or head.claim,
             confidence=confidence,
@@ -305,6 +308,10 @@ class _Case:
             return "likely", "cannot tell a hung process from dropped packets from here"
         return "confirmed", head.check
 
+    def _role(self, component: str) -> str:
+        """What checks call a component."""
+        return next((one.role for one in self.verdicts if one.component == component and one.role), "")
+
     def _looked_at(self, component: str) -> bool:
         return any(one.component == component and one.outcome in ("passed", "failed") for one in self.verdicts)
 
@@ -318,7 +325,7 @@ class _Case:
 
     def _chapter(self, component: str) -> str | None:
         """The playbook section that most of the component's most urgent checks name."""
-        own = [one for name, one in self.catalogue.items() if one.component == component and "[" not in name]
+        own = [one for one in self.catalogue.values() if one.component == component and not one.varied]
         worst = min((check.severity for check in own), key=SEVERITIES.index, default=None)
         named = [check.playbook for check in own if check.playbook and check.severity == worst]
         return max(named, key=named.count, default=None)

@@ -1,8 +1,9 @@
 """Facts: what a probe returned, as frozen records with named fields and units."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
-from msgspec import Struct, StructMeta
+from msgspec import Struct, StructMeta, field
 
 
 class FactType(StructMeta):
@@ -27,3 +28,32 @@ class Fact(Struct, frozen=True, kw_only=True, metaclass=FactType):
     def inconclusive_reason(self) -> str | None:
         """Why this record proves nothing, or None when somebody really looked. Every record has its own."""
         raise NotImplementedError
+
+
+class Part(Protocol):
+    """One part of a fact about several."""
+
+    @property
+    def component(self) -> str:
+        """Its name in findings and verdicts."""
+
+
+class Several(Fact, frozen=True, kw_only=True):
+    """One look at several parts whose names only the run finds out; a check marked `each` judges one at a time.
+
+    A subclass has `parts`, records with a `component` each. unseen: component -> why this one could not be looked at.
+    """
+
+    unseen: dict[str, str] = field(default_factory=dict)
+
+    def each(self) -> Iterator[Part]:
+        """The parts that were looked at."""
+        yield from getattr(self, "parts", ())
+
+
+def unfolded(facts: Iterable[Fact]) -> Iterator[object]:
+    """The facts, and the parts of those that are about several."""
+    for fact in facts:
+        yield fact
+        if isinstance(fact, Several):
+            yield from fact.each()

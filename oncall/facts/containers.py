@@ -11,11 +11,12 @@ from oncall.finding import CouldNotCheck, Layer, Manner
 EngineOutcome = Literal[
     "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
 ]
+Kind = Literal["container", "unit", "process"]
 Status = Literal["", "created", "running", "paused", "restarting", "removing", "exited", "dead", "stopping"]
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 
+STOPPED = "T"  # what SIGSTOP makes of a process, as /proc/PID/stat says it
 SETTLED_SECONDS = 600  # a container that has been up for so long is in no restart loop
-ASKED_BY = {"backend": "backend_health", "frontend": "frontend_page", "postgres": "database_connection"}
 EXIT_CODES = {
     125: "Docker could not start it",
     126: "its command cannot be executed",
@@ -26,6 +27,7 @@ EXIT_CODES = {
     139: "segmentation fault (SIGSEGV)",
     143: "terminated (SIGTERM)",
 }
+DOCKERS_OWN = 125
 ENGINE_PROBLEM = {
     "no socket": "the Docker engine's socket is not there",
     "permission denied": "we have no permission for the Docker engine's socket",
@@ -37,9 +39,28 @@ ENGINE_PROBLEM = {
 }
 
 
-def exit_words(code: int) -> str:
-    """What an exit code means."""
-    if code in EXIT_CODES:
+OF_SYSTEMD = {
+    200: "its working directory cannot be entered",
+    203: "its command cannot be executed",
+    209: "its standard output cannot be opened",
+    216: "its group does not exist",
+    217: "its user does not exist",
+    226: "its namespace cannot be set up",
+}
+ALIKE = {  # who else leaves the trace of the kernel's OOM killer
+    "container": "docker kill",
+    "unit": "systemctl kill",
+    "process": "kill -9",
+}
+
+
+def exit_words(code: int | None, kind: Kind = "container") -> str:
+    """What an exit code means; None is one that nobody knows."""
+    if code is None:
+        return "exit code unknown"
+    if kind == "unit" and code in OF_SYSTEMD:
+        return f"exit code {code}, {OF_SYSTEMD[code]}"
+    if code in EXIT_CODES and (kind == "container" or code != DOCKERS_OWN):
         return f"exit code {code}, {EXIT_CODES[code]}"
     if 128 < code < 165:
         return f"exit code {code}, signal {code - 128}"
@@ -83,15 +104,19 @@ class DockerEngine(Fact, frozen=True, kw_only=True):
 
 
 class ContainerState(Struct, frozen=True, kw_only=True):
-    """One container of a service. up_seconds: None while it does not run.
+    """One container of a service, or its unit or process. up_seconds: None while it does not run.
 
+    exit_code: None when nobody knows it.
     created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
+    process_state: of the process that does its work, by the kernel's letter: "S", "R", "T"; "" where it cannot be read
+        from here.
     """
 
     id: str
     name: str
     status: Status
-    exit_code: int
+    exit_code: int | None
+    kind: Kind = "container"
     error: str = ""
     oom_killed: bool = False
     restarts: int = 0
@@ -101,6 +126,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     memory_limit_mib: float = 0.0
     pids_limit: int = 0
     image: str = ""
+    process_state: str = ""
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -111,31 +137,40 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return self.status == "restarting" or (self.status == "running" and self.restarts >= restarts and fresh)
 
     @property
+    def done(self) -> bool:
+        """Whether it is a job that has done its work."""
+        return self.status == "exited" and self.exit_code == 0
+
+    @property
     def problem(self) -> str:
         """Why it does not run, "" when it does."""
         if self.status == "running":
-            return ""
+            return "is frozen: its process is stopped (state T)" if self.process_state == STOPPED else ""
+        if self.status == "created" and self.kind != "container":
+            return "is inactive: it was stopped, or never started"
+        if self.status == "paused" and self.kind != "container":
+            return "is frozen: somebody stopped its process (SIGSTOP), or froze its cgroup"
         if self.status == "created":
             if "port is already allocated" in self.error or "address already in use" in self.error:
                 return "was never started: a port that it publishes is taken"
-            words = exit_words(self.exit_code) if self.exit_code else ("see the error" if self.error else "")
+            words = exit_words(self.exit_code, self.kind) if self.exit_code else ("see the error" if self.error else "")
             return f"was created but never started{f': {words}' if words else ''}"
         if self.status == "exited":
-            return f"has ended: {exit_words(self.exit_code)}"
+            return "has ended" if self.exit_code is None else f"has ended: {exit_words(self.exit_code, self.kind)}"
         return f"is {self.status or 'in no known state'}"
 
     @property
     def ambiguity(self) -> str:
-        """What would look the same, "" when nothing would: the kernel and `docker kill` send the same signal."""
+        """What would look the same, "" when nothing would: the kernel and a person send the same signal."""
         killed = self.status == "exited" and self.exit_code == 137 and not self.oom_killed
-        return "exit code 137 without an OOM event looks the same as docker kill" if killed else ""
+        return f"exit code 137 without an OOM event looks the same as {ALIKE[self.kind]}" if killed else ""
 
     @property
     def evidence(self) -> str:
         """What a person would want to know of it."""
         said: list[str] = [self.status]
         if self.status != "running" and self.exit_code:
-            said.append(exit_words(self.exit_code))
+            said.append(exit_words(self.exit_code, self.kind))
         if self.up_seconds is not None:
             said.append(f"up {ago(self.up_seconds)}")
         if self.ended_seconds_ago is not None and self.status != "running":
@@ -156,14 +191,16 @@ def ago(seconds: float) -> str:
 
 
 class ServiceContainers(Fact, frozen=True, kw_only=True):
-    """The containers of one Compose service; one-off ones (`run`) are not among them.
+    """The containers of one Compose service, or its one unit or process; one-off ones (`run`) are not among them.
 
-    component: our name for the service. in_project: containers of all services. other_projects: when there are none.
+    component: our name for the service. kind: what there is one of, or should be. in_project: containers of all
+    services. other_projects: when there are none.
     """
 
     component: str
     service: str
     project: str
+    kind: Kind = "container"
     containers: tuple[ContainerState, ...] = ()
     in_project: int = 0
     other_services: tuple[str, ...] = ()
@@ -200,19 +237,30 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
 
     @property
     def without_memory_limit(self) -> tuple[ContainerState, ...]:
-        """Those that may take all of the host's memory; raises CouldNotCheck when there is no container."""
+        """Those that may take all of the host's memory; raises CouldNotCheck when there is none.
+
+        A process has its limit from its start, and none before it.
+        """
         if not self.containers:
-            raise CouldNotCheck(f"{self.component} has no container", root=self._running)
+            raise CouldNotCheck(f"{self.component} has no {self.kind}", root=self._running)
+        if self.kind == "process" and any(one.up_seconds is None for one in self.containers):
+            raise CouldNotCheck(f"{self.component} is not running", root=self._running)
         return tuple(one for one in self.containers if not one.memory_limit_mib)
 
     def described(self, containers: tuple[ContainerState, ...] = ()) -> dict[str, str | int]:
         """Evidence: these containers, and how many there are."""
         found = {f"{one.name} {one.id}": one.evidence for one in containers[:4]}
+        if self.kind == "unit":
+            return {one.name: one.evidence for one in containers[:4]}
+        if self.kind == "process":
+            return {"process": self.service, **found}
         return {"service": self.service, "containers": len(self.containers), **found}
 
     @property
     def absence(self) -> dict[str, str | int]:
         """Evidence for a missing container: what is there instead."""
+        if self.kind != "container":
+            return {self.kind: self.service}
         there: dict[str, str | int] = {"project": self.project, "service": self.service}
         if self.other_services:
             there["services with containers"] = ", ".join(self.other_services[:10])
@@ -278,13 +326,15 @@ class HealthResult(Struct, frozen=True, kw_only=True):
 class ServiceHealth(Fact, frozen=True, kw_only=True):
     """The health checks that Docker makes for one service's running containers.
 
-    accused: the component that the service's own health body names.
+    accused: the component that the service's own health body names. asked_by: the fact that asks what its own health
+        check asks, as a rule; empty: there is none.
     """
 
     component: str
     service: str
     containers: tuple[HealthResult, ...] = ()
     accused: str | None = None
+    asked_by: str = ""
 
     @property
     def unhealthy(self) -> tuple[HealthResult, ...]:
@@ -298,7 +348,7 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
     @property
     def root(self) -> str:
         """The fact of the look that asks what most services' own health checks ask, and says how it was answered."""
-        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else ASKED_BY.get(self.component, "")
+        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else self.asked_by
 
     @property
     def blames(self) -> str | None:

@@ -218,6 +218,8 @@ class JwtSecretCopies(Fact, frozen=True, kw_only=True):
         if len(running) > 1:
             return f"differs between the backend's containers ({len(running)} values)"
         for copy in self.copies:
+            if copy.filed and not copy.group:
+                return f"is missing or empty in {copy.place}, which the next start reads"
             if copy.filed and copy.group not in running:
                 return f"differs between the backend and {copy.place}"
         return None

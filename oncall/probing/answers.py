@@ -13,6 +13,9 @@ class Answers(Protocol):
 
     interrupted: bool
 
+    def key(self, name: str, given: Mapping[str, str]) -> str:
+        """What a probe is called here for these parameters: "backend_health", of several "backend_health[orders]"."""
+
     def start(self, name: str, given: Mapping[str, str]) -> object:
         """Begin to look, unless that was done."""
 

@@ -19,26 +19,32 @@ from contextvars import ContextVar
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Declared, Manner, NotPart, ProbeCrashed
 from oncall.probing.deadline import OPENED, Opened
 from oncall.probing.lag import METER, Load, stack_time
 from oncall.probing.outcome import Outcome, failed
-from oncall.probing.register import PROBES, Probe, probe_key
+from oncall.probing.register import PROBES, Probe, focus, narrowed, probe_key, qualified
 from oncall.probing.snapshot import Saved, saved, through
+from oncall.target.schema import Stack
+from oncall.target.views import NOBODY, Views
 
 
 class ProbeRun(Struct, eq=False):
     """One run of one look, for one set of arguments.
 
     deadline: by `stack_time`; None: it has not begun. began: by `time.monotonic`. thread: as the system numbers it.
+    given, view: the check's parameters and the stack, as the component sees them that is looked at.
     load: what this machine suffered while it was looked, by this look or those that it needs.
     """
 
     probe: Probe
     key: str
     arguments: dict[str, Any]
+    given: Mapping[str, str] = {}
+    view: Stack = Stack()
     outcome: Outcome | None = None
     deadline: float | None = None
     seconds: float | None = None
@@ -88,7 +94,9 @@ class Runner:
         self.budget, self.redact, self.note, self.source = budget, redact, note, source
         self.lag = METER
         self.provided = {"own_lag": METER, **provided}
+        self.views = Views(provided["stack"])
         self.runs: dict[str, ProbeRun] = {}
+        self._keys: dict[tuple[object, ...], str] = {}
         self.deadline = time.monotonic() + budget
         self.interrupted = False
         self._changed = threading.Condition()
@@ -98,13 +106,17 @@ class Runner:
 
     def start(self, name: str, given: Mapping[str, str]) -> ProbeRun:
         """The one run of a look for these check parameters, started when first wanted."""
-        key = probe_key(name, given)
+        key = self.key(name, given)
         if key in self.runs:
             return self.runs[key]
-        run = ProbeRun(PROBES[name], key, {})
+        about, inner = focus(name, given, self.views), narrowed(name, given, self.views)
+        run = ProbeRun(PROBES[name], key, {}, inner, self.views.about(about))
+        if about == NOBODY:
+            run.outcome = Outcome("unknown", reason=f"the target does not say which {run.probe.of} belongs here")
         self._starting.append(name)
         try:
-            run.arguments = {need: self._argument(name, need, given) for need in run.probe.needs}
+            if run.outcome is None:
+                run.arguments = {need: self._argument(run, name, need, inner) for need in run.probe.needs}
         except ProbeCrashed as error:
             run.outcome = Outcome("crashed", reason=str(error))
         finally:
@@ -113,7 +125,16 @@ class Runner:
         self._begin(run)
         return run
 
-    def _argument(self, name: str, need: str, given: Mapping[str, str]) -> Any:
+    def key(self, name: str, given: Mapping[str, str]) -> str:
+        """What a look is called for these parameters."""
+        asked = (name, *given.items())
+        if asked not in self._keys:  # asked for again and again, while a check waits for its facts
+            self._keys[asked] = probe_key(name, given, self.views)
+        return self._keys[asked]
+
+    def _argument(self, run: ProbeRun, name: str, need: str, given: Mapping[str, str]) -> Any:
+        if need == "stack":
+            return run.view
         if need in self.provided:
             return self.provided[need]
         if need in self._starting:
@@ -269,11 +290,18 @@ class Runner:
             return
         except (CouldNotCheck, NotPart) as error:
             words = f"{self.source} {error}" if isinstance(error, Declared) else str(error)
-            outcome = failed(error, self.redact(words))
+            outcome = self._placed(run, failed(error, self.redact(words)))
         except BaseException as error:  # whatever it is, it is this probe's bug, or this machine's end
             outcome = _crash(run, error, self.redact)
         run.opened.forget()
         self._settle(run, outcome, time.monotonic() - started)
+
+    def _placed(self, run: ProbeRun, outcome: Outcome) -> Outcome:
+        """With the component's own names in place of roles."""
+        named = run.view.named if run.probe.of else str
+        root = qualified(outcome.root, run.given, self.views, named)
+        blames = named(outcome.blames) if outcome.blames else outcome.blames
+        return replace(outcome, root=root, blames=blames)
 
     def logged(self, text: str) -> None:
         """Keep what a probe logs with that probe, not with the check that happens to be judged meanwhile."""

@@ -15,9 +15,10 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.facts import Fact
-from oncall.finding import COMPONENTS, MANNERS, CouldNotCheck, NotPart, ProbeCrashed
+from oncall.finding import MANNERS, CouldNotCheck, NotPart, ProbeCrashed
 from oncall.gate.fact_gate import LONGEST_TEXT, clean, gated
 from oncall.gate.patterns import whole
 from oncall.gate.reading import Unreadable, read_json
@@ -25,8 +26,9 @@ from oncall.probing.lag import Load
 from oncall.probing.outcome import Outcome
 from oncall.probing.plausible import implausible, texts
 from oncall.probing.register import PROBES, probe_key
-from oncall.target.reader import Target
+from oncall.target.reader import Target, TargetError, from_builtins
 from oncall.target.validator import MOST_ITEMS, quoted, shortened
+from oncall.target.views import Views, components
 
 QUIET = Load()
 CONVERTING = threading.Lock()  # msgspec learns a type at its first use; two threads that learn one at once crash
@@ -118,9 +120,11 @@ def read_snapshot(path: Path) -> Snapshot:
         version = shortened(quoted(plain.get("version")))
         raise SnapshotError(f"{path}: the snapshot has version {version}; this suite reads {VERSION}: {MEND}")
     try:
-        read = msgspec.convert({key: plain.get(key) for key in ("clock", "target", "probes", "seconds")}, Snapshot)
+        rest = {key: plain.get(key) for key in ("clock", "probes", "seconds")}
+        read = msgspec.convert(rest | {"target": {}}, Snapshot)
         msgspec.convert(read.probes, dict[str, SavedEntry])
-    except (msgspec.ValidationError, RecursionError) as error:
+        read = replace(read, target=from_builtins(plain.get("target")))
+    except (msgspec.ValidationError, TargetError, RecursionError) as error:
         raise SnapshotError(f"{path}: the snapshot is damaged: {str(error)[:200]}") from None
     if problem := _implausible(read):
         raise SnapshotError(f"{path}: the snapshot is damaged: {problem}")
@@ -147,7 +151,11 @@ class Replay:
 
     def __init__(self, snapshot: Snapshot, redact: Callable[[str], str]):
         self.snapshot, self.redact = snapshot, redact
-        self.components = {*COMPONENTS, *snapshot.target.stack.components}
+        self.components = set(components(snapshot.target.stack))
+        self.views = Views(snapshot.target.stack)
+
+    def key(self, name: str, given: Mapping[str, str]) -> str:
+        return probe_key(name, given, self.views)
 
     def start(self, name: str, given: Mapping[str, str]) -> None:
         """Nothing to start."""
@@ -157,7 +165,7 @@ class Replay:
 
     def answer(self, name: str, given: Mapping[str, str]) -> Any:
         """The saved fact; raises CouldNotCheck for one that was not saved or that this version cannot read."""
-        key = probe_key(name, given)
+        key = self.key(name, given)
         entry = self.snapshot.probes.get(key)
         if entry is None:
             raise CouldNotCheck(f"{key} is not in the snapshot")

@@ -18,7 +18,7 @@ from oncall.verdict import SEVERITIES, Verdict
 SHOWN = 3  # causes, and things that people notice, before "and 2 more"
 LENGTH = 300
 MENTION = "@"  # a chat calls people where it stands
-AREAS = {"auth": "logging in", "websocket": "live updates"}
+AREAS = {"auth": "logging in", "websocket": "live updates"}  # by role
 FELT = {"p1": "The service does not work as it should", "p2": "A part of the service does not work as it should"}
 FELT |= {"p3": "Some pages are slow or show errors", "p4": "Some parts of the page do not look right"}
 
@@ -124,7 +124,7 @@ def _public(cause: Cause) -> str:
 
     Never that all of it is down: who does not look from outside cannot know.
     """
-    area = AREAS.get(cause.component)
+    area = AREAS.get(cause.role or cause.component)
     if area is None or cause.severity not in ("p1", "p2"):
         return FELT[cause.severity]
     return f"{area.capitalize()} {'do not work as they' if area.endswith('s') else 'does not work as it'} should"

@@ -28,16 +28,16 @@ def commands(run: RunRecord, places: Places) -> list[str]:
         words = [phrases.because(cause), phrases.evidence(cause), phrases.explains(cause)]
         title = f"{cause.severity.upper()} {cause.component}"
         text = "; ".join([cause.symptom, *filter(None, words)])
-        lines.append(_command(KINDS[cause.severity], title, text, places.get(shown[0].nodeid) if shown else None))
+        lines.append(_command(KINDS[cause.severity], title, text, places.get(shown[0].test) if shown else None))
     for verdict in phrases.unexplained(run, "failed"):
         title = f"{verdict.severity.upper()} {verdict.check}"
         text = verdict.symptom or verdict.claim
-        lines.append(_command(KINDS[verdict.severity], title, text, places.get(verdict.nodeid)))
+        lines.append(_command(KINDS[verdict.severity], title, text, places.get(verdict.test)))
     for reason, alike in summary.by_reason(phrases.unexplained(run, "unknown")).items():
         title = f"{summary.checks(len(alike))} without an answer"
-        lines.append(_command("warning", title, phrases.unanswered(reason, alike), places.get(alike[0].nodeid)))
+        lines.append(_command("warning", title, phrases.unanswered(reason, alike), places.get(alike[0].test)))
     for verdict in run.of(None, "error"):
-        lines.append(_command("error", verdict.check, phrases.error(verdict), places.get(verdict.nodeid)))
+        lines.append(_command("error", verdict.check, phrases.error(verdict), places.get(verdict.test)))
     return lines or [_command("notice", run.stack, summary.headline(run))]
 
 

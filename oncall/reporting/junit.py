@@ -27,6 +27,15 @@ def properties(verdict: Verdict) -> list[tuple[str, str]]:
     return [(name, plain.escape_control_chars(value)) for name, value in found.items() if value]
 
 
+def properties_of(verdicts: list[Verdict]) -> list[tuple[str, str]]:
+    """Those of all verdicts of one test; of a part's, each name ends with the part: "symptom[worker]"."""
+    return [
+        (f"{name}[{verdict.part}]" if verdict.part else name, value)
+        for verdict in verdicts
+        for name, value in properties(verdict)
+    ]
+
+
 def label(writer: Any, report: Any) -> None:
     """Let the test case say how the check ended: pytest calls what could not be looked at "failed on setup".
 

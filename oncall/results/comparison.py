@@ -13,14 +13,11 @@ Everything else says nothing: what was not looked at cannot have come or gone, a
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from oncall.verdict import Outcome, Severity
-
-if TYPE_CHECKING:
-    from oncall.target.schema import Stack
 
 Moment = Annotated[datetime, Meta(tz=True)]  # UTC
 
@@ -113,19 +110,6 @@ def compare(then: Result, now: Result) -> Comparison:
         still=tuple(there(new) for old, new in both if old.outcome in SICK and new.outcome == "failed"),
         unclear=tuple(new.check for old, new in half if "failed" in (old.outcome, new.outcome)),
     )
-
-
-def identity(stack: Stack) -> str:
-    """What tells a stack from another one of the same name: where it is looked at. Other keys may change freely."""
-    docker, backend, frontend, postgres = stack.docker, stack.backend, stack.frontend, stack.postgres
-    places = (
-        "" if stack.host.absent else stack.host.at,
-        "" if docker.absent else f"{docker.host}#{docker.project}",
-        "" if backend.absent else backend.url,
-        "" if frontend.absent else frontend.url,
-        "" if postgres.absent else f"{postgres.host}:{postgres.port}/{postgres.dbname}",
-    )
-    return " ".join(filter(None, places))
 
 
 def _change(answer: Answer, since: datetime) -> Change:

@@ -35,7 +35,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
     timeline: tuple[Event, ...] = ()
     name: str = ""  # under which it is kept: "nightly"
-    target: str = ""  # where the stack was looked at, as in `oncall.results.comparison.identity`
+    target: str = ""  # where the stack was looked at, as in `oncall.target.identity`
     commands_from: CommandsFrom = "local"  # whose target fills the playbook's commands; a snapshot's was not checked
     comparison: Comparison | None = None  # with the last run of the same name, stack and selection; None: there is none
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by look, for pictures: "response_times[suites]"

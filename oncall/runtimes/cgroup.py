@@ -10,11 +10,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from oncall.facts.containers import STOPPED
 from oncall.finding import CouldNotCheck
 from oncall.runtimes.runtime import Container, Sample
 
 MOUNT = Path("/sys/fs/cgroup")
 UNLIMITED = 2**62
+STARTERS = ("docker-init", "tini", "dumb-init", "sh", "bash", "dash", "ash", "busybox")  # a script without `exec` too
 
 
 class Cgroup(Struct, frozen=True):
@@ -77,6 +79,29 @@ class Cgroup(Struct, frozen=True):
             pids=self.first(("pids", "pids.current", ""), ("", "pids.current", "")),
             pids_limit=self.first(("pids", "pids.max", ""), ("", "pids.max", "")),
         )
+
+
+def process_state(container: Container) -> str:
+    """The kernel's letter for the state of the process that does its work: "S", "T"; raises CouldNotCheck as `cgroup`.
+
+    That is the first one, or the only child of a first one that merely starts another.
+    """
+    cgroup(container)  # the process is the container's own
+    try:
+        name, state = _stat(container.process)
+        if name in STARTERS and state != STOPPED:
+            children = Path(f"/proc/{container.process}/task/{container.process}/children").read_text().split()
+            if len(children) == 1:
+                state = _stat(int(children[0]))[1]
+    except (OSError, ValueError) as error:
+        raise CouldNotCheck(f"its process cannot be read: {error}") from None
+    return state
+
+
+def _stat(process: int) -> tuple[str, str]:
+    """A process's name and the letter of its state; the name may hold anything, brackets too."""
+    before, _, after = Path(f"/proc/{process}/stat").read_bytes().rpartition(b")")
+    return before.partition(b"(")[2].decode("utf-8", "replace"), after.strip()[:1].decode("ascii", "replace")
 
 
 def cgroup(container: Container) -> Cgroup:

@@ -1,6 +1,7 @@
 """Docker Compose as a runtime: containers are found by their labels, never by their names."""
 
 import contextlib
+import dataclasses
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +10,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from oncall.finding import CouldNotCheck, Declared
-from oncall.runtimes.cgroup import cgroup
+from oncall.gate.patterns import Pattern
+from oncall.runtimes.cgroup import cgroup, process_state
 from oncall.runtimes.compose_records import ONE_OFF, PROJECT, container, event, identifier, network, sample, volume
 from oncall.runtimes.engine import Engine, EngineLate, EngineRefused, answer_to
 from oncall.runtimes.engine_answers import (
@@ -38,6 +40,8 @@ from oncall.runtimes.runtime import (
 )
 
 OUTPUT = 64 * 1024
+COUNTER = Pattern(r"(?m)^oom_kill (\d{1,18})$")
+INSIDE = "cat /sys/fs/cgroup/memory/memory.oom_control || cat /sys/fs/cgroup/memory.events"
 MOST_CONTAINERS = 256  # of one project: each costs a request and a thread for a moment
 
 A = TypeVar("A")
@@ -82,7 +86,11 @@ class DockerCompose:
 
     def _inspect(self, container_id: str) -> Container | None:
         """None: removed since it was listed."""
-        return self._or_none(f"/containers/{container_id}/json", 2.0, Inspected, container)
+        found = self._or_none(f"/containers/{container_id}/json", 2.0, Inspected, container)
+        if found and found.running and self.engine.local:
+            with contextlib.suppress(CouldNotCheck):
+                return dataclasses.replace(found, process_state=process_state(found))
+        return found
 
     def log(
         self, container: Container, *, lines: int, since: datetime | None = None, seconds: float = 2.5
@@ -107,6 +115,17 @@ class DockerCompose:
                 return cgroup(container).sample
         asked = {"stream": "false", "one-shot": "true"}
         return self.engine.get(f"/containers/{container.id}/stats", seconds, Stats, sample, **asked)
+
+    def kills(self, container: Container, seconds: float = 1.5) -> int:
+        """From the kernel where it is ours, else asked inside."""
+        if self.engine.local:
+            return cgroup(container).kills
+        if not self.may_exec:
+            raise CouldNotCheck("the engine is on another machine, and docker.exec = false")
+        found = COUNTER.search(self.run(container, "sh", "-c", f"{INSIDE} 2>/dev/null", seconds=seconds).output)
+        if not found:
+            raise CouldNotCheck("its cgroup has no counter of kills")
+        return int(found[1])
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """The engine's memory holds its last 256 events of any kind; a filter does not make it reach back further."""

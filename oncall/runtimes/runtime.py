@@ -1,14 +1,15 @@
-"""What runs the containers, behind one small interface: the probes above it know no engine.
+"""What runs a stack's components, behind one small interface: the probes above it know no engine.
 
-Docker Compose is the first implementation (containers.py). Another one, for Swarm or Kubernetes, answers the same
-questions about the same records. Whatever a method cannot find out it raises as CouldNotCheck, and it never takes
-longer than the seconds it is given.
+Docker Compose (compose.py), systemd units (systemd.py) and plain processes (processes.py) answer the same questions
+about the same records; chosen.py joins those that a target names. What runs is a `Container` here, whatever its kind.
+Whatever a method cannot find out it raises as CouldNotCheck, and it never takes longer than the seconds it is given.
 
-    state, environment, mounts, networks, ports     project.of("backend") -> Containers; no further call to the engine
-    logs                                            docker_client.log(container, lines=200) -> pieces of bytes
-    stats                                           docker_client.sample(container) -> Sample
-    networks, volumes                               docker_client.networks(), .network(id), .volumes(), .volume(name)
-    exec                                            docker_client.run(container, "getent", "hosts", "db") -> Answered
+    state, environment, mounts, networks, ports     project.of("backend") -> Containers; nobody is asked again
+    logs                                            runtime.log(container, lines=200) -> pieces of bytes
+    stats                                           runtime.sample(container) -> Sample
+    OOM kills, restarts                             runtime.kills(container) -> a number; runtime.events(since)
+
+What only containers have (networks, volumes, commands inside) is asked of a `ContainerRuntime`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +19,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from oncall.facts.containers import HealthStatus, Status
-from oncall.finding import CouldNotCheck
+from oncall.facts.containers import HealthStatus, Kind, Status
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
 
@@ -64,48 +65,58 @@ class Attachment(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """One container as the engine describes it.
+    """One container as its engine describes it, or a systemd unit, or a process with its children.
 
+    kind: what it is. service: what its runtime finds it by (see `Project.of`).
     status: "created", "running", "paused", "restarting", "removing", "exited" or "dead".
+    exit_code: None when nobody knows it: of a process that is not ours the kernel does not keep it.
     started_at, finished_at: None when it never did.
+    process: the first process's number on its machine; 0: there is none.
     environment: as the process gets it, secrets and all: never into a fact.
+    unreadable: why the environment could not be read; empty: it was.
     networks: by name.
     extra_hosts: "name:address", as written into its hosts file.
     ports: "3001/tcp" -> the host's "0.0.0.0:3001", ...; () when it is not published.
     memory_limit, pids_limit: 0 when there is none. cpus: how many it may use, None when all.
+    cgroup: its path below each hierarchy's root; empty: not known, or not its own.
+    process_state: of the process that does its work, by the kernel's letter; "" when it cannot be read from here.
     """
 
     id: str
     name: str
     service: str
-    number: str
-    image: str
     status: Status
-    error: str
-    exit_code: int
-    oom_killed: bool
-    restarts: int
-    restart_policy: str
-    created_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    process: int
-    health: Health | None
-    environment: Mapping[str, str] = field(repr=False)
-    mounts: tuple[Mount, ...]
-    networks: Mapping[str, Attachment]
-    network_mode: str
-    extra_hosts: tuple[str, ...]
-    ports: Mapping[str, tuple[str, ...]]
-    memory_limit: int
-    cpus: float | None
-    pids_limit: int
-    shared_memory: int
-    log_driver: str
-    log_options: Mapping[str, str]
-    terminal: bool
-    config_hash: str
-    labels: Mapping[str, str] = field(repr=False)
+    kind: Kind = "container"
+    number: str = ""
+    image: str = ""
+    error: str = ""
+    exit_code: int | None = None
+    oom_killed: bool = False
+    restarts: int = 0
+    restart_policy: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    process: int = 0
+    health: Health | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unreadable: str = ""
+    mounts: tuple[Mount, ...] = ()
+    networks: Mapping[str, Attachment] = field(default_factory=dict)
+    network_mode: str = ""
+    extra_hosts: tuple[str, ...] = ()
+    ports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    memory_limit: int = 0
+    cpus: float | None = None
+    pids_limit: int = 0
+    shared_memory: int = 0
+    log_driver: str = ""
+    log_options: Mapping[str, str] = field(default_factory=dict)
+    terminal: bool = False
+    config_hash: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cgroup: str = ""
+    process_state: str = ""
 
     @property
     def short(self) -> str:
@@ -119,14 +130,23 @@ class Container:
 
 
 class Project(Struct, frozen=True):
-    """All containers of the project, looked at once. others: the engine's other projects, when this one has none."""
+    """All that runs of the stack, looked at once. others: the engine's other projects, when this one has none.
+
+    missing: what could not be looked at, by what its runtime finds it by, and why.
+    """
 
     name: str
     containers: tuple[Container, ...]
     others: tuple[str, ...] = ()
+    missing: Mapping[str, CouldNotCheck | NotPart] = {}
 
     def of(self, service: str) -> tuple[Container, ...]:
-        """The containers of a Compose service, by their number."""
+        """The containers of a Compose service by their number, or the one unit or process of that name.
+
+        Raises CouldNotCheck or NotPart where its runtime could not be asked.
+        """
+        if error := self.missing.get(service):
+            raise error
         return tuple(one for one in self.containers if one.service == service)
 
     def by_id(self, container_id: str) -> Container | None:
@@ -196,18 +216,16 @@ class Answered(Struct, frozen=True):
 
 
 class Runtime(Protocol):
-    """The questions that probes ask."""
+    """The questions that probes ask of every runtime."""
 
     name: str
-    project: str
-    may_exec: bool
 
     @property
     def local(self) -> bool:
-        """Whether the containers run on this very machine."""
+        """Whether all that it runs runs on this very machine."""
 
     def containers(self, seconds: float = 2.5) -> Project:
-        """All containers of the project with all that inspecting tells."""
+        """All that it runs of the stack, with all that one look tells."""
 
     def log(
         self, container: Container, *, lines: int, since: datetime | None = None, seconds: float = 2.5
@@ -221,8 +239,18 @@ class Runtime(Protocol):
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """What the container uses right now."""
 
+    def kills(self, container: Container, seconds: float = 1.5) -> int:
+        """How many of its processes the kernel has killed for lack of memory since its start, by its own cgroup."""
+
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
-        """What the engine remembers of the project's containers, each single health check left out."""
+        """What it remembers of the project's containers, each single health check left out."""
+
+
+class ContainerRuntime(Runtime, Protocol):
+    """What an engine of containers can be asked besides."""
+
+    project: str
+    may_exec: bool
 
     def networks(self, seconds: float = 2.0) -> tuple[Network, ...]:
         """All networks of the engine; `project` tells whose they are."""

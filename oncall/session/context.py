@@ -18,6 +18,7 @@ from oncall.session.options import file_mode
 from oncall.target.reader import TOKEN, Target, TargetError, bounded, default_target, read_target, shown_path, variables
 from oncall.target.schema import Stack
 from oncall.target.secrets import NOT_ALLOWED, allowed_names, parted, read_env_file
+from oncall.target.views import Views
 
 
 class RunContext(Struct):
@@ -30,6 +31,7 @@ class RunContext(Struct):
     target: Target
     redact: Redactor
     clock: datetime
+    views: Views
     snapshot: Snapshot | None = None
     replayed_from: str | None = None
     handlers: dict[int, Any] = field(default_factory=dict)
@@ -54,7 +56,8 @@ def read_context(config: pytest.Config) -> RunContext:
         local = _local(config) if snapshot else target
     except (TargetError, SnapshotError, FollowupError) as error:
         raise pytest.UsageError(str(error)) from None
-    context = RunContext(target, Redactor(installation_salt()), clock, snapshot, option.replay, later=later)
+    views = Views(target.stack)
+    context = RunContext(target, Redactor(installation_salt()), clock, views, snapshot, option.replay, later=later)
     if local and local.stack.name == target.stack.name:
         context.commands = local.stack
     else:

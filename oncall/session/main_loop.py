@@ -20,7 +20,6 @@ from oncall.session.recording import OutcomeRecorder
 from oncall.session.signals import listen
 from oncall.session.takeover import Recalled, Spokesman, read_notes, report
 from oncall.session.watchdog import Watchdog
-from oncall.target.graph import waits
 from oncall.verdict import Acceptance, Check
 
 CATALOGUE: "pytest.StashKey[dict[str, Check]]" = pytest.StashKey()
@@ -42,11 +41,13 @@ def run(session: pytest.Session, items: list[pytest.Item]) -> None:
         for item in items:
             for name in probes_of(item):
                 runner.start(name, parameters(item))
+        if "project" in runner.runs:  # it costs no further look
+            runner.start("dependences", {})
         return runner
 
     judge = OutcomeRecorder(None, _accepted(context), context.clock.date())
     judge.catalogue = session.config.stash[CATALOGUE]
-    judge.waits = waits(context.target.stack)
+    judge.stack = context.target.stack
     judge.positions = {item.nodeid: position for position, item in enumerate(session.items)}
     session.config.pluginmanager.register(judge, "oncall-judge")
     publisher: Publisher | None = session.config.pluginmanager.get_plugin("oncall-publisher")

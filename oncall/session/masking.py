@@ -10,8 +10,9 @@ import pytest
 from oncall.gate.redaction import likely_secrets
 from oncall.session.context import RunContext
 from oncall.target.reader import Target
-from oncall.target.schema import Stack
+from oncall.target.schema import Backend, Stack
 from oncall.target.secrets import read_env_file
+from oncall.target.views import parts
 
 
 def teach(config: pytest.Config, items: list[pytest.Item], context: RunContext) -> None:
@@ -30,6 +31,6 @@ def _own_words(config: pytest.Config, items: list[pytest.Item], target: Target) 
 def _known_secrets(stack: Stack) -> Iterator[tuple[str, str]]:
     """What must never leave, known before the first look: from the environment and the files that the target names."""
     yield from likely_secrets(os.environ)
-    for name in (stack.secrets_file, stack.backend.env_file):
+    for name in (stack.secrets_file, *(one.env_file for one in parts(stack).values() if isinstance(one, Backend))):
         if name:
             yield from likely_secrets(read_env_file(Path(name)))

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from msgspec import Struct, field
 
-from oncall.diagnosis.causes import diagnose
 from oncall.probing.runner import ProbeRun, Runner
 from oncall.reporting import phrases, summary
 from oncall.results.exit_code import HEALTHY, NOTHING_LOOKED_AT, SICK, exit_code
 from oncall.session.loop import run_checks
-from oncall.session.recording import FOUND, OutcomeRecorder
+from oncall.session.parts import forget
+from oncall.session.recording import OutcomeRecorder
 from oncall.verdict import Verdict
 
 PAUSE = 1.0  # seconds between two rounds: a stack that starts has better things to do than to answer us
@@ -131,8 +131,7 @@ class Polling:
 
     def _round(self, kept: dict[str, ProbeRun]) -> Poll:
         for item in self.session.items:
-            if FOUND in item.stash:
-                del item.stash[FOUND]
+            forget(item)
             del item.user_properties[self.properties[item] :]
             del item._report_sections[:]  # what was captured in the round before
         self.judge.verdicts = dict(self.always)
@@ -167,7 +166,7 @@ class Polling:
     def _still(self, this: Poll) -> str:
         """What keeps us waiting, in one line: "still broken: P1 postgres: nothing listens, and 2 more"."""
         verdicts = list(this.verdicts.values())
-        causes = diagnose(verdicts, self.judge.catalogue, self.judge.waits).causes
+        causes = self.judge.diagnosis(verdicts).causes
         if causes:
             more = f", and {len(causes) - 1} more" if len(causes) > 1 else ""
             return f"still broken: {phrases.title(causes[0])}{more}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oncall.diagnosis.causes import Diagnosis, diagnose
+from oncall.diagnosis.causes import Diagnosis
 from oncall.gate.redacted_stream import own_lines
 from oncall.probing.answers import Answers
 from oncall.probing.runner import Runner
@@ -59,7 +59,7 @@ class Watch:
         verdicts = list(self.judge.verdicts.values())
         bad = sum(verdict.outcome in ("failed", "unknown") for verdict in verdicts)
         if bad != self.bad:
-            self.bad, self.diagnosis = bad, diagnose(verdicts, self.judge.catalogue, self.judge.waits)
+            self.bad, self.diagnosis = bad, self.judge.diagnosis(verdicts)
         self.live.causes(self.diagnosis)
 
     def _write(self, text: str) -> None:

@@ -15,7 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import advised
-from oncall.diagnosis.causes import diagnose
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
 from oncall.gate.redacted_stream import RedactedStream, own_lines
@@ -25,7 +24,7 @@ from oncall.probing.answers import Answers
 from oncall.probing.snapshot import Snapshot
 from oncall.reporting import github, junit, plain
 from oncall.reporting.outputs import OUTPUTS, Told, as_json
-from oncall.results.comparison import Comparison, Result, compare, identity
+from oncall.results.comparison import Comparison, Result, compare
 from oncall.results.exit_code import exit_code
 from oncall.results.files import Files
 from oncall.results.history import History
@@ -35,6 +34,7 @@ from oncall.session.context import RunContext
 from oncall.session.html_report import Page, plugin_with
 from oncall.session.options import file_mode
 from oncall.session.recording import OutcomeRecorder
+from oncall.target.identity import identity
 from oncall.target.reader import shown_path
 from oncall.timeline.merge import timeline
 from oncall.verdict import Verdict
@@ -180,14 +180,14 @@ class Publisher:
         context, option = followed.context, self.config.option
         verdicts = tuple(map(self._told, followed.judge.verdicts.values()))
         facts, limits = followed.runner.facts(), context.target.limits
-        found = diagnose(verdicts, followed.judge.catalogue, followed.judge.waits)
+        found = followed.judge.diagnosis(verdicts)
         run = RunRecord(
             stack=context.target.stack.name,
             started=context.clock,
             seconds=round(time.monotonic() - self.began, 3),
             verdicts=verdicts,
             diagnosis=advised(found, self.playbook or Playbook(), context.commands),
-            timeline=timeline(facts, context.clock, self.duration, limits),
+            timeline=timeline(facts, context.clock, self.duration, limits, context.views.named),
             facts=facts,
             replayed_from=context.replayed_from,
             commands_from=context.commands_from,

@@ -1,7 +1,7 @@
 """From a pytest report to a verdict: the map of finding.py, applied."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -9,17 +9,33 @@ from typing import Any, cast
 import pytest
 from msgspec import Struct, field
 
+from oncall.diagnosis.causes import Diagnosis, diagnose
+from oncall.diagnosis.dependence import waits
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
 from oncall.probing.answers import Answers
-from oncall.probing.register import parameters, probe_key
+from oncall.probing.register import parameters, qualified
 from oncall.reporting import junit
+from oncall.session.context import CONTEXT
 from oncall.session.loop import WAITED, probes_of
-from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact
+from oncall.session.parts import FOUND, PARTS, Judged, fact_of
+from oncall.target.kinds import roles
+from oncall.target.schema import Stack
+from oncall.verdict import SEVERITIES, Acceptance, Check, ProbeNote, Severity, Verdict, check_of_fact, ordered
 
-FOUND: "pytest.StashKey[Finding]" = pytest.StashKey()
+VERDICTS: "pytest.StashKey[list[Verdict]]" = pytest.StashKey()  # of one test, the worst first
 WORDS = {"failed": "F", "unknown": "?", "error": "E", "accepted": "a"}
+
+
+class Ending(Struct, frozen=True):
+    """How a test ended, or its check for one part; the error that it ended with, if it raised one."""
+
+    outcome: str
+    found: Finding | None = None
+    reason: str | None = None
+    error: BaseException | None = None
+    part: str = ""
 
 
 class OutcomeRecorder(Struct, eq=False):
@@ -28,7 +44,7 @@ class OutcomeRecorder(Struct, eq=False):
     accepted: check name -> why and until when the team lives with its finding.
     today: the run's day; the snapshot's in a replay.
     catalogue: every collected check by name, selected or not.
-    waits: whom each component has to wait for; see target/graph.py.
+    stack: whose it is: its graph tells whom each component has to wait for.
     note: told of every verdict.
     """
 
@@ -38,8 +54,12 @@ class OutcomeRecorder(Struct, eq=False):
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     catalogue: dict[str, Check] = field(default_factory=dict)
-    waits: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stack: Stack = Stack()
     note: Callable[[Verdict], None] = lambda verdict: None
+
+    def diagnosis(self, verdicts: Iterable[Verdict]) -> Diagnosis:
+        """What these verdicts come to, on the graph that the target file and the facts so far give."""
+        return diagnose(verdicts, self.catalogue, waits(self.stack, self.runner.facts() if self.runner else {}))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
@@ -52,39 +72,55 @@ class OutcomeRecorder(Struct, eq=False):
             report.duration = max(0.0, report.duration - item.stash[WAITED].waited)
         if report.failed or (report.skipped and call.excinfo) or (call.when == "call" and report.passed):
             self._judge(item, call, report)
-        if item.nodeid in self.verdicts and call.when != "setup":  # pytest's JUnit file reads the last report alone
-            report.user_properties += junit.properties(self.verdicts[item.nodeid])
+        if VERDICTS in item.stash and call.when != "setup":  # pytest's JUnit file reads the last report alone
+            report.user_properties += junit.properties_of(item.stash[VERDICTS])
         return report
 
     def _judge(self, item: pytest.Item, call: pytest.CallInfo[Any], report: pytest.TestReport) -> None:
-        outcome, found, reason = self._outcome(item, call, report)
+        """The verdict of a test, or those of its parts; the report tells the worst of them."""
         error = call.excinfo.value if call.excinfo else None
+        judged = item.stash.get(PARTS, []) if call.when == "call" else []
+        endings = [_of_part(one) for one in judged]
+        if not judged or (error and all(error is not one.error for one in judged)):
+            endings.append(Ending(*self._outcome(item, call, report), error))
+        verdicts = ordered(self._verdict(item, ending) for ending in endings)
+        item.stash[VERDICTS] = verdicts
+        for verdict in verdicts:
+            self.verdicts[verdict.nodeid] = verdict
+            self.note(verdict)
+        self._tell(item, report, verdicts)
+
+    def _verdict(self, item: pytest.Item, ending: Ending) -> Verdict:
+        outcome, found, reason, error = ending.outcome, ending.found, ending.reason, ending.error
+        part = f"[{ending.part}]" if ending.part else ""
         unknown = error if isinstance(error, CouldNotCheck) else CouldNotCheck()
         source = found or unknown
-        blames, manner, root = source.blames, source.manner, source.root
+        given = parameters(item)
+        blames, manner = source.blames, source.manner
+        views = item.config.stash[CONTEXT].views
+        root = qualified(source.root, given, views, lambda role: named(item, role))
         if self.runner and manner in TIMED and outcome in ("failed", "unknown"):
-            load = self.runner.load(probe_key(name, parameters(item)) for name in probes_of(item))
+            load = self.runner.load(self.runner.key(name, given) for name in probes_of(item))
             if load.overloaded:  # late, or too late for us to hear it: this says nothing of the stack
                 outcome, reason = "unknown", f"{found.symptom if found else reason}; {load.sentence}"
                 blames, found = "host", None
-        accepted = self.accepted.get(item.name) or self.accepted.get(item.name.partition("[")[0])
+        accepted = self.accepted.get(item.name + part) or self.accepted.get(item.name.partition("[")[0])
         if outcome in ("failed", "unknown") and accepted and self.today <= accepted.until:
-            outcome, report.outcome = (
-                "accepted",
-                "passed" if found else "skipped",
-            )  # a look that was not made is no pass
-        severity = severity_of(item)
-        verdict = Verdict(
-            check=item.name,
-            nodeid=item.nodeid,
-            severity=severity,
+            outcome = "accepted"
+        return Verdict(
+            check=item.name + part,
+            nodeid=item.nodeid + part,
+            part=ending.part,
+            severity=severity_of(item),
             outcome=cast(Any, outcome),
             claim=(getattr(getattr(item, "obj", None), "__doc__", None) or "").strip(),
             noticed=item.get_closest_marker("unnoticed") is None,
             playbook=playbook_of(item),
             symptom=whole(found.symptom) if found else None,
             evidence=clean(found.evidence, str) if found else {},
-            component=found.component if found else component_of(item),
+            parameters=given,
+            role=found.role if found else role_of(item),
+            component=found.component if found else ending.part or component_of(item),
             blames=blames,
             layer=found.layer if found else "correct",
             manner=manner,
@@ -97,18 +133,22 @@ class OutcomeRecorder(Struct, eq=False):
             probes=tuple(self._notes(item)),
             position=self.positions.get(item.nodeid, 0),
         )
-        self.verdicts[item.nodeid] = verdict
-        self.note(verdict)
+
+    def _tell(self, item: pytest.Item, report: pytest.TestReport, verdicts: list[Verdict]) -> None:
+        """Let the report say how the test ended: its words, and what its looks have logged."""
+        worst = verdicts[0]
         # pytest_report_teststatus gets nothing but the report
-        report.oncall_outcome = outcome  # type: ignore[attr-defined]  # a report takes further attributes
-        if found and outcome in ("failed", "accepted"):
-            report.longrepr = str(Message(found))
-        elif accepted and outcome == "accepted":
-            told = f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {verdict.reason})"
-            report.longrepr = (str(item.path), (item.location[1] or 0) + 1, told)  # as pytest keeps a skip
-        elif outcome == "unknown":
-            report.longrepr = f"UNKNOWN: {verdict.full_reason}"
-        ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
+        report.oncall_outcome = worst.outcome  # type: ignore[attr-defined]  # a report takes further attributes
+        told = [(verdict, words) for verdict in verdicts if (words := _words(verdict))]
+        lines = [f"{verdict.part}: {words}" if len(told) > 1 else words for verdict, words in told]
+        if worst.outcome in ("failed", "accepted", "unknown"):
+            report.longrepr = "\n".join(lines)
+        if worst.outcome == "accepted":
+            looked = any(verdict.symptom for verdict in verdicts)  # a look that was not made is no pass
+            report.outcome = "passed" if looked else "skipped"
+            if not looked:  # as pytest keeps a skip
+                report.longrepr = (str(item.path), (item.location[1] or 0) + 1, "\n".join(lines))
+        ours = [(f"Probe {note.name}", "\n".join(note.log)) for note in worst.probes if note.log]
         report.sections += ours
         report.oncall_sections = ours  # type: ignore[attr-defined]  # as above: masked already
 
@@ -132,8 +172,10 @@ class OutcomeRecorder(Struct, eq=False):
         return "error", None, f"{what} at {where}: {first}".rstrip(": ")
 
     def _notes(self, item: pytest.Item) -> list[ProbeNote]:
-        keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
-        noted = [(key, self.runner.noted(key)) for key in keys] if self.runner else []
+        if not self.runner:
+            return []
+        keys = [self.runner.key(name, parameters(item)) for name in probes_of(item)]
+        noted = [(key, self.runner.noted(key)) for key in keys]
         return [ProbeNote(name=key, seconds=told[0], log=told[1]) for key, told in noted if told]
 
     def idle_acceptances(self) -> list[str]:
@@ -156,6 +198,22 @@ class OutcomeRecorder(Struct, eq=False):
         self.verdicts[report.nodeid] = Verdict(
             check=report.nodeid, nodeid=report.nodeid, severity="p1", outcome="error", reason=reason
         )
+
+
+def _of_part(one: Judged) -> Ending:
+    if one.found:
+        return Ending("failed", one.found, None, one.error, one.component)
+    reason = str(one.error) if one.error else None
+    return Ending("unknown" if one.error else "passed", None, reason, one.error, one.component)
+
+
+def _words(verdict: Verdict) -> str:
+    """What pytest shall say of it; empty where there is nothing to say."""
+    if verdict.symptom and verdict.outcome in ("failed", "accepted"):
+        return str(Message(Finding(verdict.symptom, verdict.component or "", verdict.evidence)))
+    if accepted := verdict.accepted:
+        return f"accepted until {accepted.until.isoformat()}: {accepted.reason} (UNKNOWN: {verdict.reason})"
+    return f"UNKNOWN: {verdict.full_reason}" if verdict.outcome == "unknown" else ""
 
 
 def pytest_report_teststatus(report: Any) -> Any:
@@ -186,14 +244,31 @@ def check_of(item: pytest.Item) -> Check:
         component=component_of(item),
         playbook=playbook_of(item),
         facts=tuple(probes_of(item)),
+        varied=bool(parameters(item).keys() - {"component"}),
         judges=str(judges.args[0]) if judges and judges.args else "",
     )
 
 
-def component_of(item: pytest.Item) -> str | None:
-    """Whom a check looks at: as its marker says, or else the service that it was given."""
+def role_of(item: pytest.Item) -> str:
+    """What a check calls the part that it looks at; empty where it says nothing."""
     marker = item.get_closest_marker("component")
-    return str(marker.args[0]) if marker and marker.args else parameters(item).get("service")
+    return str(marker.args[0]) if marker and marker.args else ""
+
+
+def component_of(item: pytest.Item) -> str | None:
+    """Whom a check looks at: as its marker says, or else the service or the component that it was given."""
+    given = parameters(item)
+    if role := role_of(item):
+        return named(item, role)
+    return given.get("service") or given.get("component")
+
+
+def named(item: pytest.Item, role: str) -> str:
+    """The component that a role stands for in this check; a check of one `service` names components only."""
+    given = parameters(item)
+    if "service" in given or fact_of(item) or role not in roles() or CONTEXT not in item.config.stash:
+        return role
+    return item.config.stash[CONTEXT].views.about(given.get("component", "")).named(role)
 
 
 def asserts_are_live() -> bool:

@@ -17,11 +17,12 @@ from oncall.gate.redaction import Redactor
 from oncall.probing.register import parameters, probe_key
 from oncall.probing.snapshot import Replay, Saved, Snapshot
 from oncall.reporting import junit
+from oncall.session.context import CONTEXT
 from oncall.session.loop import probes_of
 from oncall.session.recording import OutcomeRecorder, component_of, playbook_of, severity_of
 from oncall.session.watchdog_process import AT_SIGNAL, NOT_YET, NOTES, PHASE, TOLD, header, write
 from oncall.target.reader import Target
-from oncall.verdict import Verdict
+from oncall.verdict import Verdict, ordered
 
 VARIABLE = "ONCALL_TAKEOVER"
 
@@ -136,16 +137,18 @@ def report(session: pytest.Session, judge: OutcomeRecorder, notes: Notes) -> Non
     for item in session.items:
         if not probes_of(item):
             continue
-        verdict = notes.verdicts.get(item.nodeid) or _unknown(item, judge, notes)
-        judge.verdicts[item.nodeid] = verdict
+        noted = [verdict for verdict in notes.verdicts.values() if verdict.test == item.nodeid]
+        verdicts = ordered(noted) or [_unknown(item, judge, notes)]
+        judge.verdicts |= {verdict.nodeid: verdict for verdict in verdicts}
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-        for one in _reports(item, verdict):
+        for one in _reports(item, verdicts):
             item.ihook.pytest_runtest_logreport(report=one)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
 def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict:
-    keys = [probe_key(name, parameters(item)) for name in probes_of(item)]
+    views = item.config.stash[CONTEXT].views
+    keys = [probe_key(name, parameters(item), views) for name in probes_of(item)]
     missing = [key for key in keys if key not in notes.probes]
     if notes.holder in (*keys, item.name):
         reason = f"{notes.holder} did not come back: it holds the Python interpreter"
@@ -167,8 +170,9 @@ def _unknown(item: pytest.Item, judge: OutcomeRecorder, notes: Notes) -> Verdict
     )
 
 
-def _reports(item: pytest.Item, verdict: Verdict) -> list[pytest.TestReport]:
-    """The three that pytest makes of each test, without the test."""
+def _reports(item: pytest.Item, verdicts: list[Verdict]) -> list[pytest.TestReport]:
+    """The three that pytest makes of each test, without the test: they tell its worst verdict."""
+    verdict = verdicts[0]
     outcome: Any = {"passed": "passed", "accepted": "passed", "skipped": "skipped"}.get(verdict.outcome, "failed")
     words: Any = None
     if verdict.outcome == "skipped":
@@ -187,6 +191,6 @@ def _reports(item: pytest.Item, verdict: Verdict) -> list[pytest.TestReport]:
             one.sections = [(f"Probe {note.name}", "\n".join(note.log)) for note in verdict.probes if note.log]
             one.oncall_sections = tuple(one.sections)  # type: ignore[attr-defined]
         if when != "setup":
-            one.user_properties += junit.properties(verdict)
+            one.user_properties += junit.properties_of(verdicts)
         made.append(one)
     return made

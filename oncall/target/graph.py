@@ -1,27 +1,30 @@
 """Who depends on whom. Pure.
 
-A component depends on what its `depends_on` names; the login and the socket are served by the backend and depend on it.
+A component depends on what its `depends_on` names; a login and a socket depend on the component that serves them.
 """
 
 from collections.abc import Iterator, Mapping
 
+from oncall.target.kinds import kind_of
 from oncall.target.schema import Stack
-
-SERVED_BY = {"auth": "backend", "websocket": "backend"}
-FILES = ("frontend",)  # serves its page from files of its own: a slow API does not make it late
+from oncall.target.views import needs, parts, servers
 
 
 def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
     """Each component's own dependencies, in the order in which they are declared."""
-    near = {"backend": stack.backend.depends_on, "frontend": stack.frontend.depends_on}
-    near |= {name: part.depends_on for name, part in stack.components.items()}
-    return near | {name: (server,) for name, server in SERVED_BY.items()}
+    return needs(stack) | {aspect: (server,) for aspect, server in servers(stack).items()}
 
 
 def waits(stack: Stack) -> dict[str, tuple[str, ...]]:
     """For each component those whose silence or lateness makes it silent or late, near and far, the nearest first."""
-    near = depends(stack)
-    return {name: tuple(one for one in _below(name, near) if one != name) for name in near if name not in FILES}
+    return waits_of(stack, depends(stack))
+
+
+def waits_of(stack: Stack, near: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The same of a graph that knows more than the target file. near: each component's own dependencies."""
+    there = parts(stack)
+    late = [name for name in near if name not in there or kind_of(there[name]).waits]
+    return {name: tuple(one for one in _below(name, near) if one != name) for name in late}
 
 
 def circles(stack: Stack) -> Iterator[tuple[str, ...]]:

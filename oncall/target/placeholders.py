@@ -9,23 +9,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from oncall.finding import Value
+from oncall.gate.patterns import Pattern
+from oncall.target.views import Views, components, parts, servers, services
 
 if TYPE_CHECKING:
-    from oncall.target.schema import Stack
+    from oncall.target.schema import Part, Process, Stack
 
 PLACEHOLDERS = frozenset(
     ("compose", "project", "backend", "frontend", "postgres", "service", "database", "database_user", "env_file")
     + ("secret_variable", "backup_file", "backend_url", "frontend_url", "health_path", "metrics_path", "page_path")
     + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_body", "account_key")
-    + ("password_key", "pid", "mount", "asset_url", "address")
+    + ("password_key", "pid", "mount", "asset_url", "address", "unit", "process", "log_files", "port", "in_postgres")
+    + tuple(
+        f"{name}_{kind}" for name in ("backend", "frontend", "postgres") for kind in ("unit", "process", "log_files")
+    )
 )
-FREE = frozenset(("compose", "backup_file", "websocket_urls"))
+FREE = frozenset(name for name in PLACEHOLDERS if name.endswith(("process", "log_files"))) | {
+    *("compose", "backup_file", "websocket_urls", "in_postgres")
+}
+Runtime = Literal["", "compose", "systemd", "process"]  # "": nobody has said, or it runs elsewhere
+RUNTIMES: tuple[Runtime, ...] = ("compose", "systemd", "process")
+OF_RUNTIME: Mapping[str, Runtime] = {"unit": "systemd", "process": "process", "log_files": "process", "port": "process"}
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
+SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+CONTAINER_ID = Pattern(r"[0-9a-f]{12}")
+ENDING = ".container"  # of a part that nobody declared, and whose service is called like a component
 
 
 def _whole(value: Value) -> str | None:
@@ -62,14 +75,64 @@ FROM_EVIDENCE: Mapping[str, tuple[tuple[str, ...], Callable[[Value], str | None]
 }
 
 
+def bound(name: str) -> tuple[str | None, Runtime]:
+    """The component that a placeholder is about (None: that of the cause), and the runtime that it makes sense for.
+
+    "" in place of a component: none. In place of a runtime: any.
+    """
+    if name in ("compose", "project"):
+        return "", "compose"
+    if name == "service":
+        return None, "compose"
+    if name in ("backend", "frontend", "postgres"):
+        return name, "compose"
+    if name in OF_RUNTIME:
+        return None, OF_RUNTIME[name]
+    component, _, kind = name.partition("_")
+    if component in ("backend", "frontend", "postgres") and kind in OF_RUNTIME:
+        return component, OF_RUNTIME[kind]
+    return "", ""
+
+
+def seen_by(stack: Stack, component: str | None) -> Stack:
+    """The stack as the component sees it that a cause names."""
+    return Views(stack).about(_server(stack, component))
+
+
+def part_behind(stack: Stack, component: str | None) -> Part | None:
+    """What a person would restart for a component; None: there is no such part."""
+    name = _server(stack, component)
+    return parts(stack).get(name) or parts(stack).get(stack.named(name))
+
+
+def role_part(stack: Stack, role: str) -> Part:
+    """The backend, the frontend or the database in this view."""
+    return {"backend": stack.backend, "frontend": stack.frontend}.get(role, stack.postgres)
+
+
+def runtime_of(stack: Stack, part: Part) -> Runtime:
+    """What its commands are written for."""
+    if part.runtime == "external" or (part.runtime == "compose" and stack.docker.absent):
+        return ""
+    return part.runtime
+
+
+def runtimes(stack: Stack) -> frozenset[Runtime]:
+    """Those that run some part of the stack."""
+    return frozenset(runtime_of(stack, part) for part in parts(stack).values()) - {""}
+
+
 def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping[str, Value]) -> dict[str, str]:
     """What each placeholder stands for, as it is written into a command."""
+    stack = seen_by(stack, component)
     words = _of_the_target(stack, endpoint) | {"service": _service(stack, component)}
-    words |= {"pid": "PID", "mount": "/"}
+    words |= {"pid": "PID", "mount": "/"} | _of_the_runtime(stack, component)
     words |= _of_the_finding(evidence)
     filled = {name: word(value) for name, value in words.items()}
     filled["compose"] = stack.compose
     filled["backup_file"] = word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
+    filled |= _of_processes(stack, component)
+    filled["in_postgres"] = _in_postgres(stack)
     filled["websocket_urls"] = " ".join(map(word, _websocket_urls(stack)))
     return filled
 
@@ -132,16 +195,67 @@ def _of_the_finding(evidence: Mapping[str, Value]) -> dict[str, str]:
     return found
 
 
+def _server(stack: Stack, component: str | None) -> str:
+    """The component itself, or of a login and a socket the one that serves them."""
+    return servers(stack).get(component or "", component or "")
+
+
 def _service(stack: Stack, component: str | None) -> str:
-    """What Compose calls the service that a component runs in."""
-    if component in ("backend", "auth", "websocket"):
-        return stack.backend.service
-    if component == "frontend":
-        return stack.frontend.service
-    if component == "postgres":
-        return stack.postgres.service
-    further = stack.components.get(component) if component else None
-    return further.service if further else "SERVICE"
+    """What Compose calls the service that a component runs in; a part that nobody declared is called like its own."""
+    name = _server(stack, component)
+    known = services(stack)
+    if service := known.get(name) or known.get(stack.named(name)):
+        return service
+    if component is None or component in components(stack):
+        return "SERVICE"
+    name = component.removesuffix(ENDING)
+    return name if SERVICE.fullmatch(name) and not CONTAINER_ID.fullmatch(name) else "SERVICE"
+
+
+def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:
+    """Units and ports; CAPITALS for what a part has none of."""
+    part = part_behind(stack, component)
+    return {
+        "unit": (part.unit if part else "") or "UNIT",
+        "port": str(part.process.port or "PORT") if part else "PORT",
+        "backend_unit": stack.backend.unit or "UNIT",
+        "frontend_unit": stack.frontend.unit or "UNIT",
+        "postgres_unit": stack.postgres.unit or "UNIT",
+    }
+
+
+def _of_processes(stack: Stack, component: str | None) -> dict[str, str]:
+    """Processes, each as the words that print its number, and patterns of log files."""
+    chosen: dict[str, Part | None] = {"": part_behind(stack, component)}
+    chosen |= {"backend_": stack.backend, "frontend_": stack.frontend, "postgres_": stack.postgres}
+    found: dict[str, str] = {}
+    for prefix, part in chosen.items():
+        found[f"{prefix}process"] = _process(part.process) if part else "PID"
+        files = part.process.log_files or getattr(part, "log_files", ()) if part else ()
+        found[f"{prefix}log_files"] = " ".join(word(file, keep="*?[]") for file in files) or "LOG_FILE"
+    return found
+
+
+def _process(process: Process) -> str:
+    """One word: the number in the pid file, or of whoever listens on the port."""
+    if process.pid_file:
+        return f'"$(head -n 1 {word(process.pid_file)})"'
+    if process.port:
+        listens = f"sudo ss -Hltnp 'sport = :{process.port}'"
+        return f"\"$({listens} | grep -oE 'pid=[0-9]+' | head -n 1 | cut -d= -f2)\""
+    return "PID"
+
+
+def _in_postgres(stack: Stack) -> str:
+    """What a command of the database's own tools begins with, so that it runs beside the server, as its superuser."""
+    postgres = stack.postgres
+    match runtime_of(stack, postgres):
+        case "compose":
+            return f"{stack.compose} exec -T {word(postgres.service)}"
+        case "systemd" | "process":
+            return f"sudo -u postgres env PGPORT={postgres.port}"
+        case _:
+            return f"env PGHOST={word(postgres.host)} PGPORT={postgres.port}"
 
 
 def _login_body(stack: Stack) -> str:

@@ -16,10 +16,12 @@ import msgspec
 from msgspec import Struct, field
 from msgspec.structs import fields, replace
 
-from oncall.finding import COMPONENTS
 from oncall.gate.patterns import Pattern
-from oncall.target.graph import circles, depends
-from oncall.target.schema import HTTP_NAME, Accepted, Limits, Stack
+from oncall.target.graph import circles
+from oncall.target.kinds import KINDS, SHORT_FORMS, HttpApi, roles, short_form
+from oncall.target.runs import runtime_contradictions
+from oncall.target.schema import HTTP_NAME, Accepted, Backend, Limits, Part, Stack, StackKeys, Websocket
+from oncall.target.short_forms import first_of_each, unfolded
 from oncall.target.untrusted import refusals, without_exec
 from oncall.target.validator import (
     MOST_PROBLEMS,
@@ -33,10 +35,11 @@ from oncall.target.validator import (
     rule,
     shortened,
 )
+from oncall.target.views import OURS, components
 
 LARGEST_FILE = 1 << 20
 HTTP_NAMES = Pattern(HTTP_NAME)
-ELSEWHERE = {("auth", "secret_variable")}  # looked up in the backend's environment, never in ours
+ELSEWHERE = ("auth", "secret_variable")  # looked up in the backend's environment, never in ours
 TOKEN = ("websocket.first_message", "TOKEN")  # filled with what the login gives
 MANY_PARTS = Pattern(  # tomllib takes time with the square of a key's parts
     r"""\.(?:[ \t]*(?:"[^"\n]*"|'[^'\n]*'|[A-Za-z0-9_-]+)[ \t]*\.){12}"""
@@ -60,7 +63,7 @@ class Target(Struct, frozen=True, kw_only=True):
     path: str = ""
 
 
-class File(Stack, frozen=True, kw_only=True):
+class File(StackKeys, frozen=True, kw_only=True):
     """The keys of a target file: the stack's own, and two tables beside them."""
 
     limits: Limits = Limits()
@@ -82,8 +85,7 @@ def read_target(path: Path, untrusted: bool = False) -> Target:
         table = tables(load(path))
         file = read(table)
         folder = os.path.dirname(os.path.abspath(path))
-        values = {one.name: getattr(file, one.name) for one in fields(Stack)}
-        stack = resolved(Stack(**values), folder, local=file.host.at == "local")
+        stack = resolved(first_of_each(file, table), folder, local=file.host.at == "local")
         if untrusted:
             if problems := refusals(stack, folder, table):
                 raise TargetError(bounded(problems))
@@ -148,11 +150,13 @@ def syntax_error(message: str) -> str:
 def read(table: dict[str, Any]) -> File:
     """The file's records; raises TargetError with every problem at once."""
     reader = TargetValidator(File)
-    file = reader.record(File, table, ())
+    file = reader.record(File, unfolded(table), ())
     problems, more = [sentence for _, sentence in reader.problems], reader.more
     wrong = {key for key, _ in reader.problems}
     if file is not WRONG and not more:
-        problems += [f"{key} {sentence}" for key, sentence in contradictions(file) if key not in wrong]
+        stack = first_of_each(file, table)
+        doubtful = [*contradictions(stack), *runtime_contradictions(_places(stack), unfolded(table))]
+        problems += [f"{key} {sentence}" for key, sentence in doubtful if key not in wrong]
     if problems:
         raise TargetError(bounded(problems, more))
     return file  # type: ignore[no-any-return]
@@ -166,52 +170,67 @@ def bounded(problems: list[str], more: int = 0) -> list[str]:
 
 def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
     """Keys that are right alone and wrong together."""
-    names = [endpoint.name for endpoint in stack.backend.endpoints]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            yield f"backend.endpoints[{number + 1}].name", f"must be another name: {quoted(name)} stands above already"
+    known = components(stack)
     for name in stack.components:
-        if name in COMPONENTS:
-            mend = f"set {name}.service" if hasattr(getattr(stack, name, None), "service") else "leave it out"
+        if name in roles() or name in OURS:
+            mend = f"set {name}.service" if name in SHORT_FORMS else "leave it out"
             yield f"components.{name}", f"is a component anyway; {mend}"
-    for check, component in stack.backend.health.blames.items():
-        if component not in (*COMPONENTS, *stack.components):
-            known = ", ".join((*COMPONENTS, *stack.components))
-            mend = f"write [components.{shortened(component)}], or name one of {known}"
-            yield (
-                dotted(("backend", "health", "blames", check)),
-                f"names no component: {shortened(quoted(component))}; {mend}",
-            )
+    for key, part in _places(stack):
+        if not isinstance(part, Backend):
+            continue
+        names = [endpoint.name for endpoint in part.endpoints]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                mend = f"{quoted(name)} stands above already"
+                yield f"{key}.endpoints[{number + 1}].name", f"must be another name: {mend}"
+        for check, component in part.health.blames.items():
+            if component not in known and component not in roles():
+                mend = f"write [components.{shortened(component)}], or name one of {', '.join(known)}"
+                place = f"{key}.{dotted(('health', 'blames', check))}"
+                yield place, f"names no component: {shortened(quoted(component))}; {mend}"
     yield from _dependencies(stack)
     if stack.host.backup_reader and "{file}" not in stack.host.backup_reader:
         yield "host.backup_reader", "must hold {file}, the place of the backup's path"
-    socket = stack.websocket
+    yield from _socket(stack.websocket, "websocket")
+    for name, part in stack.components.items():
+        if isinstance(part, HttpApi):
+            yield from _socket(part.websocket, f"components.{name}.websocket")
+
+
+def _socket(socket: Websocket, at: str) -> Iterator[tuple[str, str]]:
     if socket.absent:
         return
     if socket.token_in in ("query", "header", "cookie") and not socket.token_name:
-        yield "websocket.token_name", f"is empty; the {socket.token_in} that holds the token needs a name"
+        yield f"{at}.token_name", f"is empty; the {socket.token_in} that holds the token needs a name"
     elif socket.token_in in ("header", "cookie") and not HTTP_NAMES.fullmatch(socket.token_name):
-        yield "websocket.token_name", f"must be the name of a {socket.token_in}"
+        yield f"{at}.token_name", f"must be the name of a {socket.token_in}"
     if socket.token_in == "message" and "${TOKEN}" not in socket.first_message:  # noqa: S105  (a place, not a token)
-        yield "websocket.first_message", 'must hold ${TOKEN} when websocket.token_in is "message"'
+        yield f"{at}.first_message", 'must hold ${TOKEN} when websocket.token_in is "message"'
     if socket.ping == "message":
         for key in ("ping_message", "pong_contains"):
             if not getattr(socket, key):
-                yield f"websocket.{key}", 'is empty; websocket.ping = "message" needs it'
+                yield f"{at}.{key}", 'is empty; websocket.ping = "message" needs it'
 
 
 def _dependencies(stack: Stack) -> Iterator[tuple[str, str]]:
-    known = (*COMPONENTS, *stack.components)
-    for name, others in depends(stack).items():
-        key = f"components.{name}.depends_on" if name in stack.components else f"{name}.depends_on"
-        for other in others:
-            if other not in known:
+    known = components(stack)
+    for key, part in _places(stack):
+        for other in part.depends_on:
+            if other not in known and other not in roles():
                 near = difflib.get_close_matches(other, known, 1)
                 mend = f"did you mean {near[0]}?" if near else f"write [components.{shortened(other)}]"
-                yield key, f"names no component: {shortened(quoted(other))}; {mend}"
+                yield f"{key}.depends_on", f"names no component: {shortened(quoted(other))}; {mend}"
     for circle in itertools.islice(circles(stack), 1):
-        key = f"components.{circle[0]}" if circle[0] in stack.components else circle[0]
+        key = circle[0] if circle[0] in SHORT_FORMS else f"components.{circle[0]}"
         yield f"{key}.depends_on", f"closes a circle: {shortened(' -> '.join(circle))}; leave one of them out"
+
+
+def _places(stack: Stack) -> Iterator[tuple[str, Part]]:
+    """Each component with the key that it was written under."""
+    for role in SHORT_FORMS:
+        name = stack.named(role)
+        yield (role if name == role else f"components.{name}"), short_form(stack, role)
+    yield from ((f"components.{name}", part) for name, part in stack.components.items())
 
 
 def resolved(record: Any, folder: str, local: bool) -> Any:
@@ -227,6 +246,8 @@ def resolved(record: Any, folder: str, local: bool) -> Any:
         reader = (rule(kind, "extra") or {}).get("read_by")
         if isinstance(value, Struct):
             changed[one.name] = resolved(value, folder, local)
+        elif one.name == "components":
+            changed[one.name] = {name: resolved(part, folder, local) for name, part in value.items()}
         elif reader == "us" or (reader == "host" and local):
             changed[one.name] = tuple(map(beside, value)) if isinstance(value, tuple) else beside(value)
     return replace(record, **changed)
@@ -242,7 +263,7 @@ def _variables(value: Any, at: tuple[str | int, ...]) -> Iterator[tuple[str, str
         for one in fields(value):
             below, place = getattr(value, one.name), (*at, one.name)
             if one.name.endswith("_variable"):
-                if below and place not in ELSEWHERE:
+                if below and place[-2:] != ELSEWHERE:
                     yield dotted(place), below
             elif not isinstance(below, str) or "fills" in rule(one.type, "extra", {}):
                 yield from _variables(below, place)
@@ -275,8 +296,20 @@ def to_builtins(target: Target) -> dict[str, Any]:
 
 
 def from_builtins(plain: Any) -> Target:
-    """The target of a snapshot; raises TargetError."""
+    """The target of a snapshot; raises TargetError. Which record a component is, its own kind says."""
     try:
-        return msgspec.convert(plain, Target)
+        stack = plain.get("stack", {}) if isinstance(plain, dict) else {}
+        told = stack.get("components", {}) if isinstance(stack, dict) else {}
+        found = {str(name): _part(one) for name, one in told.items()} if isinstance(told, dict) else {}
+        rest = plain if not found else {**plain, "stack": {**stack, "components": {}}}
+        target = msgspec.convert(rest, Target)
+        return replace(target, stack=replace(target.stack, components=found))
     except msgspec.ValidationError as error:
         raise TargetError([f"the snapshot's target cannot be read: {error}"]) from None
+
+
+def _part(plain: Any) -> Part:
+    kind = KINDS.get(str(plain.get("kind")) if isinstance(plain, dict) else "")
+    if kind is None:
+        raise msgspec.ValidationError("a component of a kind that this suite does not know")
+    return msgspec.convert(plain, kind.keys)

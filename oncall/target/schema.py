@@ -21,6 +21,7 @@ def text(pattern: str, words: str, **extra: str) -> Meta:
 ONE_LINE = r"[^\x00-\x1f\x7f]"
 HTTP_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+SERVICE_NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 HOST = r"[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]"
 
 Line = Annotated[str, text(f"{ONE_LINE}*", "be text on one line")]
@@ -32,7 +33,14 @@ Slug = Annotated[str, text("[a-z0-9]+(-[a-z0-9]+)*", "be a slug: lower-case lett
 Variable = Annotated[str, text(VARIABLE, "be the name of an environment variable")]
 MaybeVariable = Annotated[str, text(f"({VARIABLE})?", "be the name of an environment variable, or empty")]
 Project = Annotated[str, text("[a-z0-9][a-z0-9_-]*", "be the name of a Compose project")]
-Service = Annotated[str, text("[A-Za-z0-9][A-Za-z0-9._-]*", "be the name of a Compose service")]
+Service = Annotated[str, text(SERVICE_NAME, "be the name of a Compose service")]
+Unit = Annotated[
+    str,
+    text(
+        r"([A-Za-z0-9_:][A-Za-z0-9_:.\\@-]*\.(service|scope|socket|slice))?",
+        'be the name of a systemd unit such as "api.service", or be empty',
+    ),
+]
 
 # Whose path: "us" is the machine that runs the checks, "host" the one that host.at names.
 OurFile = Annotated[str, text(f"{ONE_LINE}*", "be the path of a file", read_by="us")]
@@ -83,6 +91,7 @@ Engine = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535, description="be between 1 and 65535")]
+MaybePort = Annotated[int, Meta(ge=0, le=65535, description="be between 1 and 65535, or 0")]
 
 HeaderName = Annotated[str, text(HTTP_NAME, "be the name of an HTTP header")]
 HeaderValue = Annotated[
@@ -111,6 +120,7 @@ Algorithm = (
 )
 Algorithms = Annotated[tuple[Algorithm, ...], Meta(min_length=1, description='be a list such as ["HS256"]')]
 
+RuntimeName = Literal["compose", "systemd", "process", "external"]
 Flag = Annotated[bool, Meta(description="be true or false")]
 Day = Annotated[date, Meta(description="be a date such as 2026-12-31")]
 Count = Annotated[int, Meta(ge=1, le=10**12, description="be a whole number, 1 or more")]
@@ -185,8 +195,44 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]
 
 
-class Backend(Struct, frozen=True, kw_only=True):
-    """The API."""
+class Process(Struct, frozen=True, kw_only=True):
+    """A plain process on the host, known by its pid file, or as the one that listens on a port."""
+
+    pid_file: HostFile = ""
+    port: MaybePort = 0
+    log_files: Patterns = ()
+
+    @property
+    def found_by(self) -> str:
+        """What tells it from others: "/run/api.pid", or "port 3001"; empty: there is no such process."""
+        return self.pid_file or (f"port {self.port}" if self.port else "")
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """What every component says: how it runs (a Compose service, a systemd unit, a plain process, or elsewhere), and
+    whom it needs."""
+
+    service: Service
+    unit: Unit = ""
+    process: Process = Process()
+    external: Flag = False
+    depends_on: Dependencies = ()
+
+    @property
+    def runtime(self) -> RuntimeName:
+        """Who can be asked about it."""
+        if self.external:
+            return "external"
+        return "systemd" if self.unit else "process" if self.process.found_by else "compose"
+
+    @property
+    def found_by(self) -> str:
+        """What its runtime finds it by: the service's name, the unit's, the process's pid file or port."""
+        return self.unit or self.process.found_by or self.service
+
+
+class Backend(Part, frozen=True, kw_only=True):
+    """An HTTP API."""
 
     url: HttpUrl = "http://localhost:3001"
     service: Service = "backend"
@@ -198,7 +244,7 @@ class Backend(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Frontend(Struct, frozen=True, kw_only=True):
+class Frontend(Part, frozen=True, kw_only=True):
     """What a browser loads."""
 
     url: HttpUrl = "http://localhost:3000"
@@ -258,7 +304,7 @@ class Websocket(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Postgres(Struct, frozen=True, kw_only=True):
+class Postgres(Part, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
     host: DatabaseHost = "localhost"
@@ -279,18 +325,11 @@ class Postgres(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
-class Component(Struct, frozen=True, kw_only=True):
-    """A further part of the stack, which a check or a finding may name."""
-
-    service: Service
-    depends_on: Dependencies = ()
+Parts = Annotated[dict[Slug, Part], Meta(description="be a table: write [components.redis]")]
 
 
-Components = Annotated[dict[Slug, Component], Meta(description="be a table: write [components.redis]")]
-
-
-class Stack(Struct, frozen=True, kw_only=True):
-    """The system under diagnosis."""
+class StackKeys(Struct, frozen=True, kw_only=True):
+    """What a target file says of a stack. components: those beside the short forms, each of a kind of kinds.py."""
 
     name: Slug = "motel"
     secrets_file: OurFile = ".env"
@@ -302,7 +341,29 @@ class Stack(Struct, frozen=True, kw_only=True):
     auth: Auth = Auth()
     websocket: Websocket = Websocket()
     postgres: Postgres = Postgres()
-    components: Components = field(default_factory=dict)
+    components: Parts = field(default_factory=dict)
+
+
+class Stack(StackKeys, frozen=True, kw_only=True):
+    """The system under diagnosis, as one component sees it (target/views.py): `backend`, `frontend`, `postgres`,
+    `auth` and `websocket` are those that belong to it.
+
+    names: what the component is called that each of these five is, where it is not called so itself.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+
+    def named(self, role: str) -> str:
+        """The component that a role stands for; any other word is a component's name already."""
+        return self.names.get(role, role)
+
+    def key(self, key: str) -> str:
+        """The key of the target file that "backend.health.path" is for the component that is the backend here."""
+        role, _, rest = key.partition(".")
+        if self.named(role) == role:
+            return key
+        of_api = role in ("auth", "websocket")  # tables of the API that serves them
+        return f"components.{self.named('backend')}.{key}" if of_api else f"components.{self.named(role)}.{rest}"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -357,11 +418,3 @@ class Accepted(Struct, frozen=True, kw_only=True):
 
     reason: Filled
     until: Day
-
-
-def services(stack: Stack) -> dict[str, str]:
-    """The Compose service behind each component that has one and is there."""
-    own: tuple[tuple[str, Postgres | Backend | Frontend], ...]
-    own = (("postgres", stack.postgres), ("backend", stack.backend), ("frontend", stack.frontend))
-    there = {name: part.service for name, part in own if not part.absent}
-    return there | {name: part.service for name, part in stack.components.items()}

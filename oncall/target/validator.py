@@ -12,9 +12,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, fields, replace
 
 from oncall.gate.patterns import Pattern
+from oncall.target.kinds import KINDS
+from oncall.target.schema import Part
 
 WRONG: Any = object()
 Place = tuple[str | int, ...]
@@ -77,7 +79,7 @@ class TargetValidator:
             if key in table:
                 found[key] = self.value(field.type, table[key], (*at, key))
             elif field.required:
-                article = "an" if key[0] in "aeiou" else "a"
+                article = "an" if key[0] in "aeiou" and key != "url" else "a"
                 found[key] = self.wrong(at, f"needs {article} {key}: it must {words(field.type)}")
         for key in table:
             if key not in known:
@@ -87,6 +89,8 @@ class TargetValidator:
 
     def value(self, kind: Any, value: Any, at: Place) -> Any:
         base = bare(kind)
+        if base is Part:
+            return self.part(value, at)
         if is_record(base):
             return self.record(base, value, at)
         if get_origin(base) is tuple:
@@ -96,6 +100,19 @@ class TargetValidator:
         if base is object:
             return self.payload(value, at)
         return self.leaf(kind, value, at)
+
+    def part(self, table: Any, at: Place) -> Any:
+        """A component: its own `kind` says which keys it may have; without one it is a container."""
+        if not isinstance(table, dict):
+            return self.wrong(at, f"must be a table: write [{dotted(at)}]")
+        name = table.get("kind", "container")
+        if not isinstance(name, str) or name not in KINDS:
+            choice = tuple(sorted(KINDS))
+            said = f"must be one of {', '.join(choice)}{but_not(name, (*at, 'kind'), choice)}"
+            return self.wrong((*at, "kind"), said)
+        keys = {key: value for key, value in table.items() if key != "kind"}
+        read = self.record(KINDS[name].keys, keys, at)
+        return replace(read, service=at[-1]) if read is not WRONG and not read.service else read
 
     def list_of(self, kind: Any, value: Any, at: Place) -> Any:
         if not isinstance(value, list):
@@ -153,6 +170,10 @@ class TargetValidator:
         read = msgspec.convert(value, kind)
         return read.rstrip("/") if form == "base" else read
 
+    def _wrong_kind(self, key: str, at: Place, having: list[str]) -> None:
+        named = " or ".join(f'"{name}"' for name in having)
+        self.wrong((*at, key), f"is not a key of this kind; components of kind {named} have it")
+
     def unknown(self, key: str, known: dict[str, FieldInfo], at: Place) -> None:
         """An unknown key is named with the right one; its value is never shown: it may be a secret."""
         if self.full:
@@ -170,6 +191,11 @@ class TargetValidator:
                 mend = f"say ${{NAME}} in {dotted((*at, 'headers'))}, and put NAME into the environment"
             self.wrong((*at, key), f"looks like a secret: secrets must not be stored in this file; {mend}")
             return
+        if not near and len(at) == 2 and at[0] == "components":
+            having = [one.name for one in KINDS.values() if key in one.keys.__struct_fields__]
+            if having:
+                self._wrong_kind(key, at, having)
+                return
         if not near:
             same = [place for place in self.everywhere if place[-1] == OTHER_WORDS.get(key.lower(), key.lower())]
             near = [dotted(place) for place in same[:1]]

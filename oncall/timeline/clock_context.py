@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from oncall.facts import Fact
+from oncall.facts import Fact, unfolded
 from oncall.facts.containers import ContainerState, DockerEngine, ServiceContainers
 from oncall.facts.postgres import DatabaseClock
 from oncall.facts.token import Clocks
@@ -81,7 +81,7 @@ def clocks(facts: Iterable[Fact], started: datetime, seconds: float, limits: Lim
     """What the facts say about each other's clocks and containers."""
     clocks: dict[Keeper, Clock] = {"us": Clock()}
     services: dict[str, ServiceContainers] = {}
-    for fact in facts:
+    for fact in unfolded(facts):
         if isinstance(fact, ServiceContainers):
             services.setdefault(fact.component, fact)
         elif isinstance(fact, DockerEngine) and fact.ahead_seconds is not None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from oncall.facts.containers import ContainerState, DockerEngine, ServiceContainers, ServiceHealth, exit_words
 from oncall.facts.oom import EngineEvent, OomKill, OomKills
+from oncall.facts.undeclared import UndeclaredService
 from oncall.timeline.clock_context import ClockContext, TimelineEntry
 
 STATE = "container state"
@@ -24,6 +25,7 @@ SIGNALS = {
     12: "SIGUSR2",
     15: "SIGTERM",
 }
+STARTED_BY = {"container": "Docker", "unit": "systemd", "process": "its supervisor"}
 NO_MEMORY = "killed for lack of memory"
 
 
@@ -34,6 +36,8 @@ def of_engine(fact: DockerEngine, clocks: ClockContext) -> Iterator[TimelineEntr
 
 def of_containers(fact: ServiceContainers, clocks: ClockContext) -> Iterator[TimelineEntry]:
     if clocks.services.get(fact.component) is not fact:  # two looks at the same containers
+        return
+    if isinstance(fact, UndeclaredService) and not fact.sick(clocks.limits.restarts):
         return
     for one in fact.containers:
         name = f" ({one.name})" if len(fact.containers) > 1 else ""
@@ -49,7 +53,7 @@ def _life(one: ContainerState, fact: ServiceContainers, clocks: ClockContext) ->
     if one.created_at:
         yield at("create", f"container made anew{_image(one, fact)}", one.created_at)
     if one.started_at:
-        times = f" again by Docker, restart {one.restarts}" if one.restarts else ""
+        times = f" again by {STARTED_BY[one.kind]}, restart {one.restarts}" if one.restarts else ""
         yield at("start", f"started{times}", one.started_at)
     elif one.up_seconds is not None:
         yield TimelineEntry(
@@ -79,10 +83,10 @@ def _end(one: ContainerState, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """Its last end: problem while it has not been started since, or when it starts and ends again and again."""
     down = one.status in ("exited", "dead", "removing", "restarting")
     loops = one.looping(clocks.limits.restarts)
-    words = f"ended with {exit_words(one.exit_code)}" if down else "ended"
+    words = f"ended with {exit_words(one.exit_code, one.kind)}" if down else "ended"
     moment = TimelineEntry(
         at=one.finished_at or clocks.back(one.ended_seconds_ago or 0.0),
-        what=f"{words}, after {one.restarts} restarts by Docker" if loops else words,
+        what=f"{words}, after {one.restarts} restarts by {STARTED_BY[one.kind]}" if loops else words,
         source=STATE,
         kind="problem" if down or loops else "change",
         topic="end",

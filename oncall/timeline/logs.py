@@ -7,6 +7,7 @@ from datetime import datetime
 
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorLog, SocketLog
 from oncall.facts.postgres import CorruptionLog
+from oncall.facts.undeclared import UndeclaredLog
 from oncall.timeline.clock_context import ClockContext, Keeper, TimelineEntry
 
 
@@ -18,6 +19,15 @@ def of_signs(fact: ContainerLog, clocks: ClockContext) -> Iterator[TimelineEntry
         words = "since then, again and again" if unbroken else f"first of {sign.count} lines"
         pair = _pair(sign.meaning, first, sign.last, sign.count if not unbroken else 2, words)
         yield from _told(pair, f"log of {fact.service}", fact.service, clocks, "engine")
+
+
+def of_undeclared(fact: UndeclaredLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
+    """What the log of a service that nobody declared says."""
+    yield from of_signs(fact.log, clocks)
+    kind = fact.fatal
+    if kind.count >= clocks.limits.log_burst:
+        pair = _pair(kind.words, kind.first, kind.last, kind.count, f"first of {kind.count}")
+        yield from _told(pair, f"log of {fact.component}", fact.component, clocks, "engine")
 
 
 def of_errors(fact: ErrorLog, clocks: ClockContext) -> Iterator[TimelineEntry]:

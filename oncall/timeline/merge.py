@@ -6,7 +6,7 @@ before the container's last start) is at most a change, so it is never the first
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ from oncall.facts import Fact
 from oncall.target.schema import Limits
 
 if TYPE_CHECKING:
-    from oncall.timeline.clock_context import TimelineEntry
+    from oncall.timeline.clock_context import ClockContext, TimelineEntry
 
 EventKind = Literal["problem", "change", "run"]
 
@@ -27,7 +27,7 @@ LONG_AGO = timedelta(days=7)  # a change before this has nothing to do with toda
 LATELY = timedelta(hours=24)
 TOGETHER = timedelta(seconds=2)  # two sources may tell of one moment so far apart
 DEFAULTS = Limits()
-MIGRATED = ("auth", "backend", "postgres")  # who may fail because of a migration
+MIGRATED = ("auth", "backend", "postgres")  # the roles that may fail because of a migration
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -51,18 +51,22 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 def timeline(
-    facts: Mapping[str, Fact], started: datetime, seconds: float, limits: Limits = DEFAULTS
+    facts: Mapping[str, Fact],
+    started: datetime,
+    seconds: float,
+    limits: Limits = DEFAULTS,
+    named: Callable[[str, str], str] = lambda look, role: role,
 ) -> tuple[Event, ...]:
     """All moments that the facts carry, and the run, sorted; at most 60.
 
-    facts: by look, as in `Run.facts`. started: when the run began; what facts count back, they count from there.
+    facts: by look, as in `Run.facts`. named: the component that a role is in a look.
+    started: when the run began; what facts count back, they count from there.
     """
     from oncall.timeline.clock_context import clocks
-    from oncall.timeline.entries import moments  # the records of all facts: wanted at the end of a run only
 
-    looks = [facts[look] for look in sorted(facts)]
-    here = clocks(looks, started, seconds, limits)
-    told = sorted(set(moments(looks, here)), key=_order)[-MOST_TOLD:]
+    looks = [(look, facts[look]) for look in sorted(facts)]
+    here = clocks((fact for _, fact in looks), started, seconds, limits)
+    told = sorted(set(_told(looks, here, named)), key=_order)[-MOST_TOLD:]
     events = [_event(group) for group in _merged(told)]
     events += [
         Event(at=started, what="this run began", source="this run", kind="run"),
@@ -72,6 +76,17 @@ def timeline(
     return tuple(
         _bounded(sorted(fresh, key=lambda one: (one.at, one.kind == "problem", one.component or "", one.what)))
     )
+
+
+def _told(
+    looks: Iterable[tuple[str, Fact]], clocks: ClockContext, named: Callable[[str, str], str]
+) -> Iterator[TimelineEntry]:
+    """What each look tells, of the components by their names."""
+    from oncall.timeline.entries import moments  # the records of all facts: wanted at the end of a run only
+
+    for look, fact in looks:
+        for moment in moments([fact], clocks):
+            yield replace(moment, component=named(look, moment.component)) if moment.component else moment
 
 
 def first_sign(events: Iterable[Event], components: Collection[str] | None = None) -> Event | None:
@@ -84,9 +99,10 @@ def first_sign(events: Iterable[Event], components: Collection[str] | None = Non
     )
 
 
-def changes(events: Iterable[Event], component: str, before: datetime) -> tuple[Event, ...]:
+def changes(events: Iterable[Event], component: str, before: datetime, role: str = "") -> tuple[Event, ...]:
     """What was changed on a component within the 24 hours before this moment, newest first.
 
+    role: what checks call the component.
     before: as a rule the first sign of a problem. A migration is a change of all that live on the database.
     """
     found = [
@@ -94,7 +110,7 @@ def changes(events: Iterable[Event], component: str, before: datetime) -> tuple[
         for one in events
         if one.kind == "change"
         and before - LATELY <= one.at <= before
-        and (one.component == component or (one.source == "migrations table" and component in MIGRATED))
+        and (one.component == component or (one.source == "migrations table" and (role or component) in MIGRATED))
     ]
     return tuple(reversed(found))
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from stack.faults import compose, embedded
+from stack.faults.expected.process_failures import LOGS
 from stack.state import StackError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def fault(
             kind=kind,
             cause_class=cause_class or name,
             must_fail=tuple(must_fail),
-            may_fail=tuple(may_fail),
+            may_fail=(*may_fail, *(LOGS if mode == "embedded" else ())),
             unknown=tuple(unknown),
             mode=mode,
             inject=function,

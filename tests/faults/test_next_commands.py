@@ -18,6 +18,7 @@ FEW = {
     "container-log-failed-migration": "migrations",
     "container-secret-missing": "jwt-secret",
     "container-bundle-missing": "frontend-build",
+    "undeclared-worker-crashed": "undeclared-service",
 }
 
 

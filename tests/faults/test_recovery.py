@@ -24,6 +24,7 @@ FEW = {
     "container-secret-short": "jwt-secret",
     "container-proxy-drops-upgrade": "websocket-down",
     "container-bundle-missing": "frontend-build",
+    "undeclared-worker-crashed": "undeclared-service",
 }
 
 

@@ -12,7 +12,8 @@ import tarfile
 import threading
 import time
 
-from oncall.target.schema import Component, Docker, Host, Stack
+from oncall.target.kinds import Component
+from oncall.target.schema import Docker, Host, Stack
 from oncall.testing.looking import Looks
 
 IMAGE = "oncall-test-busybox:2"

@@ -90,7 +90,7 @@ def test_a_secret_from_a_file_inside_is_not_guessed(small):
         ([SECRET, OTHER], f"JWT_SECRET={SECRET}", "differs between the backend's containers (2 values)"),
         ([SECRET, None], None, "is missing in some of the backend's containers"),
         ([SECRET], f"JWT_SECRET={OTHER}", "differs between the backend and "),
-        ([SECRET], "JWT_SECRET=", "differs between the backend and "),
+        ([SECRET], "JWT_SECRET=", "is missing or empty in "),
     ],
 )
 def test_copies_are_compared(small, tmp_path, values, written, difference):

@@ -18,7 +18,8 @@ from oncall.probes.containers.services import _connect
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import plain
-from oncall.target.schema import Component, Docker, Stack
+from oncall.target.kinds import Component
+from oncall.target.schema import Docker, Stack
 from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patients, state, wait
 from tests.probes.postgres_server import as_nobody
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from oncall.probes.logs.judging import Written, bursts, recognised, signs
+from oncall.probes.logs.judging import Written, bursts, fatal_lines, recognised, signs
 from oncall.probes.logs.lines import HEAD, Line, Newest, clean, parsed, read, stamp, whole_characters
 from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
 
@@ -353,3 +353,31 @@ def test_a_failing_login_route_is_counted_from_its_requests():
 def test_socket_errors_are_counted(text, count):
     """Errors around sockets, not sockets."""
     assert burst([at(-60 - number * 10, text) for number in range(12)], SOCKET) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        (b"FATAL: no such table", "fatal"),
+        (b"2026-11-30 [crit] 7#7: pread() failed", "fatal"),
+        (b"level=fatal msg=gone", "fatal"),
+        (b'{"level":60,"msg":"gone"}', "fatal"),
+        (b'{"level":"CRITICAL","message":"gone"}', "fatal"),
+        (b'{"severity":"alert","message":"gone"}', "fatal"),
+        (b"INFO: recovered from a fatal state", "quiet"),
+        (b"ERROR: no such table", "loud"),
+        (b'{"level":50,"msg":"gone"}', "loud"),
+        (b"it is critical to stretch", "unsaid"),
+    ],
+)
+def test_a_line_that_calls_itself_fatal_is_told_from_an_error(line, level):
+    """By a level of the usual loggers; the words of a message alone say nothing."""
+    assert read(line, None).level == level
+
+
+def test_fatal_lines_are_counted_whatever_they_say():
+    """Each of them, the newest quoted; an error is none."""
+    lines = [read(b"FATAL: " + words, NOW - timedelta(seconds=age)) for words, age in ((b"new", 1), (b"old", 9))]
+    found = fatal_lines([Written(lines=[*lines, read(b"ERROR: other", NOW)])])
+
+    assert (found.count, found.line) == (2, "FATAL: new")

@@ -121,6 +121,7 @@ def test_the_command_asks_the_endpoint_that_is_slow():
     """Not the first of the target's."""
     endpoints = tuple(Endpoint(name=name, path=f"/api/{name}") for name in ("suites", "tasks"))
     about = {"playbook": "slow-endpoint", "symptom": "tasks takes 2.3 s", "component": "backend"}
+    about["parameters"] = {"endpoint": "tasks"}
     slow = verdict("test_endpoint_answers_in_time[tasks]", "p3", "failed", **about)
     lines = told(sick(cause(slow)), stack=Stack(backend=Backend(endpoints=endpoints)))
 

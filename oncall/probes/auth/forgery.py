@@ -28,20 +28,22 @@ WORDS = {
 Missing = CouldNotCheck | NotPart
 
 
-@client()
+@client(of="auth")
 def tokenless_answer(stack: Stack, http: Http) -> Answer:
     """The protected route's answer to a request without a token."""
     declared(stack)
     return ask_protected(stack, http, {})
 
 
-@client()
+@client(of="auth")
 def tampered_answer(stack: Stack, http: Http, secrets: Secrets, access_token: AccessToken) -> Answer:
     """The protected route's answer to the genuine token with changed claims and the old signature."""
     return _sent(tampered(access_token.value), stack, http, secrets, access_token)
 
 
-@probe(optional=("access_token", "issued_token_use", "tokenless_answer", "tampered_answer", "written_secret"))
+@probe(
+    of="auth", optional=("access_token", "issued_token_use", "tokenless_answer", "tampered_answer", "written_secret")
+)
 def forged_token_use(
     forgery: str,
     stack: Stack,

@@ -15,21 +15,23 @@ from oncall.target.schema import Stack
 from oncall.target.secrets import Secrets, shown
 
 
-@probe()
+@probe(of="auth")
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
     if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
-        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
-    if not containers:
-        raise CouldNotCheck("the backend has no container", root="service_containers.running[backend]")
+    if not containers or (containers[0].kind != "container" and not containers[0].process):
+        raise CouldNotCheck("the backend is not running", root="service_containers.running[backend]")
+    if unreadable := next((one for one in containers if one.unreadable), None):
+        raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}")
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
-        raise CouldNotCheck(f"{name} is not set in any container", root="jwt_secret")
+        raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")
     for value in held.values():
         learn(secrets, value or "")
-    filed = _filed(stack, secrets)
+    filed = _filed(stack, secrets, of_the_host=containers[0].kind != "container")
     everywhere = {place: (value,) if value else () for place, value in held.items()} | filed
     groups: list[tuple[str, ...]] = []
     copies = []
@@ -42,13 +44,18 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     return JwtSecretCopies(variable=name, copies=tuple(copies))
 
 
-def _filed(stack: Stack, secrets: Secrets) -> dict[str, tuple[str, ...]]:
-    """What a container made from the file now may get; nothing where the file does not tell."""
+def _filed(stack: Stack, secrets: Secrets, *, of_the_host: bool) -> dict[str, tuple[str, ...]]:
+    """What a container made from the file now may get; nothing where the file does not tell.
+
+    of_the_host: it is a unit or a process, whose variables stand in no other file: one that is not there is missing.
+    """
     own = bool(stack.backend.env_file) and stack.host.at == "local"
     file, key = (stack.backend.env_file, "backend.env_file") if own else (stack.secrets_file, "secrets_file")
     if not file:
         return {}
     written = written_in(Path(file), key, stack.auth.secret_variable, wanted=own)
+    if written is None and own and of_the_host:
+        return {shown(Path(file)): ()}
     if written is None or UNRESOLVED.search(written):
         return {}
     readings = tuple(value for value in WrittenSecret(written, file).readings if value)

@@ -64,13 +64,14 @@ class WrittenSecret:
         return bool(self.meant.strip())
 
 
-@client(optional=("project",))
+@client(of="auth", optional=("project",))
 def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCheck | NotPart) -> WrittenSecret:
     """The backend's signing secret, from its containers, or from the file of its variables where it has none."""
     if isinstance(project, CouldNotCheck):
         raise project
-    containers = backend_containers(stack, project)
-    secret = in_containers(containers, stack.auth.secret_variable) if containers else in_file(stack, project)
+    containers, name = backend_containers(stack, project), stack.auth.secret_variable
+    filed = not containers or (containers[0].kind != "container" and _reads_it_itself(stack, containers, name))
+    secret = in_file(stack, project) if filed else in_containers(containers, name)
     for value in secret.readings:
         learn(secrets, value)
     return secret
@@ -78,13 +79,24 @@ def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCh
 
 def backend_containers(stack: Stack, project: Project | NotPart) -> tuple[Container, ...]:
     """The backend's containers: those that run, else those that did."""
-    found = project.of(stack.backend.service) if isinstance(project, Project) else ()
+    try:
+        found = project.of(stack.backend.found_by) if isinstance(project, Project) else ()
+    except NotPart:
+        return ()
     return tuple(one for one in found if one.running) or found
+
+
+def _reads_it_itself(stack: Stack, containers: tuple[Container, ...], name: str) -> bool:
+    """Whether a unit or process has no such variable from its start, and a file that it may read by itself."""
+    return bool(stack.backend.env_file) and not any(one.environment.get(name) for one in containers)
 
 
 def in_containers(containers: tuple[Container, ...], name: str) -> WrittenSecret:
     """The value of the first container; raises CouldNotCheck when it stands in a file inside."""
     first = containers[0]
+    if first.unreadable:
+        root = "" if first.running else "service_containers.running[backend]"
+        raise CouldNotCheck(f"the environment of {first.name} cannot be read: {first.unreadable}", root=root)
     if name not in first.environment and first.environment.get(f"{name}_FILE", "").strip():
         raise CouldNotCheck(f"{first.name} reads {name} from a file inside ({name}_FILE), which is not looked into")
     others = (one.environment.get(name, "") for one in containers[1:])
@@ -97,7 +109,7 @@ def in_file(stack: Stack, project: Project | NotPart) -> WrittenSecret:
     name, file = stack.auth.secret_variable, stack.backend.env_file
     if not file:
         lacking = "the backend has no container, and " if isinstance(project, Project) else ""
-        raise CouldNotCheck(f"{lacking}no place to look for {name}: set backend.env_file")
+        raise CouldNotCheck(f"{lacking}no place to look for {name}: set {stack.key('backend.env_file')}")
     if stack.host.at != "local":
         raise CouldNotCheck(f"backend.env_file stands on {stack.host.at}: run the checks there to look at {name}")
     return WrittenSecret(written_in(Path(file), "backend.env_file", name, wanted=True), shown(Path(file)))
@@ -123,7 +135,7 @@ def learn(secrets: Secrets, value: str) -> None:
         secrets.learn(value)
 
 
-@probe(optional=("access_token",))
+@probe(of="auth", optional=("access_token",))
 def jwt_secret(
     stack: Stack,
     limits: Limits,
@@ -135,7 +147,7 @@ def jwt_secret(
     """Whether the backend's signing secret is there, and how good it is."""
     shared = [name for name in stack.auth.algorithms if name in SHARED]
     if stack.auth.absent or not shared:
-        raise Declared("says that no token is signed with a shared secret (auth.algorithms)")
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name, source = stack.auth.secret_variable, written_secret.source
     if written_secret.written is None:
         return JwtSecret(variable=name, source=source)

@@ -114,7 +114,9 @@ def _still_good(attempt: Attempt, facts: Mapping[str, Fact]) -> bool:
     return attempt.token is not None and not refused
 
 
-@client(deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",), keep=_still_good)
+@client(
+    of="auth", deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",), keep=_still_good
+)
 def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, backend_health: Health) -> Attempt:
     """The probe account's one login of this run."""
     declared(stack)
@@ -148,7 +150,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
     return Attempt(login, AccessToken(token, auth, now, clock, ours))
 
 
-@client()
+@client(of="auth")
 def access_token(probe_login: Attempt) -> AccessToken:
     """The token that the probe account was given."""
     if probe_login.token is None:
@@ -156,13 +158,14 @@ def access_token(probe_login: Attempt) -> AccessToken:
     return probe_login.token
 
 
-@probe()
+@probe(of="auth")
 def login(probe_login: Attempt) -> Login:
     """How the probe account's login was answered."""
     return probe_login.login
 
 
 @probe(
+    of="auth",
     deadline=lambda limits: limits.login_seconds + 2 * GRACE,
     optional=("probe_login", "backend_health"),
     keep=lambda refused, facts: refused.problem is None,
@@ -204,7 +207,7 @@ def refused_login(
     )
 
 
-@probe(optional=("backend_health",))
+@probe(of="auth", optional=("backend_health",))
 def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backend_health: Health) -> IssuedTokenUse:
     """How the protected route receives the token just issued."""
     auth = stack.auth

@@ -18,7 +18,7 @@ TIMES = ("iat", "nbf", "exp")
 MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 
 
-@probe(optional=("backend_health",))
+@probe(of="auth", optional=("backend_health",))
 def issued_token(
     stack: Stack, access_token: AccessToken, backend_health: HealthAnswer | CouldNotCheck | NotPart
 ) -> IssuedToken:
@@ -60,7 +60,7 @@ def _behind(token: AccessToken, health: HealthAnswer | CouldNotCheck | NotPart) 
     )
 
 
-@probe()
+@probe(of="auth")
 def token_signature(
     stack: Stack, access_token: AccessToken, written_secret: WrittenSecret, jwt_library: Any
 ) -> TokenSignature:

@@ -13,12 +13,14 @@ from oncall.facts.network import PeerNetwork
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.secrets import learn_environments
-from oncall.probes.containers.services import steady
+from oncall.probes.containers.services import part_of, steady
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Attachment, Container, Project
 from oncall.target.graph import depends
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,9 @@ NAME = Pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+")
 @probe()
 def peer_network(service: str, stack: Stack, limits: Limits, project: Project) -> PeerNetwork:
     """The networks of a service, and those of the services that it talks to."""
-    known = services(stack)
-    if service not in known:
-        raise Declared(f"says that there is no {service}")
+    if (kind := made_of(part_of(stack, service))) != "container":
+        raise Declared(f"says that {service} is a {kind}, which has no network of its own")
+    known = {name: part.found_by for name, part in parts(stack).items() if part.runtime == "compose"}
     own = steady(service, project.of(known[service]), limits)
     networks = [attachments(one) for one in own if not hosted(one)]
     names = {name for each in networks for name in each} | ({"the host's"} if len(networks) < len(own) else set())
@@ -129,16 +131,19 @@ class Route(Struct, frozen=True):
         return True
 
 
-@client()
+@client(of="backend")
 def database_route(stack: Stack, limits: Limits, secrets: Secrets, project: Project) -> Route:
     """The backend's first running container, and the database's name and port as its variables say."""
     for part, words in ((stack.backend, "backend"), (stack.postgres, "database")):
         if part.absent:
             raise Declared(f"says that there is no {words}")
+        if part.runtime != "compose":
+            raise Declared(f"says that the {words} runs in no container")
     if not stack.docker.exec:
         raise Declared("says that nothing may be run in a container (docker.exec)")
     learn_environments(project, secrets)
-    (container,) = steady("backend", running(project, stack.backend.service, "backend")[:1], limits)
+    api, server = stack.named("backend"), stack.named("postgres")
+    (container,) = steady(api, running(project, stack.backend.service, api)[:1], limits)
     host, port = wanted(container.environment) or (stack.postgres.service, 5432)
     if host.startswith("/"):
         raise NotPart("the backend reaches its database through a socket file")
@@ -146,19 +151,19 @@ def database_route(stack: Stack, limits: Limits, secrets: Secrets, project: Proj
         raise CouldNotCheck("the backend's variables name a database host that is no name and no address")
     database = [one for one in project.of(stack.postgres.service) if host in names_of(one, stack.postgres.service)]
     if database:
-        steady("postgres", running(project, stack.postgres.service, "postgres")[:1], limits)
-        _share(container, database)
+        steady(server, running(project, stack.postgres.service, server)[:1], limits)
+        _share(container, database, api, server)
     places = (place for one in database for place in attachments(one).values())
     return Route(container, host, port, tuple(sorted({place.address for place in places if place.address})))
 
 
-def _share(container: Container, database: list[Container]) -> None:
+def _share(container: Container, database: list[Container], api: str, server: str) -> None:
     """Raise CouldNotCheck when no name could resolve, because the two share no network."""
     if hosted(container) or any(hosted(one) for one in database):
         return
     own = {place.network_id for place in attachments(container).values()}
     if not _meets(own, tuple(database)):
-        lost = "backend" if not own or any(attachments(one) for one in database) else "postgres"
+        lost = api if not own or any(attachments(one) for one in database) else server
         raise CouldNotCheck("the backend shares no network with the database", root=f"peer_network[{lost}]")
 
 

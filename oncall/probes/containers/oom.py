@@ -15,23 +15,22 @@ from oncall.facts.containers import DockerEngine
 from oncall.facts.oom import EngineEvent, OomKill, OomKills, Source
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.parts import undeclared
 from oncall.probes.containers.services import since
 from oncall.probes.host.machine import Shell
 from oncall.probing.register import probe
-from oncall.runtimes.cgroup import cgroup
 from oncall.runtimes.runtime import Container, Event, Project, Runtime, at_once
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import services
 
 log = logging.getLogger(__name__)
 
-COUNTER = Pattern(r"(?m)^oom_kill (\d{1,18})$")
-KERNEL = Pattern(r"\[\s*(\d{1,12}\.\d+)\].*oom-kill:.*?task_memcg=\S*?([0-9a-f]{64})\S*?,task=([^,]*),pid=(\d+)")
+KERNEL = Pattern(r"\[\s*(\d{1,12}\.\d+)\].*oom-kill:.*?task_memcg=(\S+?),task=[^,]*,pid=(\d+)")
 KILLED = 137
 SLACK = timedelta(seconds=2)  # between the kernel's clock and the engine's
 DMESG = """log=$(dmesg 2>&1) || { printf '%s' "$log" >&2; exit 1; }
 printf '%s\\n' "$log" | grep oom-kill: | tail -n 50
 cat /proc/uptime"""
-INSIDE = "cat /sys/fs/cgroup/memory/memory.oom_control || cat /sys/fs/cgroup/memory.events"
 
 
 class Case(Struct):
@@ -80,19 +79,20 @@ class Case(Struct):
 def oom_kills(
     stack: Stack,
     limits: Limits,
-    docker_client: Runtime,
+    runtime: Runtime,
     project: Project,
     docker_engine: DockerEngine | CouldNotCheck | NotPart,
     host_shell: Shell | CouldNotCheck | NotPart,
 ) -> OomKills:
     """Who was killed for lack of memory."""
     slugs = {service: component for component, service in services(stack).items()}
+    slugs |= {one.service: name for name, found in undeclared(stack, project).items() for one in found if one.service}
     case = Case(project, slugs, datetime.now(UTC))
     _states(case)
     local = isinstance(docker_engine, DockerEngine) and docker_engine.local
     readers: list[tuple[Source, Callable[[], None]]] = [
-        ("engine event", lambda: _events(case, docker_client, limits)),
-        ("cgroup counter", lambda: _counters(case, docker_client, local)),
+        ("engine event", lambda: _events(case, runtime, limits)),
+        ("cgroup counter", lambda: _counters(case, runtime)),
         ("kernel log", lambda: _kernel(case, host_shell, local or stack.host.at != "local")),
     ]
     for (name, _), read in zip(readers, at_once(lambda pair: pair[1](), readers, 2.8), strict=True):
@@ -155,10 +155,10 @@ def _told(event: Event, component: str) -> EngineEvent:
     )
 
 
-def _counters(case: Case, runtime: Runtime, local: bool) -> None:
+def _counters(case: Case, runtime: Runtime) -> None:
     """Each running container's cgroup, which is as old as its last start."""
     running = [one for one in case.project.containers if one.running]
-    read = at_once(lambda one: cgroup(one).kills if local else _inside(one, runtime), running, 2.0)
+    read = at_once(runtime.kills, running, 2.0)
     reasons = [str(said) for said in read if isinstance(said, CouldNotCheck)]
     for one, said in zip(running, read, strict=True):
         if isinstance(said, int) and said:
@@ -167,20 +167,12 @@ def _counters(case: Case, runtime: Runtime, local: bool) -> None:
         raise CouldNotCheck(reasons[0] if reasons else "no container runs")
 
 
-def _inside(container: Container, runtime: Runtime) -> int:
-    if not runtime.may_exec:
-        raise CouldNotCheck("the engine is on another machine, and docker.exec = false")
-    found = COUNTER.search(runtime.run(container, "sh", "-c", f"{INSIDE} 2>/dev/null", seconds=1.5).output)
-    if not found:
-        raise CouldNotCheck("its cgroup has no counter of kills")
-    return int(found[1])
-
-
 def _kernel(case: Case, shell: Shell | CouldNotCheck | NotPart, same_machine: bool) -> None:
     """Lines of dmesg that name a container's cgroup; their times count from the machine's start."""
     if not isinstance(shell, Shell):
         raise CouldNotCheck(str(shell))
-    if not same_machine:
+    mine = [one for one in case.project.containers if same_machine or one.kind != "container"]
+    if not mine and case.project.containers:
         raise CouldNotCheck("the engine is on another machine: set host.at")
     ran = shell.script(DMESG)
     lines = ran.stdout.splitlines()
@@ -188,10 +180,24 @@ def _kernel(case: Case, shell: Shell | CouldNotCheck | NotPart, same_machine: bo
         raise CouldNotCheck(f"dmesg: {ran.complaint}")
     up = float(lines[-1].split()[0])
     moments: dict[str, list[float]] = {}
+    whole: set[str] = set()
     for line in lines:
-        if found := KERNEL.search(line):
-            moments.setdefault(found[2], []).append(float(found[1]))
-    for container_id, seconds in moments.items():
-        if one := case.project.by_id(container_id):
+        if (found := KERNEL.search(line)) and (one := _owner(mine, found[2], int(found[3]))):
+            moments.setdefault(one.id, []).append(float(found[1]))
+            whole |= {one.id} if one.kind != "container" and not one.running else set()
+    for one in mine:
+        if seconds := moments.get(one.id):
             at = case.now - timedelta(seconds=max(0.0, up - max(seconds)))
-            case.kill(one, "kernel log", at, count=len(seconds))
+            case.kill(one, "kernel log", at, whole=one.id in whole, count=len(seconds))
+
+
+def _owner(containers: list[Container], cgroup: str, process: int) -> Container | None:
+    """Whose process was killed: the engine's id stands in the cgroup's path, a unit's own path ends it."""
+    for one in containers:
+        if one.kind == "container" and one.id in cgroup:
+            return one
+        if (one.cgroup.strip("/") and cgroup.endswith(one.cgroup)) or (
+            one.kind == "process" and one.id == f"pid {process}"
+        ):
+            return one
+    return None

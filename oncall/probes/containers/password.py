@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from oncall.finding import CouldNotCheck
 from oncall.probes.containers.services import docker_attempt, docker_client  # noqa: F401  the two looks that are made here
 from oncall.probing.register import PROBES, client
-from oncall.runtimes.runtime import Runtime
+from oncall.runtimes.runtime import ContainerRuntime
 from oncall.target.schema import Stack
 from oncall.target.secrets import Secrets
 
@@ -26,17 +26,17 @@ class ContainerPassword:
     missing: CouldNotCheck | None = None
 
 
-@client(deadline=6.0)
+@client(of="postgres", deadline=6.0)
 def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
     """POSTGRES_PASSWORD of the database's container."""
     if stack.postgres.absent or stack.postgres.password != "from-container":  # noqa: S105  a choice, no password
         return ContainerPassword()
-    if stack.docker.absent:
-        told = f"the target file says that there is no Docker: {INSTEAD}"
+    if stack.docker.absent or stack.postgres.runtime != "compose":
+        told = f"the target file says that the database runs in no container: {INSTEAD}"
         return ContainerPassword(True, missing=CouldNotCheck(told))
     connection = PROBES["docker_attempt"].function(stack)
     try:
-        runtime: Runtime = PROBES["docker_client"].function(stack, next(connection))
+        runtime: ContainerRuntime = PROBES["docker_client"].function(stack, next(connection))
         value = _password(runtime, stack)
     except CouldNotCheck as error:
         told = f"the database's password is in its container, but {error}"
@@ -47,7 +47,7 @@ def container_password(stack: Stack, secrets: Secrets) -> ContainerPassword:
     return ContainerPassword(True, value)
 
 
-def _password(runtime: Runtime, stack: Stack) -> str:
+def _password(runtime: ContainerRuntime, stack: Stack) -> str:
     found = runtime.containers(2.0).of(stack.postgres.service)
     if not found:
         raise CouldNotCheck("postgres has no container", root="service_containers.running[postgres]")

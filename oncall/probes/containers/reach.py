@@ -14,7 +14,7 @@ from oncall.finding import CouldNotCheck
 from oncall.gate.patterns import Pattern
 from oncall.probes.containers.network import Route
 from oncall.probing.register import probe
-from oncall.runtimes.runtime import Answered, Container, Runtime
+from oncall.runtimes.runtime import Answered, Container, ContainerRuntime
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ BASH_PORT = 'exec 3<>"/dev/tcp/$0/$1" && echo open'
 
 
 @probe()
-def name_resolution(docker_client: Runtime, database_route: Route) -> NameResolution:
+def name_resolution(docker_client: ContainerRuntime, database_route: Route) -> NameResolution:
     """What the database's name resolves to inside the backend's container."""
     route = database_route
     if route.literal:
@@ -89,7 +89,7 @@ def name_resolution(docker_client: Runtime, database_route: Route) -> NameResolu
 
 
 @probe()
-def port_from_inside(docker_client: Runtime, database_route: Route) -> PortFromInside:
+def port_from_inside(docker_client: ContainerRuntime, database_route: Route) -> PortFromInside:
     """Whether the database's port accepts a connection from inside the backend's container."""
     route = database_route
     place = (route.host, str(route.port))
@@ -117,7 +117,7 @@ def port_from_inside(docker_client: Runtime, database_route: Route) -> PortFromI
 
 
 def first_that_is_there(
-    runtime: Runtime, container: Container, ways: Sequence[tuple[str, ...]]
+    runtime: ContainerRuntime, container: Container, ways: Sequence[tuple[str, ...]]
 ) -> tuple[str, Answered | None]:
     """The first tool that the container has, and what it said; None when it did not answer in time.
 
@@ -138,7 +138,7 @@ def first_that_is_there(
     raise CouldNotCheck(f"{container.name} has none of the tools {tools}, so nothing can be asked inside")
 
 
-def _quick(runtime: Runtime, container: Container, tool: str) -> bool:
+def _quick(runtime: ContainerRuntime, container: Container, tool: str) -> bool:
     """Whether a tool ends in time when it has no name server to wait for."""
     ways = {
         "python3": ("-c", PYTHON_NAME, "127.0.0.1"),

@@ -5,7 +5,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.compose_records import moment
 from oncall.runtimes.engine import NO_ANSWER, Engine, EngineFailed, Failure, answer_to, why
@@ -30,13 +31,16 @@ from oncall.runtimes.engine_address import EngineAddress, engine_address
 from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
 from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
-from oncall.runtimes.runtime import Container, Project, Runtime
-from oncall.target.schema import Limits, Stack, services
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project, Runtime
+from oncall.target.kinds import kind_of
+from oncall.target.schema import Limits, Part, Stack
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
 SECONDS = 2.5
 NO_DOCKER = "says that there is no Docker"
+NOT_IN_DOCKER = "says that no part runs in Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
 VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
@@ -57,6 +61,8 @@ def docker_attempt(stack: Stack) -> Iterator[Attempt]:
     """The one connection to the Docker engine, or why there is none."""
     if stack.docker.absent:
         raise Declared(NO_DOCKER)
+    if not any(part.runtime == "compose" for part in parts(stack).values()):
+        raise Declared(NOT_IN_DOCKER)
     address = engine_address(stack, os.environ)
     attempt = _connect(address)
     outcome = attempt.failure.outcome if attempt.failure else "answers"
@@ -143,18 +149,24 @@ def _tls(address: EngineAddress) -> ssl.SSLContext:
 
 
 @client()
-def docker_client(stack: Stack, docker_attempt: Attempt) -> Runtime:
-    """What runs the stack's containers, for probes that need it."""
+def docker_client(stack: Stack, docker_attempt: Attempt) -> ContainerRuntime:
+    """The Docker engine, for what only containers have."""
     if docker_attempt.engine is None:
         raise CouldNotCheck(NO_ANSWER, root="docker_engine")
     return DockerCompose(docker_attempt.engine, stack.docker.project, may_exec=stack.docker.exec)
 
 
-@client()
-def project(docker_client: Runtime) -> Project:
-    """All containers of the project, inspected at once."""
-    found = docker_client.containers()
-    log.info("project %s has %d containers", found.name, len(found.containers))
+@client(optional=("docker_client", "host_machine"))
+def runtime(stack: Stack, docker_client: ContainerRuntime | Missing, host_machine: Machine | Missing) -> Runtime:
+    """What runs the stack's parts: containers, units, processes."""
+    return chosen(stack, docker_client, host_machine)
+
+
+@client(deadline=4.0)
+def project(runtime: Runtime) -> Project:
+    """All that runs of the stack, looked at once."""
+    found = runtime.containers()
+    log.info("%s: %s has %d", runtime.name, found.name, len(found.containers))
     return found
 
 
@@ -205,12 +217,19 @@ def _clock(engine: Engine, info: Info) -> tuple[float | None, float]:
     return round(ahead.total_seconds(), 3), round(half.total_seconds(), 3)
 
 
+def part_of(stack: Stack, component: str) -> Part:
+    """How a component runs; raises NotPart when there is none, or nothing to look at."""
+    part = parts(stack).get(component)
+    if part is None:
+        raise Declared(f"says that there is no {component}")
+    if part.runtime == "external":
+        raise Declared(f"says that {component} runs elsewhere")
+    return part
+
+
 def compose_service(stack: Stack, service: str) -> str:
-    """The Compose service behind a component; raises NotPart when there is none."""
-    names = services(stack)
-    if service not in names:
-        raise Declared(f"says that there is no {service}")
-    return names[service]
+    """What the runtime finds a component by; raises NotPart when there is none."""
+    return part_of(stack, service).found_by
 
 
 @probe()
@@ -221,25 +240,30 @@ def service_containers(service: str, stack: Stack, project: Project) -> ServiceC
 
 def containers_of(service: str, stack: Stack, project: Project) -> ServiceContainers:
     """The containers of a component's service, as a fact."""
-    name, now = compose_service(stack, service), datetime.now(UTC)
+    part, now = part_of(stack, service), datetime.now(UTC)
+    name, kind = part.found_by, made_of(part)
     found = project.of(name)
+    alike = [one for one in project.containers if one.kind == kind]
     return ServiceContainers(
         component=service,
         service=name,
         project=project.name,
-        containers=tuple(_state(one, now) for one in found),
-        in_project=len(project.containers),
-        other_services=() if found else tuple(sorted({one.service for one in project.containers})),
+        kind=kind,
+        containers=tuple(state_of(one, now) for one in found),
+        in_project=len(alike),
+        other_services=() if found else tuple(sorted({one.service for one in alike})),
         other_projects=project.others,
     )
 
 
-def _state(one: Container, now: datetime) -> ContainerState:
+def state_of(one: Container, now: datetime) -> ContainerState:
+    """A container's state, as a fact."""
     return ContainerState(
         id=one.short,
         name=one.name,
         status=one.status,
         exit_code=one.exit_code,
+        kind=one.kind,
         error=one.error,
         oom_killed=one.oom_killed,
         restarts=one.restarts,
@@ -249,6 +273,7 @@ def _state(one: Container, now: datetime) -> ContainerState:
         memory_limit_mib=one.memory_limit / 2**20,
         pids_limit=one.pids_limit,
         image=one.image,
+        process_state=one.process_state,
         created_at=one.created_at,
         started_at=one.started_at,
         finished_at=one.finished_at,
@@ -263,7 +288,7 @@ def since(then: datetime | None, now: datetime) -> float | None:
 def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[Container, ...]:
     """The containers, all of which run and stay up; raises CouldNotCheck otherwise, whatever the moment shows."""
     now = datetime.now(UTC)
-    looping = [_state(one, now).looping(limits.restarts) for one in found]
+    looping = [state_of(one, now).looping(limits.restarts) for one in found]
     if not found or any(not one.running and not loops for one, loops in zip(found, looping, strict=True)):
         raise CouldNotCheck(f"{service} is not running", root=f"service_containers.running[{service}]")
     if any(looping):
@@ -283,34 +308,56 @@ def service_health(
 
     Docker's check of the backend fails for what the health body names, so that one's component is to blame.
     """
-    name, now = compose_service(stack, service), datetime.now(UTC)
+    part, now = part_of(stack, service), datetime.now(UTC)
+    name = part.found_by
+    if made_of(part) != "container":
+        raise Declared(f"says that {service} is a {made_of(part)}, which has no health check of its own")
     found = steady(service, project.of(name), limits)
-    checked = [(one, one.health) for one in found if one.health]
-    if not checked:
+    results = health_of(found, now)
+    if not results:
         raise NotPart(f"{service} declares no health check to Docker")
     return ServiceHealth(
         component=service,
         service=name,
-        accused=backend_health.blames if service == "backend" and isinstance(backend_health, HealthAnswer) else None,
-        containers=tuple(
-            HealthResult(
-                id=one.short,
-                name=one.name,
-                status=health.status,
-                streak=health.streak,
-                exit_code=health.exit_code,
-                output=health.output,
-                up_seconds=since(one.started_at, now) or 0.0,
-                starting_seconds=health.starting_seconds,
-                failing_since=health.failing_since,
-                since_within_seconds=health.since_within_seconds,
-            )
-            for one, health in checked
-        ),
+        asked_by=_asked_by(stack, service),
+        accused=_accused(stack, service, backend_health),
+        containers=results,
     )
 
 
-@probe()
+def health_of(found: Iterable[Container], now: datetime) -> tuple[HealthResult, ...]:
+    """The last health checks of those containers that have any, as facts."""
+    return tuple(
+        HealthResult(
+            id=one.short,
+            name=one.name,
+            status=one.health.status,
+            streak=one.health.streak,
+            exit_code=one.health.exit_code,
+            output=one.health.output,
+            up_seconds=since(one.started_at, now) or 0.0,
+            starting_seconds=one.health.starting_seconds,
+            failing_since=one.health.failing_since,
+            since_within_seconds=one.health.since_within_seconds,
+        )
+        for one in found
+        if one.health
+    )
+
+
+def _asked_by(stack: Stack, service: str) -> str:
+    """The fact that asks a component what its own health check asks, as a rule."""
+    part = parts(stack).get(service)
+    return kind_of(part).asked_by if part else ""
+
+
+def _accused(stack: Stack, service: str, health: HealthAnswer | CouldNotCheck | NotPart) -> str | None:
+    if service != stack.named("backend") or not isinstance(health, HealthAnswer) or not health.blames:
+        return None
+    return stack.named(health.blames)
+
+
+@probe(of="backend")
 def backend_service(stack: Stack, project: Project) -> ServiceContainers:
     """The backend's containers, for the check that concerns it alone."""
-    return containers_of("backend", stack, project)
+    return containers_of(stack.named("backend"), stack, project)

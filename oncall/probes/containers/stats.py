@@ -26,19 +26,23 @@ MIB = 2**20
 
 
 @probe(deadline=3.0)
-def container_stats(
-    service: str, stack: Stack, limits: Limits, docker_client: Runtime, project: Project
-) -> ContainerStats:
+def container_stats(service: str, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> ContainerStats:
     """Memory, CPU and processes of each container of one service."""
     name = compose_service(stack, service)
-    found = steady(service, project.of(name), limits)
+    return stats_of(service, name, steady(service, project.of(name), limits), runtime, limits)
+
+
+def stats_of(
+    component: str, service: str, found: tuple[Container, ...], runtime: Runtime, limits: Limits
+) -> ContainerStats:
+    """What running containers use, as a fact; raises CouldNotCheck when one cannot be sampled."""
     used: list[ContainerUse] = []
-    for one in at_once(lambda one: _watch(one, docker_client, limits), found, SECONDS):
+    for one in at_once(lambda one: _watch(one, runtime, limits), found, SECONDS):
         if isinstance(one, CouldNotCheck):
             raise one
         used.append(one)
-    log.info("%s: %s", service, ", ".join(f"{one.memory_mib:.0f} MiB, CPU {one.cpu_percent:.0f} %" for one in used))
-    return ContainerStats(component=service, service=name, containers=tuple(used))
+    log.info("%s: %s", component, ", ".join(f"{one.memory_mib:.0f} MiB, CPU {one.cpu_percent:.0f} %" for one in used))
+    return ContainerStats(component=component, service=service, containers=tuple(used))
 
 
 def _watch(container: Container, runtime: Runtime, limits: Limits) -> ContainerUse:
@@ -67,7 +71,7 @@ def _use(container: Container, samples: list[Sample]) -> ContainerUse:
     cpus = min(container.cpus or last.cpus, last.cpus)
     pairs = [(before, after) for before, after in zip(samples, samples[1:], strict=False) if after.at > before.at]
     if not pairs:
-        raise CouldNotCheck(f"the Docker engine's stats of {container.service} did not advance")
+        raise CouldNotCheck(f"the counters of {container.name} did not advance")
     percents = [
         100.0 * max(0.0, after.cpu_seconds - before.cpu_seconds) / (after.at - before.at) / cpus
         for before, after in pairs
@@ -94,11 +98,11 @@ def _use(container: Container, samples: list[Sample]) -> ContainerUse:
 
 
 @probe()
-def container_memory(service: str, container_stats: ContainerStats) -> ContainerStats:
+def container_memory(service: str, stack: Stack, container_stats: ContainerStats) -> ContainerStats:
     """The containers of one service that have a memory limit."""
     limited = tuple(one for one in container_stats.containers if one.memory_limit_mib)
-    if not limited and service == "backend":
-        raise CouldNotCheck("backend has no memory limit", root="backend_service")
+    if not limited and service == stack.named("backend"):
+        raise CouldNotCheck(f"{service} has no memory limit", root="backend_service")
     if not limited:
         raise NotPart(f"{service} has no memory limit")
     return replace(container_stats, containers=limited)

@@ -8,7 +8,8 @@ from oncall.facts.volumes import DataVolume, DataVolumeSpace, Kind
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
-from oncall.runtimes.runtime import Container, Mount, Project, Runtime
+from oncall.runtimes.chosen import made_of
+from oncall.runtimes.runtime import Container, ContainerRuntime, Mount, Project
 from oncall.target.schema import Stack
 
 log = logging.getLogger(__name__)
@@ -18,19 +19,21 @@ MISSING = (126, 127)
 KINDS: tuple[Kind, ...] = ("volume", "bind", "tmpfs")
 
 
-@client()
+@client(of="postgres")
 def database_container(stack: Stack, project: Project) -> Container:
     """The database's container: the running one, else whichever there is."""
     if stack.postgres.absent:
         raise Declared("says that there is no database")
+    if (kind := made_of(stack.postgres)) != "container":
+        raise Declared(f"says that the database is a {kind}, which has no volume: see host.filesystems")
     found = project.of(stack.postgres.service)
     if not found:
         raise CouldNotCheck("postgres has no container", root="service_containers.running[postgres]")
     return next((one for one in found if one.running), found[0])
 
 
-@probe()
-def data_volume(stack: Stack, docker_client: Runtime, database_container: Container) -> DataVolume:
+@probe(of="postgres")
+def data_volume(stack: Stack, docker_client: ContainerRuntime, database_container: Container) -> DataVolume:
     """Where the database's data is mounted, and on what."""
     container = database_container
     place = data_directory(container, stack.docker.data_volume)
@@ -78,7 +81,7 @@ def _covers(above: str, below: str) -> bool:
     return PurePosixPath(below).is_relative_to(PurePosixPath(above))
 
 
-def _accessible(stack: Stack, runtime: Runtime, container: Container, place: str) -> bool | None:
+def _accessible(stack: Stack, runtime: ContainerRuntime, container: Container, place: str) -> bool | None:
     """Whether the filesystem lets anybody write there, asked inside without writing; None when nobody can tell."""
     if not stack.docker.exec or not container.running:
         return None
@@ -90,9 +93,9 @@ def _accessible(stack: Stack, runtime: Runtime, container: Container, place: str
     return said.code == 0 if said.code in (0, 1) and there else None
 
 
-@probe()
+@probe(of="postgres")
 def data_volume_space(
-    stack: Stack, docker_client: Runtime, database_container: Container, data_volume: DataVolume
+    stack: Stack, docker_client: ContainerRuntime, database_container: Container, data_volume: DataVolume
 ) -> DataVolumeSpace:
     """How full the filesystem under the database's data is: asked inside, or seen from here."""
     container, place = database_container, data_volume.data_directory

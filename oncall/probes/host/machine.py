@@ -3,10 +3,13 @@
 Every command is one small reading tool under coreutils' `timeout`, because testinfra itself waits for ever.
 """
 
+import contextlib
 import errno
 import logging
 import os
 import shlex
+import threading
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -17,18 +20,24 @@ from oncall.facts.host import Filesystem, Filesystems, Memory
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import Machine, on_the_host
 from oncall.runtimes.engine_address import engine_address
+from oncall.runtimes.host_files import Far, Here
 from oncall.target.schema import Stack
 
 if TYPE_CHECKING:
+    from testinfra.backend.base import CommandResult
     from testinfra.host import Host
 
 log = logging.getLogger(__name__)
 
 SSH = "-o BatchMode=yes -o ConnectTimeout=2 -o ServerAliveInterval=1 -o ServerAliveCountMax=2"
+NO_HOST = "says that there is no host to look at"
 USER = Pattern("//.*@")
 TIMED_OUT = (124, 137)
 CANNOT_RUN = (126, 127)
+AT_ONCE = 6  # connections to one far host: sshd drops some of more than ten that have not logged in (MaxStartups)
+DOORS: "defaultdict[str, threading.Semaphore]" = defaultdict(lambda: threading.Semaphore(AT_ONCE))
 
 
 class Ran(Struct, frozen=True):
@@ -48,7 +57,7 @@ class Shell:
     """Runs reading commands on the host, each with its own time limit."""
 
     def __init__(self, host: "Host", at: str) -> None:
-        self._host, self.at = host, at
+        self._host, self.at, self.local = host, at, not at.startswith("ssh://")
 
     def run(self, *command: str, seconds: float = 2.0) -> Ran:
         """Run a command, given as its words; raises CouldNotCheck when it cannot be run or takes too long."""
@@ -56,11 +65,11 @@ class Shell:
         line = "LC_ALL=C " + shlex.join(words)
         try:
             try:
-                result = self._host.run(line)
+                result = self._run(line)
             except OSError as error:
                 if error.errno != errno.EFAULT:
                     raise
-                result = self._host.run(line)  # some virtual machines lose a page for a moment: no shell has begun yet
+                result = self._run(line)  # some virtual machines lose a page for a moment: no shell has begun yet
         except (RuntimeError, OSError) as error:
             raise CouldNotCheck(f"{self.at} was not reached: {_last_line(error)}") from None
         ran = Ran(result.rc, _text(result.stdout_bytes), _text(result.stderr_bytes))
@@ -71,6 +80,11 @@ class Shell:
         if ran.rc in CANNOT_RUN and command[0] != "sh":  # a script's own last command may be what is missing
             raise CouldNotCheck(f"the tool {command[0]} cannot be run on the host")
         return ran
+
+    def _run(self, line: str) -> "CommandResult":
+        """Not more at once than a far host lets in."""
+        with contextlib.nullcontext() if self.local else DOORS[self.at]:
+            return self._host.run(line)
 
     def script(self, text: str, *arguments: str, seconds: float = 2.0) -> Ran:
         """Run a small sh script; the arguments are its $1, $2 ..., so nothing in them is a command."""
@@ -91,15 +105,33 @@ def _last_line(error: Exception) -> str:
 def host_shell(stack: Stack) -> Shell:
     """A shell on the host, here or by ssh."""
     if stack.host.absent:
-        raise Declared("says that there is no host to look at")
-    import testinfra
-
+        raise Declared(NO_HOST)
     if stack.host.at == "local":
         _refuse_the_wrong_machine(stack)
-        return Shell(testinfra.get_host("local://"), "the host")
-    shell = Shell(testinfra.get_host(stack.host.at, controlpersist=0, timeout=2, ssh_extra_args=SSH), stack.host.at)
-    shell.run("true")
+    shell = shell_on(stack.host.at)
+    if stack.host.at != "local":
+        shell.run("true")
     return shell
+
+
+def shell_on(at: str) -> Shell:
+    """A shell on this machine ("local"), or by ssh; nothing is connected yet."""
+    import testinfra
+
+    if at == "local":
+        return Shell(testinfra.get_host("local://"), "the host")
+    return Shell(testinfra.get_host(at, controlpersist=0, timeout=2, ssh_extra_args=SSH), at)
+
+
+@client()
+def host_machine(stack: Stack) -> Machine:
+    """The host as a runtime of units and processes needs it: no other stack waits for a shell on it."""
+    if not on_the_host(stack):
+        raise Declared("says that no part is a unit or a process")
+    if stack.host.absent:
+        raise Declared(NO_HOST)
+    shell = shell_on(stack.host.at)
+    return Machine(shell, Here() if stack.host.at == "local" else Far(shell))
 
 
 def _refuse_the_wrong_machine(stack: Stack) -> None:

@@ -18,7 +18,8 @@ from oncall.gate.patterns import Pattern
 from oncall.probes.host.machine import Shell
 from oncall.probing.register import client, probe
 from oncall.runtimes.runtime import Project
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.schema import Limits, Stack
+from oncall.target.views import services
 
 log = logging.getLogger(__name__)
 

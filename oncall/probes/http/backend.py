@@ -11,8 +11,9 @@ from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.health_body import read_body
 from oncall.probing.ledger import Ledger, ledger_in, state_folder
 from oncall.probing.register import client, probe
-from oncall.target.schema import Limits, Stack
+from oncall.target.schema import Backend, Frontend, Limits, Stack
 from oncall.target.secrets import Secrets
+from oncall.target.views import parts
 
 # A limit that is passed must still be a fact, so each request may take a little longer than its limit.
 GRACE = 0.5
@@ -29,11 +30,13 @@ def ledger() -> Ledger:
 @client()
 def http(stack: Stack, secrets: Secrets, ledger: Ledger) -> Http:
     """The HTTP client that every look shares."""
-    for url in (stack.backend.url, stack.frontend.url):
-        if password := urlsplit(url).password:
+    published = [part for part in parts(stack).values() if isinstance(part, Backend | Frontend)]
+    for part in published:
+        if password := urlsplit(part.url).password:
             secrets.learn(password)
             secrets.learn(unquote(password))
-    return Http(stack.frontend.ca_file, ledger)
+    authorities = (part.ca_file for part in published if isinstance(part, Frontend) and part.ca_file)
+    return Http(next(authorities, ""), ledger)
 
 
 def expanded(headers: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
@@ -41,7 +44,7 @@ def expanded(headers: Mapping[str, str], secrets: Secrets) -> dict[str, str]:
     return {name: secrets.expand(value) for name, value in headers.items()}
 
 
-@probe(deadline=lambda limits: limits.health_seconds + 2 * GRACE)
+@probe(of="backend", deadline=lambda limits: limits.health_seconds + 2 * GRACE)
 def backend_health(stack: Stack, limits: Limits, secrets: Secrets, http: Http) -> HealthAnswer:
     """What the health check answers, and what its body says."""
     if stack.backend.absent:
@@ -78,37 +81,40 @@ def http_date(answer: Answer) -> datetime | None:
         return None
 
 
-@probe()
+@probe(of="backend")
 def health_checks(stack: Stack, backend_health: HealthAnswer) -> HealthChecks:
     """The sub-checks that the health body names."""
     health = stack.backend.health
     if health.body != "json" or not health.checks_key:
-        raise Declared("says that the health body has no sub-checks (backend.health.checks_key)")
+        raise Declared(f"says that the health body has no sub-checks ({stack.key('backend.health.checks_key')})")
     if backend_health.checks is None:
         _readable(backend_health)
         raise CouldNotCheck(
-            f"the health body has no sub-checks at {health.checks_key!r}: set backend.health.checks_key (empty: none)"
+            f"the health body has no sub-checks at {health.checks_key!r}: "
+            f"set {stack.key('backend.health.checks_key')} (empty: none)"
         )
     if not backend_health.checks:
         raise CouldNotCheck(
-            f"no sub-check says how it is at {health.check_status_key!r}: set backend.health.check_status_key"
+            f"no sub-check says how it is at {health.check_status_key!r}: "
+            f"set {stack.key('backend.health.check_status_key')}"
         )
     return HealthChecks(
         address=backend_health.exchange.address, checks=backend_health.checks, silent=backend_health.silent
     )
 
 
-@probe()
+@probe(of="backend")
 def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
     """The memory use that the health body tells."""
     health = stack.backend.health
     if health.body != "json" or not (health.memory_used_key and health.memory_limit_key):
-        raise Declared("says that the health body tells no memory use (backend.health.memory_used_key)")
+        raise Declared(f"says that the health body tells no memory use ({stack.key('backend.health.memory_used_key')})")
     for key, name in (("memory_used", health.memory_used_key), ("memory_limit", health.memory_limit_key)):
         if getattr(backend_health, key) is None:
             _readable(backend_health)
             raise CouldNotCheck(
-                f"the health body has no number above 0 at {name!r}: set backend.health.{key}_key (empty: none)"
+                f"the health body has no number above 0 at {name!r}: "
+                f"set {stack.key('backend.health')}.{key}_key (empty: none)"
             )
     return HealthMemory(
         address=backend_health.exchange.address,

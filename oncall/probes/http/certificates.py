@@ -6,6 +6,7 @@ One handshake an address, verified as a browser verifies. When it is refused, th
 import logging
 import socket
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from oncall.facts.frontend import Certificate, Certificates
@@ -15,7 +16,8 @@ from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
 from oncall.probing.network import DeadlineNetwork, tls_words
 from oncall.probing.register import probe
-from oncall.target.schema import Stack
+from oncall.target.schema import Backend, Frontend, Stack
+from oncall.target.views import Views, parts
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,8 @@ def certificates(stack: Stack) -> Certificates:
     addresses = watched(stack)
     if not addresses:
         raise Declared("names no TLS address (https://, wss:// or frontend.certificates)")
-    context = trust(stack.frontend.ca_file)
+    authorities = (part.ca_file for part in parts(stack).values() if isinstance(part, Frontend) and part.ca_file)
+    context = trust(next(authorities, ""))
     found: dict[str, tuple[bool, Certificate]] = {}
 
     def look(address: str) -> None:
@@ -49,19 +52,26 @@ def certificates(stack: Stack) -> Certificates:
 
 def watched(stack: Stack) -> dict[str, str]:
     """host:port of every TLS address in the target file, with the component that it belongs to."""
-    urls = (
-        (stack.frontend.url, "frontend", stack.frontend.absent),
-        (stack.backend.url, "backend", stack.backend.absent),
-        (stack.websocket.public_url, "frontend", stack.websocket.absent),
-        (stack.websocket.url, "websocket", stack.websocket.absent),
-    )
     found: dict[str, str] = {}
-    for url, component, absent in urls:
-        if not absent and url.lower().startswith(("https://", "wss://")):
+    for url, component in _urls(stack):
+        if url.lower().startswith(("https://", "wss://")):
             found.setdefault(place(url)[1], component)
-    for address in () if stack.frontend.absent else stack.frontend.certificates:
-        found.setdefault(address, "frontend")
+    for name, part in parts(stack).items():
+        for address in part.certificates if isinstance(part, Frontend) else ():
+            found.setdefault(address, name)
     return found
+
+
+def _urls(stack: Stack) -> Iterator[tuple[str, str]]:
+    """The pages' addresses before those of the APIs and sockets: a name that both have is the page's."""
+    there = parts(stack)
+    yield from ((part.url, name) for name, part in there.items() if isinstance(part, Frontend))
+    yield from ((part.url, name) for name, part in there.items() if isinstance(part, Backend))
+    views = Views(stack)
+    for server in views.of("websocket"):
+        view = views.about(server)
+        yield view.websocket.public_url, view.named("frontend")
+        yield view.websocket.url, view.named("websocket")
 
 
 def seen(address: str, component: str, context: ssl.SSLContext) -> tuple[bool, Certificate]:

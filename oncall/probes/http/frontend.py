@@ -25,7 +25,7 @@ FONTS = ("application/octet-stream", "binary/octet-stream", "application/vnd.ms-
 MANIFESTS = ("application/manifest+json", "application/json", "text/json")
 
 
-@probe(deadline=lambda limits: limits.page_seconds + 2 * GRACE)
+@probe(of="frontend", deadline=lambda limits: limits.page_seconds + 2 * GRACE)
 def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     """The page that people open."""
     if stack.frontend.absent:
@@ -45,7 +45,7 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     )
 
 
-@probe(deadline=SECONDS + 1.0)
+@probe(of="frontend", deadline=SECONDS + 1.0)
 def page_assets(http: Http, frontend_page: Page) -> Assets:
     """The scripts and stylesheets that the page names."""
     _is_a_page(frontend_page)
@@ -55,7 +55,7 @@ def page_assets(http: Http, frontend_page: Page) -> Assets:
     return fetched(http, frontend_page, named)
 
 
-@probe(deadline=SECONDS + 1.0, optional=("page_assets",))
+@probe(of="frontend", deadline=SECONDS + 1.0, optional=("page_assets",))
 def page_decorations(
     http: Http, frontend_page: Page, page_assets: Assets | CouldNotCheck | NotPart
 ) -> Assets:  # fmt: skip

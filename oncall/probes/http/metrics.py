@@ -29,7 +29,7 @@ MOST_LINES = 50_000
 LONGEST_LINE = 16 << 10
 
 
-@probe(deadline=3.0)
+@probe(of="backend", deadline=3.0)
 def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: HealthAnswer) -> MetricsPage:
     """The metrics that the backend exports."""
     metrics = stack.backend.metrics
@@ -50,7 +50,8 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
     if same and not backend_health.blames:
         raise CouldNotCheck(f"the backend answers {answer.status} to everything", root="backend_health")
     if answer.status in (401, 403):
-        refused = "our backend.metrics.headers: correct them" if metrics.headers else "us: set backend.metrics.headers"
+        key = stack.key("backend.metrics.headers")
+        refused = f"our {key}: correct them" if metrics.headers else f"us: set {key}"
         raise CouldNotCheck(f"the metrics page refuses {refused} ({answer.status})")
     return read_metrics(answer, metrics)
 
@@ -124,15 +125,15 @@ def _total(values: list[float]) -> float | None:
     return sum(values) if values and all(math.isfinite(value) and value >= 0 for value in values) else None
 
 
-@probe()
+@probe(of="backend")
 def connection_metric(stack: Stack, metrics_page: MetricsPage) -> MetricsPage:
     """The metrics page, of a stack that tells how many sockets it holds."""
     if not stack.backend.metrics.websocket_connections:
-        raise Declared("says that no metric tells how many sockets are open (backend.metrics)")
+        raise Declared(f"says that no metric tells how many sockets are open ({stack.key('backend.metrics')})")
     return metrics_page
 
 
-@probe()
+@probe(of="backend")
 def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnections:
     """The number of sockets that the backend holds."""
     metrics_page, metric = connection_metric, connection_metric.websocket_connections
@@ -143,17 +144,21 @@ def websocket_connections(connection_metric: MetricsPage) -> WebSocketConnection
     return WebSocketConnections(metric=metric.name, samples=metric.samples, count=metric.total)
 
 
-@probe()
+@probe(of="backend")
 def open_files(stack: Stack, metrics_page: MetricsPage) -> OpenFiles:
     """The backend process's file descriptors, and how many it may have."""
     if not (stack.backend.metrics.open_fds and stack.backend.metrics.max_fds):
-        raise Declared("says that no metric tells how many files are open (backend.metrics)")
+        raise Declared(f"says that no metric tells how many files are open ({stack.key('backend.metrics')})")
     page = metrics_page
     exchange = page.exchange
     if exchange.problem or page.body_problem or not 200 <= exchange.status < 300:
         raise CouldNotCheck(f"the metrics page {page.problem}", root="connection_metric")
     if not page.open_fds.total:
-        raise CouldNotCheck(f"the metrics page tells no number at {page.open_fds.name}: set backend.metrics.open_fds")
+        raise CouldNotCheck(
+            f"the metrics page tells no number at {page.open_fds.name}: set {stack.key('backend.metrics.open_fds')}"
+        )
     if not page.max_fds.total:
-        raise CouldNotCheck(f"the metrics page tells no limit at {page.max_fds.name}: set backend.metrics.max_fds")
+        raise CouldNotCheck(
+            f"the metrics page tells no limit at {page.max_fds.name}: set {stack.key('backend.metrics.max_fds')}"
+        )
     return OpenFiles(open=page.open_fds.total, limit=page.max_fds.total)

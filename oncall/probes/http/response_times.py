@@ -29,7 +29,7 @@ def _sampling_seconds(limits: Limits) -> float:
     return max(SECONDS, limits.response_seconds + GRACE)
 
 
-@probe(deadline=lambda limits: _sampling_seconds(limits) + 1.0, optional=("access_token",))
+@probe(of="backend", deadline=lambda limits: _sampling_seconds(limits) + 1.0, optional=("access_token",))
 def response_times(
     endpoint: str,
     stack: Stack,

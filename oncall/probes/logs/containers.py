@@ -9,13 +9,14 @@ log nor a line of ten megabytes is ever in memory.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine
 from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, SocketLog
 from oncall.finding import CouldNotCheck, Declared, NotPart
+from oncall.probes.containers.parts import declared, undeclared
 from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.host.clocks import backend_clock
 from oncall.probes.http import client as http
@@ -25,9 +26,12 @@ from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
 from oncall.probing.ledger import Ledger
 from oncall.probing.register import client, probe
+from oncall.runtimes.chosen import made_of
 from oncall.runtimes.runtime import Container, Project, Runtime, at_once
-from oncall.target.schema import Limits, Stack, services
+from oncall.target.kinds import kind_of
+from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets
+from oncall.target.views import parts, services
 
 log = logging.getLogger(__name__)
 Missing = CouldNotCheck | NotPart
@@ -46,17 +50,21 @@ class LogReader:
 
     def __init__(self, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> None:
         self.stack, self.limits, self._runtime, self.project = stack, limits, runtime, project
-        self._services = services(stack)
+        self.parts = undeclared(stack, project) | declared(stack, project)
+        self.blame = blamer(stack, self.parts)
         self._read: dict[str, tuple[Written, ...] | CouldNotCheck] = {}
-        self._locks = {component: threading.Lock() for component in self._services}
+        self._locks = {component: threading.Lock() for component in self.parts}
 
     def containers(self, component: str) -> tuple[Container, ...]:
         """A component's containers; raises CouldNotCheck when there is none, NotPart when it is not in the target."""
-        if component not in self._services:
+        if component not in self.parts:
             raise Declared(f"says that there is no {component}")
-        found = self.project.of(self._services[component])
+        found = self.parts[component]
+        if not found and component in services(self.stack):
+            found = self.project.of(services(self.stack)[component])  # raises where nobody could look
         if not found:
-            raise CouldNotCheck(f"{component} has no container", root=f"service_containers.running[{component}]")
+            kind = made_of(parts(self.stack)[component])
+            raise CouldNotCheck(f"{component} has no {kind}", root=f"service_containers.running[{component}]")
         return found
 
     def of(self, component: str) -> tuple[Written, ...]:
@@ -116,8 +124,8 @@ class LogReader:
     def up_since(self) -> dict[str, datetime]:
         """When each component's oldest running container started."""
         found = {}
-        for component, service in self._services.items():
-            starts = [one.started_at for one in self.project.of(service) if one.running and one.started_at]
+        for component, containers in self.parts.items():
+            starts = [one.started_at for one in containers if one.running and one.started_at]
             if starts:
                 found[component] = min(starts)
         return found
@@ -174,35 +182,45 @@ def read_tail(
 
 
 def _drain(pieces: Iterator[bytes], tail: Newest, until: float) -> bool:
-    """Let the pieces go by; whether the end was reached."""
+    """Let the pieces go by; whether the end was reached. The first one counts however late it comes."""
     for piece in pieces:
-        tail.take(piece)
-        if tail.seen > MOST or time.monotonic() > until:
+        if tail.seen and (tail.seen > MOST or time.monotonic() > until):
             return False
+        tail.take(piece)
     return True
 
 
 @client()
-def log_reader(stack: Stack, limits: Limits, secrets: Secrets, docker_client: Runtime, project: Project) -> LogReader:
+def log_reader(stack: Stack, limits: Limits, secrets: Secrets, runtime: Runtime, project: Project) -> LogReader:
     """What reads the containers' logs, each once."""
     learn_environments(project, secrets)
-    return LogReader(stack, limits, docker_client, project)
+    return LogReader(stack, limits, runtime, project)
 
 
 @probe()
-def container_log(service: str, log_reader: LogReader, limits: Limits) -> ContainerLog:
+def container_log(service: str, stack: Stack, log_reader: LogReader, limits: Limits) -> ContainerLog:
     """Known signatures in the newest lines of a service's containers."""
-    written = log_reader.of(service)
+    return log_of(service, log_reader, limits, stack)
+
+
+def log_of(component: str, log_reader: LogReader, limits: Limits, stack: Stack | None = None) -> ContainerLog:
+    """What the newest lines of a component's containers say; raises CouldNotCheck when they cannot be read.
+
+    stack: as the component sees it; None: as the first of each kind does.
+    """
+    written = log_reader.of(component)
     counting, past = signs(
-        service,
+        component,
         written,
         now=datetime.now(UTC),
         recent=timedelta(minutes=limits.recent_minutes),
         up_since=log_reader.up_since(),
-        blame=blamer(log_reader.stack, log_reader.project),
+        blame=log_reader.blame,
+        role=_role(log_reader.stack, component),
+        named=(stack or log_reader.stack).named,
     )
     return ContainerLog(
-        service=service,
+        service=component,
         containers=len(written),
         lines_read=sum(len(one.lines) for one in written),
         bytes_read=sum(one.bytes for one in written),
@@ -213,26 +231,47 @@ def container_log(service: str, log_reader: LogReader, limits: Limits) -> Contai
     )
 
 
-def blamer(stack: Stack, project: Project) -> Blame:
-    """A function that knows the component behind an address in a log line."""
+def _role(stack: Stack, component: str) -> str:
+    """What signatures call a component."""
+    part = parts(stack).get(component)
+    return kind_of(part).role or component if part else component
+
+
+def blamer(stack: Stack, owned: Mapping[str, tuple[Container, ...]]) -> Blame:
+    """A function that knows the component behind an address in a log line.
+
+    owned: the containers of each component, also of those that nobody declared; a port alone tells of declared ones.
+    """
+    own_names = services(stack)
     names: dict[str, str] = {}
     ports: dict[str, set[str]] = {}
     offered: dict[str, set[str]] = {}
-    for component, service in services(stack).items():
-        names[service.lower()] = component
-        for container in project.of(service):
+    of_the_host: dict[str, str] = {}
+    on_the_host: set[str] = set()
+    for component, containers in owned.items():
+        names[own_names.get(component, component).lower()] = component
+        for container in containers:
+            if container.kind != "container":
+                on_the_host.add(component)
+                of_the_host |= {port.partition("/")[0]: component for port in container.ports}
+            for published in container.ports.values():
+                of_the_host |= {address.rpartition(":")[2]: component for address in published}
             names[container.name.lower()] = names[container.short] = component
             for place in container.networks.values():
                 names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
-            for port in container.ports:
+            for port in container.ports if component in own_names else ():
                 ports.setdefault(port.partition("/")[0], set()).add(component)
-                offered.setdefault(component, set()).add(port.partition("/")[0])
-    if "postgres" in services(stack):
-        ports.setdefault("5432", set()).add("postgres")
+            offered.setdefault(component, set()).update(port.partition("/")[0] for port in container.ports)
+    for component, part in parts(stack).items():
+        if usual := kind_of(part).port:
+            ports.setdefault(str(usual), set()).add(component)
 
     def blame(target: str, writer: str) -> tuple[str, str]:
         host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
         host = host.strip("[]").lower()
+        if host.startswith(LOOPBACK) and writer in on_the_host:
+            neighbour = of_the_host.get(port, writer)
+            return (target, "") if neighbour == writer else (f"{neighbour} ({target})", neighbour)
         if host.startswith(LOOPBACK):
             return f"{target} (inside its own container)", ""
         component = names.get(host)
@@ -256,7 +295,7 @@ def log_clock(docker_engine: DockerEngine | Missing, backend_health: HealthAnswe
     return Clock(told.ahead_seconds, told.uncertain_seconds) if told else UNKNOWN
 
 
-@probe()
+@probe(of="auth")
 def authentication_log(
     stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock
 ) -> AuthenticationLog:
@@ -264,36 +303,45 @@ def authentication_log(
     if stack.auth.absent:
         raise Declared("says that this stack has no login")
     path = stack.auth.login_path.partition("?")[0]
-    containers, lines, kinds = _counted(log_reader, limits, AUTHENTICATION, ledger, log_clock, path)
+    containers, lines, kinds = _counted(log_reader, stack, limits, AUTHENTICATION, ledger, log_clock, path)
     return AuthenticationLog(
-        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+        service=stack.named("backend"),
+        containers=containers,
+        minutes=limits.recent_minutes,
+        lines_read=lines,
+        kinds=kinds,
     )
 
 
-@probe()
+@probe(of="websocket")
 def socket_log(stack: Stack, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> SocketLog:
     """Errors around WebSockets in the backend's log, counted by kind."""
     if stack.websocket.absent:
         raise Declared("says that this stack has no WebSocket")
-    containers, lines, kinds = _counted(log_reader, limits, SOCKET, ledger, log_clock)
+    containers, lines, kinds = _counted(log_reader, stack, limits, SOCKET, ledger, log_clock)
     return SocketLog(
-        service="backend", containers=containers, minutes=limits.recent_minutes, lines_read=lines, kinds=kinds
+        service=stack.named("backend"),
+        containers=containers,
+        minutes=limits.recent_minutes,
+        lines_read=lines,
+        kinds=kinds,
     )
 
 
 def _counted(
     reader: LogReader,
+    stack: Stack,
     limits: Limits,
     kinds: tuple[Counted, ...],
     ledger: Ledger,
     clock: Clock,
     failing_path: str = "",
 ) -> tuple[int, int, tuple[ErrorKind, ...]]:
-    written = reader.of("backend")
+    written = reader.of(stack.named("backend"))
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
-    fresh = [_since(one, recent) for one in written]
+    fresh = [lately(one, recent) for one in written]
     # Asked for only now: the lines that were read are of requests that had been noted by then.
-    requests = ledger.since(recent - OPEN_BEFORE, _addresses(reader.stack))
+    requests = ledger.since(recent - OPEN_BEFORE, _addresses(stack))
     found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
     return len(written), sum(len(one.lines) for one in written), found
 
@@ -304,8 +352,8 @@ def _addresses(stack: Stack) -> list[str]:
     return [http.place(url)[1] for url in urls if url]
 
 
-def _since(one: Written, recent: datetime) -> Written:
-    """Without what it wrote before its last start."""
+def lately(one: Written, recent: datetime) -> Written:
+    """What it has written since then, without what it wrote before its last start."""
     start = recent if one.looping or one.started_at is None else max(recent, one.started_at)
     lines: tuple[Line, ...] = tuple(line for line in one.lines if line.at is not None and line.at >= start)
     return Written(lines=lines, started_at=one.started_at)

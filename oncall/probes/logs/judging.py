@@ -5,7 +5,7 @@ Pure functions of lines and times.
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct, field
 
@@ -14,7 +14,7 @@ from oncall.gate.patterns import AnyOf
 from oncall.gate.sql_text import error_text
 from oncall.probes.logs.lines import Line
 from oncall.probes.logs.own_lines import Clock, Entry, own_lines
-from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, SIGNATURES, TARGET, Counted, Signature
+from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, PG, SIGNATURES, TARGET, Counted, Signature
 from oncall.probing.ledger import Request
 
 STARTING = timedelta(seconds=20)  # a start-up's own problems: the others are not there yet
@@ -38,6 +38,7 @@ class _Seen(Struct):
     signature: Signature
     meaning: str
     blames: str
+    of_database: bool = False
     lines: list[Line] = field(default_factory=list)
     older: list[Line] = field(default_factory=list)  # too old to count, and nothing else against them
 
@@ -60,7 +61,7 @@ class _Seen(Struct):
             first=min(times, default=None),
             last=max(times, default=None),
             since=self.since(min(times, default=None)),
-            line=error_text(shown) if component == "postgres" else shown,
+            line=error_text(shown) if self.of_database else shown,
         )
 
 
@@ -72,25 +73,28 @@ def signs(
     recent: timedelta,
     up_since: Mapping[str, datetime],
     blame: Blame,
+    role: str = "",
+    named: Callable[[str], str] = str,
 ) -> tuple[tuple[LogSign, ...], tuple[LogSign, ...]]:
     """The signatures that count, and those that are over; each worst first.
 
     up_since: component -> when its oldest running container started; one that does not run is not in it.
     blame: takes the words for a target and the component that wrote the line; gives its name to show, and the
         component behind it or "".
+    role: what signatures call this component, where that is another word. named: the component behind a role.
     """
     counted: dict[tuple[str, str], _Seen] = {}
     over: dict[tuple[str, str], _Seen] = {}
     older: dict[tuple[str, str], list[Line]] = {}
     for log in logs:
         for line in log.lines:
-            if line.level == "quiet" or not (found := recognised(line, component)):
+            if line.level == "quiet" or not (found := recognised(line, role or component)):
                 continue
             signature, target = found
             shown, behind = blame(target, component) if target else (signature.nobody, "")
-            accused = signature.blames
-            if accused == TARGET:
-                accused = behind or ("postgres" if signature.nobody == "the database" else "")
+            accused = named(signature.blames)
+            if signature.blames == TARGET:
+                accused = behind or (named("postgres") if signature.nobody == "the database" else "")
             meaning = signature.meaning.replace("{target}", shown)
             fresh = line.at is None or line.at >= now - recent
             stands = signature.kind != "evidence" and not _over(line, log, signature, accused, up_since)
@@ -98,7 +102,7 @@ def signs(
                 accused = "network"  # the one behind the name runs
             key = (signature.name, shown)
             seen = counted if fresh and stands else over
-            seen.setdefault(key, _Seen(signature, meaning, accused)).lines.append(line)
+            seen.setdefault(key, _Seen(signature, meaning, accused, (role or component) in PG)).lines.append(line)
             if stands and not fresh:
                 older.setdefault(key, []).append(line)
     for key, one in counted.items():
@@ -141,6 +145,28 @@ def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[Log
     kinds = {"fatal": 0, "passing": 1, "evidence": 2}
     found = sorted(seen.values(), key=lambda one: (kinds[one.signature.kind], rank[one.signature.name]))
     return tuple(one.sign(component) for one in found)[:20]
+
+
+def last_words(logs: Iterable[Written], most: int) -> tuple[tuple[str, ...], str]:
+    """The newest lines of all, the newest last, each with its time; and the one of them that says most: the last loud
+    one, else the last."""
+    lines = [line for log in logs for line in log.lines if line.shown.strip()]
+    lines.sort(key=_time)
+    newest = lines[-most:]
+    telling = next(
+        (line.shown for line in reversed(newest) if line.level in ("fatal", "loud")), newest[-1].shown if newest else ""
+    )
+    return tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in newest), telling
+
+
+def fatal_lines(logs: Iterable[Written]) -> ErrorKind:
+    """Lines that call themselves fatal, whatever they say: what a program writes when it gives up."""
+    lines = sorted((line for log in logs for line in log.lines if line.at and line.level == "fatal"), key=_time)
+    return _told("fatal", "lines that call themselves fatal", lines, 0)
+
+
+def _time(line: Line) -> datetime:
+    return line.at or datetime.min.replace(tzinfo=UTC)
 
 
 def bursts(

@@ -21,7 +21,8 @@ SKIPPED = " … ".encode()
 PIECE_STAMP = Pattern(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) ")
 LOUD = Pattern(r"\b(?:ERROR|ERR|FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|WARN|WARNING|error|crit|emerg|warn)\b")
 QUIET = Pattern(r"\b(?:INFO|DEBUG|TRACE|VERBOSE|info|debug|trace|notice)\b|\"level\": ?[123]0\b")
-A_LEVEL = AnyOf((LOUD, QUIET))
+FATAL = Pattern(r"\b(?:FATAL|PANIC|CRITICAL|CRIT|ALERT|EMERG|fatal|panic|crit|emerg)\b")
+A_LEVEL = AnyOf((LOUD, QUIET, FATAL))
 REQUEST = Pattern(r"\"[A-Z]{3,7} (\S+) HTTP/[\d.]+\" (\d{3})\b")  # a line of an access log
 ROUTINE = Pattern(rb"\"[A-Z]{3,7} \S+ HTTP/[\d.]+\" [1-4]\d\d\b")
 ROUTINE_JSON = Pattern(  # a level of the whole line, not one further in
@@ -35,7 +36,8 @@ NO_TEXT = dict.fromkeys((*range(9), *range(10, 32), 127, 0xFFFE, 0xFFFF), " ")
 MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
 LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
-Level = Literal["loud", "quiet", "unsaid"]
+FATAL_WORDS = ("fatal", "panic", "crit", "alert", "emerg")
+Level = Literal["fatal", "loud", "quiet", "unsaid"]
 
 
 class Line(Struct, frozen=True):
@@ -157,7 +159,9 @@ def read(raw: bytes, at: datetime | None) -> Line:
 
 def _said(text: str) -> Level:
     """The level that plain text begins with."""
-    loud, quiet = (number in A_LEVEL.which(text[:120]) for number in range(2))
+    loud, quiet, fatal = (number in A_LEVEL.which(text[:120]) for number in range(3))
+    if fatal and not quiet:
+        return "fatal"
     if loud:
         return "loud"
     return "quiet" if quiet and QUIET.search(text[:80]) else "unsaid"
@@ -179,13 +183,15 @@ def _number(value: Any) -> bool:
 
 
 def _level(plain: dict[str, Any]) -> Level:
-    """pino counts (30 is info, 50 is error); the others say a word."""
+    """pino counts (30 is info, 50 is error, 60 is fatal); the others say a word."""
     value = next((plain[key] for key in LEVEL_KEYS if plain.get(key) is not None), None)
     if isinstance(value, int) and not isinstance(value, bool):
-        return "quiet" if value < 40 else "loud"
+        return "quiet" if value < 40 else "loud" if value < 60 else "fatal"
     word = str(value or "").lower()
     if word.startswith(("info", "debug", "trace", "verbose", "notice", "silly", "http")):
         return "quiet"
+    if word.startswith(FATAL_WORDS):
+        return "fatal"
     return "loud" if word else "unsaid"
 
 

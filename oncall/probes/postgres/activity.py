@@ -63,7 +63,7 @@ OWN_LIMITS = """
 """
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def connection_slots(database_attempt: Attempt) -> ConnectionSlots:
     """How many connection slots are left, and who holds the others."""
     failed, session = database_attempt.failure, database_attempt.session
@@ -139,7 +139,7 @@ ACTIVITY = f"""
 WAITSTART = "(SELECT min(l.waitstart) FROM pg_locks l WHERE l.pid = a.pid AND NOT l.granted),"
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def sessions(database_session: Session) -> Sessions:
     """What every session of this database does at this moment, and who blocks whom."""
     modern = database_session.version >= 140000

@@ -53,7 +53,7 @@ class Checksums(Struct, frozen=True):
     state: str
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def page_checksums(database_session: Session) -> PageChecksums:
     """Checksum failures of all databases, and of what they share."""
     rows = database_session.rows(
@@ -72,7 +72,7 @@ def page_checksums(database_session: Session) -> PageChecksums:
     )
 
 
-@probe(deadline=4.0, optional=("host_shell", "log_reader"))
+@probe(of="postgres", deadline=4.0, optional=("host_shell", "log_reader"))
 def corruption_log(
     stack: Stack, host_shell: Shell | CouldNotCheck | NotPart, log_reader: LogReader | CouldNotCheck | NotPart
 ) -> CorruptionLog:
@@ -91,7 +91,9 @@ def corruption_log(
         except CouldNotCheck as error:
             missing.append(error)
     if not files and not missing:
-        raise Declared("names no log files of the database (postgres.log_files), and there is no Docker")
+        raise Declared(
+            f"names no log files of the database ({stack.key('postgres.log_files')}), and there is no Docker"
+        )
     found = [LogLine(file=file, text=line) for file, lines in files.items() for line in lines if telling(line)]
     if missing and not found:  # half of the logs are no evidence that all is well
         raise missing[0]
@@ -113,9 +115,9 @@ def _of_containers(reader: LogReader | CouldNotCheck | NotPart, stack: Stack) ->
         return {}
     if isinstance(reader, CouldNotCheck):
         raise reader
-    if stack.postgres.log_files and not reader.project.of(stack.postgres.service):
+    if stack.postgres.log_files and not reader.project.of(stack.postgres.found_by):
         return {}
-    containers, written = reader.containers("postgres"), reader.of("postgres")
+    containers, written = reader.containers(stack.named("postgres")), reader.of(stack.named("postgres"))
     return {
         f"log of {one.name}": [line.words for line in log.lines] for one, log in zip(containers, written, strict=True)
     }

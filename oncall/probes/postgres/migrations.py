@@ -51,7 +51,7 @@ class Holder(Struct, frozen=True):
     state: str
 
 
-@probe(deadline=4.5)
+@probe(of="auth", deadline=4.5)
 def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
     """Whether one row of the accounts table can be read."""
     if stack.auth.absent:
@@ -138,7 +138,7 @@ class Migration(Struct, frozen=True):
     rolled_back_at: datetime | None
 
 
-@probe(deadline=4.5)
+@probe(of="auth", deadline=4.5)
 def migrations(stack: Stack, database_session: Session) -> Migrations:
     """What Prisma's own table says about its migrations."""
     table = _migrations_table(stack)
@@ -224,7 +224,7 @@ class Lock(Struct, frozen=True):
     seconds: float | None
 
 
-@probe(deadline=4.5)
+@probe(of="auth", deadline=4.5)
 def migration_lock(stack: Stack, database_session: Session) -> MigrationLock:
     """Who holds the lock that keeps two migrations apart."""
     _migrations_table(stack)
@@ -251,18 +251,20 @@ def migration_lock(stack: Stack, database_session: Session) -> MigrationLock:
     )
 
 
-@probe()
+@probe(of="auth")
 def migration_drift(stack: Stack, migrations: Migrations) -> MigrationDrift:
     """The migrations folder against what is applied."""
     folder = stack.auth.migrations_folder
     if not folder:
-        raise Declared("names no migrations folder (auth.migrations_folder)")
+        raise Declared(f"names no migrations folder ({stack.key('auth.migrations_folder')})")
     if not migrations.exists or migrations.failed:
         raise CouldNotCheck("the migrations did not go through", root="migrations")
     try:
         scripts = {path.parent.name: path.read_bytes() for path in sorted(Path(folder).glob("*/migration.sql"))[:5000]}
         if not Path(folder).is_dir():
-            raise CouldNotCheck(f"the migrations folder {folder} is not there: set auth.migrations_folder")
+            raise CouldNotCheck(
+                f"the migrations folder {folder} is not there: set {stack.key('auth.migrations_folder')}"
+            )
     except OSError as error:
         raise CouldNotCheck(f"the migrations folder {folder} cannot be read: {error.strerror}") from None
     applied = {one.name: one.checksum for one in reversed(migrations.applied)}

@@ -101,7 +101,7 @@ def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place
     else:
         missing = CouldNotCheck(
             "the database asks for a password: name its variable in postgres.password_variable",
-            setting="postgres.password_variable",
+            setting=stack.key("postgres.password_variable"),
         )
     return Place(guarded(parameters, part), missing=missing)
 

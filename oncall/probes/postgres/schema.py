@@ -28,7 +28,7 @@ class Name(Struct, frozen=True):
     name: str
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def indexes(database_session: Session) -> Indexes:
     """Indexes that the server may not use, those being built left out."""
     general = database_session.row(
@@ -64,7 +64,7 @@ class Read(Struct, frozen=True):
     tables_seen: int
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def table_reads(database_session: Session, limits: Limits) -> TableReads:
     """How the large tables have been read since their statistics began."""
     rows = database_session.rows(
@@ -106,7 +106,7 @@ class Key(Struct, frozen=True):
     columns: tuple[str, ...]
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def foreign_keys(database_session: Session) -> ForeignKeys:
     """Foreign keys whose columns no usable index begins with."""
     general = database_session.row(

@@ -52,7 +52,7 @@ class Attempt(Struct, frozen=True):
     at: datetime | None = None
 
 
-@client(deadline=ATTEMPT_SECONDS + 0.5)
+@client(of="postgres", deadline=ATTEMPT_SECONDS + 0.5)
 def database_attempt(stack: Stack, secrets: Secrets, container_password: ContainerPassword) -> Iterator[Attempt]:
     """The one connection to the database, or why there is none."""
     if stack.postgres.absent:
@@ -129,7 +129,7 @@ def _connect(where: Place) -> Attempt:
     return Attempt(where, seconds, failure=result, at=at)
 
 
-@client()
+@client(of="postgres")
 def database_session(database_attempt: Attempt) -> Session:
     """The open session, for probes that need one."""
     if database_attempt.session:
@@ -155,7 +155,7 @@ def why_not(attempt: Attempt) -> CouldNotCheck:
     return CouldNotCheck(f"the database refused the session in words that are not understood: {failed.message}")
 
 
-@probe()
+@probe(of="postgres")
 def database_connection(database_attempt: Attempt) -> DatabaseConnection:
     """Whether anything that speaks PostgreSQL answers at the address."""
     failed = database_attempt.failure or Failure("accepted")
@@ -169,7 +169,7 @@ def database_connection(database_attempt: Attempt) -> DatabaseConnection:
     )
 
 
-@probe()
+@probe(of="postgres")
 def database_login(database_attempt: Attempt) -> DatabaseLogin:
     """Whether our account may log in to this database."""
     user = database_attempt.place.parameters.get("user", "")
@@ -190,7 +190,7 @@ class Role(Struct, frozen=True):
     up: float
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def database_role(database_attempt: Attempt) -> DatabaseRole:
     """Whether the server is up, and the primary."""
     failed = database_attempt.failure
@@ -218,7 +218,7 @@ def _session(attempt: Attempt) -> Session:
     return attempt.session
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def database_answer(database_session: Session) -> DatabaseAnswer:
     """How long one SELECT 1 takes."""
     began = time.perf_counter()
@@ -239,7 +239,7 @@ class Writes(Struct, frozen=True):
     writers: tuple[str, ...]
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def database_writes(database_session: Session, database_role: DatabaseRole) -> DatabaseWrites:
     """Whether sessions of this database begin read-only."""
     if database_role.state != "primary":
@@ -278,7 +278,7 @@ class Now(Struct, frozen=True):
     now: float
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def database_clock(database_session: Session) -> DatabaseClock:
     """The database's clock against ours."""
     try:

@@ -50,7 +50,7 @@ MAINTENANCE = (
 TEXT = 4000  # a longer statement has no plan shown
 
 
-@probe(deadline=4.5)
+@probe(of="postgres", deadline=4.5)
 def statements(database_session: Session, limits: Limits) -> Statements:
     """This database's statements by average time, and the plan of the slowest ones."""
     extension = database_session.row(Extension, EXTENSION)

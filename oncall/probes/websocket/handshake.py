@@ -57,7 +57,7 @@ def websocket_library() -> Library:
     return Library(websockets.client.ClientProtocol, websockets.uri.parse_uri, websockets.frames.Opcode)
 
 
-@client(optional=("access_token",))
+@client(of="websocket", optional=("access_token",))
 def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     """The token that a socket is opened with; empty where none is wanted."""
     if stack.websocket.absent:
@@ -65,7 +65,7 @@ def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     if not _wants_token(stack.websocket):
         return ""
     if isinstance(access_token, NotPart):
-        raise CouldNotCheck('there is no login to take a token from: set websocket.token_in = "none"')
+        raise CouldNotCheck(f'there is no login to take a token from: set {stack.key("websocket.token_in")} = "none"')
     if isinstance(access_token, CouldNotCheck):
         raise access_token
     return access_token.value
@@ -211,7 +211,7 @@ def _talk_seconds(limits: Limits) -> float:
     return OPEN_SECONDS + ANSWER_SECONDS + limits.websocket_ping_seconds + GRACE + CLOSE_SECONDS + GRACE
 
 
-@client(deadline=_talk_seconds)
+@client(of="websocket", deadline=_talk_seconds)
 def direct_socket(
     stack: Stack, limits: Limits, secrets: Secrets, websocket_library: Library, ledger: Ledger, socket_token: str
 ) -> SocketResult:
@@ -219,7 +219,7 @@ def direct_socket(
     return talk(stack, limits, secrets, websocket_library, ledger, socket_token)
 
 
-@probe(optional=("backend_health",))
+@probe(of="websocket", optional=("backend_health",))
 def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: HealthAnswer | Missing) -> Handshake:
     """How the handshake with the backend itself ended."""
     handshake = direct_socket.handshake
@@ -234,15 +234,15 @@ def direct_handshake(stack: Stack, direct_socket: SocketResult, backend_health: 
     return handshake
 
 
-@client()
+@client(of="websocket")
 def ping_kind(stack: Stack) -> str:
     """How this socket is pinged; asked first, since what is not part of the stack must not count as unknown."""
     if stack.websocket.ping == "none":
-        raise Declared('says that this socket answers no ping (websocket.ping = "none")')
+        raise Declared(f'says that this socket answers no ping ({stack.key("websocket.ping")} = "none")')
     return stack.websocket.ping
 
 
-@probe()
+@probe(of="websocket")
 def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: SocketResult) -> WebSocketPing:
     """Whether a ping on the direct socket is answered, and how fast."""
     if direct_socket.ping is None:
@@ -252,15 +252,16 @@ def websocket_ping(ping_kind: str, direct_handshake: Handshake, direct_socket: S
     return direct_socket.ping
 
 
-@client()
+@client(of="websocket")
 def public_address(stack: Stack) -> str:
     """The address that users come by; asked first, as above."""
     if not stack.websocket.public_url:
-        raise Declared("names no public address of the WebSocket (websocket.public_url)")
+        raise Declared(f"names no public address of the WebSocket ({stack.key('websocket.public_url')})")
     return stack.websocket.public_url
 
 
 @probe(
+    of="websocket",
     deadline=2 * OPEN_SECONDS + ANSWER_SECONDS + 1.0,
     optional=("socket_token", "direct_handshake", "backend_health", "frontend_page"),
 )
@@ -325,7 +326,7 @@ def _beside_the_page(handshake: Handshake, frontend_page: Page | Missing) -> Han
     return replace(handshake, page_status=page.status) if page else handshake
 
 
-@probe(deadline=lambda limits: limits.websocket_hold_seconds + 3.0, optional=("public_handshake",))
+@probe(of="websocket", deadline=lambda limits: limits.websocket_hold_seconds + 3.0, optional=("public_handshake",))
 def websocket_hold(
     stack: Stack,
     limits: Limits,

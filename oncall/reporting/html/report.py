@@ -139,7 +139,8 @@ def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: 
     failed_now = {verdict.check.partition("[")[0] for verdict in run.of(None, "failed")}
     for number, cause in enumerate(causes, 1):
         chapter = playbook.section(cause.playbook)
-        steps = tuple(advice.filled(step, cause, stack) for step in chapter.recovery) if chapter else ()
+        filled = (advice.filled(step, cause, stack) for step in chapter.recovery) if chapter else ()
+        steps = tuple(step for step in filled if step)
         cards.append(
             {
                 "number": number,
@@ -152,7 +153,7 @@ def _cards(causes: list[Cause], run: RunRecord, playbook: book.Playbook, stack: 
                 "quoted_at": quoted.get(steps),
                 "opened": len(causes) == 1 and len(steps) <= 4,
                 "failed_now": failed_now,
-                "changes": changed_lately(run.timeline, cause.component, _before(cause, run))[:4],
+                "changes": changed_lately(run.timeline, cause.component, _before(cause, run), cause.role)[:4],
                 "blocked": summary.by_reason(cause.blocked),
                 "claim": cause.findings[0].claim if cause.findings else "",
             }

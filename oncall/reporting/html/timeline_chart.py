@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from oncall.finding import COMPONENTS
 from oncall.reporting.plain import escape_control_chars
 from oncall.timeline.merge import Event, first_sign
 
@@ -18,6 +17,7 @@ NEAR = 5.0  # seconds: below this the scale is even, above it every factor takes
 LEFT, RIGHT = 2.0, 97.0  # per cent: a mark at either end is still whole
 APART = 12.0  # per cent between two words of the scale
 OF_ALL = "stack"
+LANES = ("host", "docker", "network", "postgres", "backend", "frontend", "auth", "websocket")  # the others below
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ def _ticks(place: Callable[[float], float], oldest: float) -> tuple[tuple[float,
 
 
 def _rank(name: str) -> tuple[int, str]:
-    return (COMPONENTS.index(name) if name in COMPONENTS else len(COMPONENTS), name)
+    return (LANES.index(name) if name in LANES else len(LANES), name)
 
 
 def _name(name: str) -> str:

@@ -8,6 +8,7 @@ from stack.faults.expected.unknowns import SILENT_BACKEND
 from stack.faults.tools.manual_fix import COMPOSE_FILE
 
 FILL = "{ head -c %dm /dev/zero; sleep 9999; } | tail"  # tail keeps all of a line that does not end
+INSIDE = "cat /sys/fs/cgroup/memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"
 SPIN = "while :; do :; done"
 LEAK = """
 import runpy, threading, time
@@ -125,9 +126,8 @@ def fill(stack: DockerStack, service: str, limit: str, mebibytes: int) -> None:
     stack.edit_compose(f"services.{service}.mem_limit", limit)
     stack.recreate(service)
     aside(stack, service, FILL % mebibytes)
-    inside = "cat /sys/fs/cgroup/memory/memory.usage_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.current"
     full = f"the memory of {service} is full"
-    patiently(stack, lambda: int(stack.exec(service, "sh", "-c", inside)) > mebibytes << 20, full)
+    patiently(stack, lambda: int(stack.exec(service, "sh", "-c", INSIDE)) > mebibytes << 20, full)
 
 
 def spin(stack: DockerStack, service: str) -> None:

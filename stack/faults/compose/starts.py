@@ -31,8 +31,8 @@ def backend_paused(stack: DockerStack) -> None:
     component="backend",
     mode="docker",
     cause_class="hung",
-    must_fail=[*of("backend", HEALTHY), API],
-    unknown=SILENT_BACKEND,
+    must_fail=[*of("backend", RUNNING, HEALTHY), API],
+    unknown=[*of("backend", UP), *SILENT_BACKEND],
 )
 def backend_hangs(stack: DockerStack) -> None:
     """The backend's process hangs; its container runs, and Docker's health check gets no answer."""

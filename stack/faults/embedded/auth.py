@@ -6,6 +6,7 @@ import secrets
 import bcrypt
 
 from stack.faults import fault
+from stack.faults.expected.process_failures import COPIES
 from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_TOKEN, SOCKET
 from stack.faults.tools.interposed_proxy import answers, move, proxy, put_before
 from stack.running import Running
@@ -244,36 +245,34 @@ def auth_empty_key_accepted(stack: Running) -> None:
 # ---- the secret
 
 
-@fault("auth-secret-rotated", component="auth", cause_class="misconfiguration", must_fail=[SIGNATURE],
-       unknown=forged("expired"))  # fmt: skip
+@fault("auth-secret-rotated", component="auth", cause_class="misconfiguration", must_fail=[COPIES])
 def auth_secret_rotated(stack: Running) -> None:
     """The secret was changed in the file, and the backend was not restarted."""
     stack.edit_env("backend", JWT_SECRET=secrets.token_urlsafe(48))
 
 
-@fault("auth-secret-removed", component="auth", cause_class="misconfiguration", must_fail=[SET],
-       unknown=[DEFAULT, LENGTH, SIGNATURE, *forged("expired")])  # fmt: skip
+@fault("auth-secret-removed", component="auth", cause_class="misconfiguration", must_fail=[COPIES])
 def auth_secret_removed(stack: Running) -> None:
     """The secret was removed from the file; the next restart will be without."""
     stack.edit_env("backend", JWT_SECRET=None)
 
 
 @fault("auth-secret-missing", component="auth", cause_class="misconfiguration",
-       must_fail=[SET, *forged("empty-key")], unknown=[DEFAULT, LENGTH, SIGNATURE])  # fmt: skip
+       must_fail=[SET, *forged("empty-key")], unknown=[DEFAULT, LENGTH, SIGNATURE, COPIES])  # fmt: skip
 def auth_secret_missing(stack: Running) -> None:
     """The backend was deployed without its secret."""
     stack.restart("backend", JWT_SECRET=None)
 
 
 @fault("auth-secret-empty", component="auth", cause_class="misconfiguration",
-       must_fail=[SET, *forged("empty-key")], unknown=[DEFAULT, LENGTH, SIGNATURE])  # fmt: skip
+       must_fail=[SET, *forged("empty-key")], unknown=[DEFAULT, LENGTH, SIGNATURE, COPIES])  # fmt: skip
 def auth_secret_empty(stack: Running) -> None:
     """The backend was deployed with an empty secret."""
     stack.restart("backend", JWT_SECRET="")
 
 
 @fault("auth-secret-blank", component="auth", cause_class="misconfiguration", must_fail=[SET],
-       unknown=[DEFAULT, LENGTH, SIGNATURE, *forged("expired")])  # fmt: skip
+       unknown=[DEFAULT, LENGTH, SIGNATURE, COPIES])  # fmt: skip
 def auth_secret_blank(stack: Running) -> None:
     """The backend was deployed with blanks for a secret."""
     stack.restart("backend", JWT_SECRET="   ")
@@ -319,7 +318,7 @@ def auth_secret_short_for_its_hash(stack: Running) -> None:
 
 
 @fault("auth-secret-file-unreadable", component="auth", cause_class="misconfiguration",
-       unknown=[SET, DEFAULT, LENGTH, SIGNATURE, *forged("expired")])  # fmt: skip
+       unknown=[COPIES])  # fmt: skip
 def auth_secret_file_unreadable(stack: Running) -> None:
     """The file with the backend's variables is not where the diagnosis was told."""
     stack.edit_target("backend.env_file", str(stack.scratch / "backend.env"))

@@ -4,6 +4,7 @@ import json
 import resource
 
 from stack.faults import fault
+from stack.faults.expected.process_failures import gone, without
 from stack.faults.expected.unknowns import FORGED, METRICS, NO_BODY, NO_TOKEN, SILENT_BACKEND
 from stack.faults.tools.interposed_proxy import move, put_before
 from stack.running import Running
@@ -16,15 +17,21 @@ HTML = "<!doctype html><html><head><title>Motel</title></head><body><h1>Motel</h
     "backend-killed",
     component="backend",
     cause_class="stopped",
-    must_fail=[HEALTH],
-    unknown=SILENT_BACKEND,
+    must_fail=[*gone("backend"), HEALTH],
+    unknown=[*without("backend"), *SILENT_BACKEND],
 )
 def backend_killed(stack: Running) -> None:
     """The backend's process was killed and nothing started it again."""
     stack.kill("backend")
 
 
-@fault("backend-paused", component="backend", cause_class="hung", must_fail=[HEALTH], unknown=SILENT_BACKEND)
+@fault(
+    "backend-paused",
+    component="backend",
+    cause_class="hung",
+    must_fail=[*gone("backend"), HEALTH],
+    unknown=[*without("backend", frozen=True), *SILENT_BACKEND],
+)
 def backend_paused(stack: Running) -> None:
     """The backend hangs: its port accepts, nothing answers."""
     stack.pause("backend")

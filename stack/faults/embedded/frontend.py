@@ -7,6 +7,7 @@ from pathlib import Path
 import trustme
 
 from stack.faults import fault
+from stack.faults.expected.process_failures import gone, without
 from stack.faults.expected.unknowns import NO_PAGE, SILENT_FRONTEND
 from stack.faults.tools.interposed_proxy import move, proxy, put_before
 from stack.running import Running
@@ -23,13 +24,25 @@ WELCOME = "<html><head><title>Welcome to nginx!</title></head><body><h1>Welcome 
 # ---- the process
 
 
-@fault("frontend-killed", component="frontend", cause_class="stopped", must_fail=[PAGE], unknown=SILENT_FRONTEND)
+@fault(
+    "frontend-killed",
+    component="frontend",
+    cause_class="stopped",
+    must_fail=[*gone("frontend"), PAGE],
+    unknown=[*without("frontend"), *SILENT_FRONTEND],
+)
 def frontend_killed(stack: Running) -> None:
     """The frontend's process was killed and nothing started it again."""
     stack.kill("frontend")
 
 
-@fault("frontend-paused", component="frontend", cause_class="hung", must_fail=[PAGE], unknown=SILENT_FRONTEND)
+@fault(
+    "frontend-paused",
+    component="frontend",
+    cause_class="hung",
+    must_fail=[*gone("frontend"), PAGE],
+    unknown=[*without("frontend", frozen=True), *SILENT_FRONTEND],
+)
 def frontend_paused(stack: Running) -> None:
     """The frontend hangs: its port accepts, nothing answers."""
     stack.pause("frontend")

@@ -14,6 +14,8 @@ from stack.faults.expected.database_failures import (
     WRITES,
     without,
 )
+from stack.faults.expected.process_failures import gone
+from stack.faults.expected.process_failures import without as not_asked
 from stack.faults.tools.interposed_proxy import answers, proxy
 from stack.running import Running
 
@@ -24,8 +26,8 @@ READY_FOR_QUERY = "5a0000000549"  # the server's message after a login, in hexad
     "postgres-stopped",
     component="postgres",
     cause_class="stopped",
-    must_fail=[REACHABLE, *BACKEND_FAILS],
-    unknown=[*NO_SESSION, *BACKEND_BLIND],
+    must_fail=[*gone("postgres"), REACHABLE, *BACKEND_FAILS],
+    unknown=[*not_asked("postgres"), *NO_SESSION, *BACKEND_BLIND],
 )
 def postgres_stopped(stack: Running) -> None:
     """Somebody stopped the database."""
@@ -36,8 +38,8 @@ def postgres_stopped(stack: Running) -> None:
     "postgres-killed",
     component="postgres",
     cause_class="stopped",
-    must_fail=[REACHABLE, *BACKEND_FAILS],
-    unknown=[*NO_SESSION, *BACKEND_BLIND],
+    must_fail=[*gone("postgres"), REACHABLE, *BACKEND_FAILS],
+    unknown=[*not_asked("postgres"), *NO_SESSION, *BACKEND_BLIND],
 )
 def postgres_killed(stack: Running) -> None:
     """The database's process was killed and nothing started it again."""
@@ -48,8 +50,8 @@ def postgres_killed(stack: Running) -> None:
     "postgres-paused",
     component="postgres",
     cause_class="hung",
-    must_fail=[REACHABLE, *BACKEND_FAILS],
-    unknown=[*NO_SESSION, *BACKEND_BLIND],
+    must_fail=[*gone("postgres"), REACHABLE, *BACKEND_FAILS],
+    unknown=[*not_asked("postgres", frozen=True), *NO_SESSION, *BACKEND_BLIND],
 )
 def postgres_paused(stack: Running) -> None:
     """The database hangs: its port accepts, nothing answers."""
@@ -90,8 +92,8 @@ def postgres_name_unknown(stack: Running) -> None:
     "postgres-replaced-by-something-else",
     component="postgres",
     cause_class="misconfiguration",
-    must_fail=[REACHABLE, *BACKEND_FAILS],
-    unknown=[*NO_SESSION, *BACKEND_BLIND],
+    must_fail=[*gone("postgres"), REACHABLE, *BACKEND_FAILS],
+    unknown=[*not_asked("postgres"), *NO_SESSION, *BACKEND_BLIND],
 )
 def postgres_replaced(stack: Running) -> None:
     """Another service took the database's port: what answers there is not PostgreSQL."""

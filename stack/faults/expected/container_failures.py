@@ -12,6 +12,10 @@ KILLED = "test_nothing_was_killed_for_memory"
 RESOLVES = "test_database_name_resolves_in_the_backend"
 PORT = "test_database_port_answers_in_the_backend"
 FROM_INSIDE = [RESOLVES, PORT]
+UNDECLARED_RUN, UNDECLARED_HEALTHY = "test_undeclared_services_run", "test_undeclared_services_are_healthy"
+UNDECLARED_LIMITS = "test_undeclared_services_are_under_their_limits"
+UNDECLARED_LOG = "test_logs_of_undeclared_services_show_no_fatal_error"
+UNDECLARED = [UNDECLARED_RUN, UNDECLARED_HEALTHY, UNDECLARED_LIMITS, UNDECLARED_LOG]
 STATS = [MEMORY, CPU, PROCESSES]
 SERVICES = ["postgres", "backend", "frontend"]
 
@@ -44,7 +48,7 @@ SPACE = "test_data_volume_has_space"
 SECRET = ["test_jwt_secret_is_set", "test_jwt_secret_is_not_a_default", "test_jwt_secret_is_long_enough"]
 NO_ENGINE = [
     *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, *STATS, NETWORK, LOG)),
-    *FROM_INSIDE,
+    *(*FROM_INSIDE, *UNDECLARED),
     *("test_backend_has_a_memory_limit", KILLED, "test_database_log_shows_no_corruption"),
     *("test_data_volume_is_in_place", "test_data_volume_is_writable", SPACE),
     *("test_no_burst_of_authentication_errors", "test_no_burst_of_socket_errors"),

@@ -1,0 +1,54 @@
+"""`[backend]` and `[components.backend]` with `kind = "http-api"` mean the same: both ways of writing become one.
+
+The first component of each kind is what `stack.backend`, `stack.frontend` and `stack.postgres` are; its name is kept.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import fields
+
+from oncall.target.kinds import KINDS, Kind, kind_of
+from oncall.target.schema import Stack, StackKeys
+
+TABLES = {one.role: one for one in KINDS.values() if one.role}
+
+
+def unfolded(table: dict[str, Any]) -> dict[str, Any]:
+    """The file with `[components.backend] kind = "http-api"` written as `[backend]`, its aspects as their tables."""
+    told = table.get("components")
+    if not isinstance(told, dict):
+        return table
+    changed, rest = dict(table), dict(told)
+    for role, kind in TABLES.items():
+        one = told.get(role)
+        if role in table or not isinstance(one, dict) or one.get("kind") != kind.name:
+            continue
+        del rest[role]
+        changed[role] = {key: value for key, value in one.items() if key != "kind" and key not in kind.aspects}
+        for aspect in kind.aspects:
+            if aspect in one and aspect not in table:
+                changed[aspect] = one[aspect]
+    return changed | {"components": rest}
+
+
+def first_of_each(file: StackKeys, table: Mapping[str, Any]) -> Stack:
+    """The stack that a file describes; where it does not say `[backend]`, the first http-api takes that place."""
+    values = {one.name: getattr(file, one.name) for one in fields(StackKeys)}
+    others, names = dict(file.components), {}
+    for role, kind in TABLES.items():
+        first = _first(file, kind)
+        if role in unfolded(dict(table)) or first is None:
+            continue
+        part = values[role] = others.pop(first)
+        names[role] = first
+        for aspect in kind.aspects:
+            if aspect not in table:
+                own = getattr(part, aspect)
+                written = aspect in table.get("components", {}).get(first, {})
+                values[aspect] = own if written else values[aspect]
+    return Stack(**values | {"components": others}, names=names)
+
+
+def _first(file: StackKeys, kind: Kind) -> str | None:
+    return next((name for name, part in file.components.items() if kind_of(part) is kind), None)
