@@ -1,14 +1,34 @@
 """The stack that tests examine and break: one for as long as somebody needs it, ended whatever happens."""
 
+import re
 import shutil
+import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from stack import lifecycle
 from stack.state import Home
 
+PRESSURE = Path("/proc/pressure/cpu")
+
 
 def quiet(line):
     """The stack tells what it does; a test has no use for it."""
+
+
+def until_calm(patience=20.0):
+    """Wait until processes of this machine no longer wait for a processor half of the time; for that many seconds."""
+    until = time.monotonic() + patience
+    while busy() > 50 and time.monotonic() < until:
+        time.sleep(0.2)
+
+
+def busy():
+    """The percentage of the last ten seconds in which some process waited for a processor; 0 where nobody counts."""
+    try:
+        return float(re.search(r"some avg10=([\d.]+)", PRESSURE.read_text())[1])
+    except OSError:
+        return 0.0
 
 
 def allow_load(home, life):

@@ -7,7 +7,8 @@ import pytest
 
 from oncall import testing
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.target.schema import Backend, Component, Stack
+from oncall.target.kinds import Component
+from oncall.target.schema import Backend, Stack
 from oncall.testing import ended, judge, look, run
 from tests.probes.patients import free_port, raw_server, response, says
 

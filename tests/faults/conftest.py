@@ -1,7 +1,6 @@
 """One stack of each kind for all files of faults that one worker runs; a file a component, so that several can."""
 
 import os
-import time
 from contextlib import ExitStack
 from functools import cache
 
@@ -10,10 +9,10 @@ import pytest
 import stack.lifecycle
 from stack import faults
 from stack.state import StackError
-from tests.patient import quiet, running
+from tests.patient import quiet, running, until_calm
 from tests.scoring import as_whom, diagnose, differences, localisation
 
-TRIES = 30  # until the machine is calm enough to judge by: what the suite says on an overloaded one is "not known"
+TRIES = 8  # until the machine is calm enough to judge by: what the suite says on an overloaded one is "not known"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def diagnosed_with(home, life):
         for _ in range(TRIES):
             if not run.starved or any(one.component == "host" for one in broken):
                 break
-            time.sleep(1)
+            until_calm()
             run = diagnose(home.target, through=through)
         return run
 

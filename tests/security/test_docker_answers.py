@@ -1,19 +1,19 @@
 """Answers of a real engine, each value of them replaced by odd ones: nothing that an engine says is a bug of ours."""
 
 import copy
-import inspect
 import json
 import os
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.gate.redaction import Redactor
-from oncall.probes.containers import stats as container_stats  # noqa: F401  fills the register
+from oncall.probes import every  # noqa: F401  fills the register
+from oncall.probes.containers import stats as container_stats
 from oncall.probes.containers.services import Attempt, _connect
-from oncall.probing.register import PROBES, probe_key
-from oncall.probing.snapshot import through
+from oncall.probing import runner
+from oncall.probing.register import PROBES
 from oncall.runtimes.engine import Engine, EngineRefused
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import (
@@ -28,8 +28,8 @@ from oncall.runtimes.engine_answers import (
     Volumes,
     decode,
 )
-from oncall.target.schema import Backend, Docker, Frontend, Host, Limits, Postgres, Stack
-from oncall.target.secrets import Secrets
+from oncall.target.schema import Backend, Docker, Frontend, Host, Postgres, Stack
+from oncall.testing.looking import Looks
 from tests.probes.docker_patients import NO_ENGINE, docker, patients, state, wait
 
 pytestmark = [pytest.mark.docker, pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")]
@@ -124,51 +124,25 @@ def behind_docker():
             yield name
 
 
-class Door:
-    """Looks with one engine, one after the other in this thread: threads would cost more than what is tested."""
+class AtOnce(threading.Thread):
+    """A look in the thread that starts it: for thousands of looks threads would cost more than what is tested."""
 
-    def __init__(self, engine, chosen):
-        redact = Redactor(b"salt")
-        attempt = Attempt(engine_address(Stack(), {}), 0.0, engine)
-        secrets = Secrets({}, None, redact.learn)
-        self.known = {"docker_attempt": attempt, "stack": chosen, "limits": Limits(), "secrets": secrets}
-        self.redact, self.settled = redact, {}
-
-    def answer(self, name, service):
-        """The fact of a look for this service, or the exception that a check would meet; looked for once."""
-        key = probe_key(name, {"service": service})
-        if key not in self.settled:
-            try:
-                self.settled[key] = self._look(PROBES[name], service)
-            except (CouldNotCheck, NotPart) as error:
-                self.settled[key] = error
-        return self.settled[key]
-
-    def _look(self, look, service):
-        given = self.known | {"service": service}
-        needs = {need: given[need] if need in given else self.answer(need, service) for need in look.needs}
-        for need, value in needs.items():
-            if isinstance(value, Exception) and need not in look.optional:
-                raise value
-        value = look.function(**needs)
-        value = next(value) if inspect.isgenerator(value) else value
-        if not look.fact:
-            return value
-        fact = through(value, look.fact, self.redact)
-        if reason := fact.inconclusive_reason():
-            raise CouldNotCheck(reason)
-        return fact
+    def start(self):
+        self.run()
 
 
 def outcomes(engine, chosen, names):
     """What each probe brings with this engine; every property of each fact is asked for, as checks do."""
-    door, found = Door(engine, chosen), {}
-    for name in names:
-        for service in ("backend", "postgres"):
-            answer = door.answer(name, service)
-            if not isinstance(answer, Exception):
-                ask_everything(answer)
-            found[name, service] = str(answer) if isinstance(answer, Exception) else "fact"
+    attempt, found = Attempt(engine_address(Stack(), {}), 0.0, engine), {}
+    with pytest.MonkeyPatch.context() as patch, Looks(chosen, given={"docker_attempt": attempt}) as look:
+        patch.setattr(runner, "threading", SimpleNamespace(**vars(threading) | {"Thread": AtOnce}))
+        for name in names:
+            for service in ("backend", "postgres"):
+                try:
+                    ask_everything(look(name, service=service))
+                    found[name, service] = "fact"
+                except (CouldNotCheck, NotPart) as error:
+                    found[name, service] = str(error)
     return found
 
 
