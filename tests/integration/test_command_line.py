@@ -1,6 +1,7 @@
 """Bad input of every kind: exit 4, clear sentences, never a traceback; and what people really type."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -102,7 +103,7 @@ def test_target_may_be_typed_with_a_blank_and_lie_outside(home):
 
     assert done.returncode in (0, 6), done.stdout
     assert "diagnosis of reference" in done.stdout
-    assert "answered P1 18/18\n" in done.stdout
+    assert re.search(r"answered P1 (\d+)/\1\n", done.stdout)
 
 
 def test_target_may_come_from_the_environment(home, runs):
