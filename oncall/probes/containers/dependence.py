@@ -4,11 +4,13 @@ Of a variable only its name becomes part of a fact.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
 
 from oncall.facts.dependence import Dependences, Edge
 from oncall.gate.patterns import Pattern
-from oncall.probes.containers.network import names_of
+from oncall.probes.containers.network import hosted, names_of
 from oncall.probes.containers.parts import declared, undeclared
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Project
@@ -20,39 +22,69 @@ LABEL = "com.docker.compose.depends_on"  # of Compose v2: "postgres:service_star
 LABELLED = "Compose label"
 MOST = 500  # dependences of one run, and variables that are read of one container
 LONGEST = 4096  # characters of a value
-HOST = Pattern(r"://(?:[^@/\s]*@)?(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])")
+HOST = Pattern(
+    r"://(?:[^@/\s]*@)?(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?(?:[/?#,]|\z)"
+)
 NAME = Pattern(r"(?i)(?:^|_)(?:HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|UPSTREAM|BROKERS?|PGHOST)(?:_|\z)|\APGHOST\z")
-PLAIN = Pattern(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::\d{1,5})?")
+PLAIN = Pattern(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(?P<port>\d{1,5}))?")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Told(Struct, frozen=True):
+    """One mention of another part. label: it names a service, not a host."""
+
+    source: str
+    name: str
+    port: str = ""
+    label: bool = False
 
 
 @probe()
 def dependences(stack: Stack, project: Project) -> Dependences:
-    """Labels and variables of all containers, those of undeclared services among them, by their services' names."""
+    """Labels and variables of all that runs, undeclared services among them, by their services' names."""
     owned = undeclared(stack, project) | declared(stack, project)
-    services = {one.service.lower(): component for component, each in owned.items() for one in each}
-    names = {
-        name.lower(): component
-        for component, each in owned.items()
-        for one in each
-        for name in names_of(one, one.service)
-    }
+    book = _AddressBook(owned)
     found: dict[tuple[str, str], Edge] = {}
     for component, each in owned.items():
-        for source, name in (pair for one in each for pair in _told(one)):
-            on = (services if source == LABELLED else names).get(name.lower(), component)
-            if on != component and len(found) < MOST:
-                found.setdefault((component, on), Edge(component=component, on=on, source=source))
+        for one in each:
+            for told in _told(one):
+                on = book.owner(told, one) or component
+                if on != component and len(found) < MOST:
+                    found.setdefault((component, on), Edge(component=component, on=on, source=told.source))
     log.info("%d dependences", len(found))
     return Dependences(containers=len(project.containers), edges=tuple(found.values()))
 
 
-def _told(container: Container) -> Iterator[tuple[str, str]]:
-    """Where it is said, and the name of a service or a host."""
+class _AddressBook:
+    """Who is meant by a name: by the service's own, by those in a network, and on the host by the port."""
+
+    def __init__(self, owned: Mapping[str, tuple[Container, ...]]) -> None:
+        pairs = [(component, one) for component, each in owned.items() for one in each]
+        self.services = {one.service.lower(): component for component, one in pairs}
+        self.names = {name.lower(): component for component, one in pairs for name in names_of(one, one.service)}
+        self.ports = {
+            address.rpartition(":")[2]: component
+            for component, one in pairs
+            for addresses in one.ports.values()
+            for address in addresses
+        }
+
+    def owner(self, told: Told, by: Container) -> str:
+        """The component behind a mention; empty: none of ours. by: who says it: its loopback may be the host's."""
+        name = told.name.lower()
+        if told.label:
+            return self.services.get(name, "")
+        on_the_host = by.kind != "container" or hosted(by)
+        return self.ports.get(told.port, "") if name in LOOPBACK and on_the_host else self.names.get(name, "")
+
+
+def _told(container: Container) -> Iterator[Told]:
+    """What a container's label and variables mention."""
     for entry in container.labels.get(LABEL, "")[:LONGEST].split(","):
         if service := entry.partition(":")[0].strip():
-            yield LABELLED, service
+            yield Told(LABELLED, service, label=True)
     for name in sorted(container.environment)[:MOST]:
         value = container.environment[name][:LONGEST].strip().strip("'\"")
         found = HOST.search(value) or (PLAIN.fullmatch(value) if NAME.search(name) else None)
         if found:
-            yield f"variable {name[:100]}", found["host"].strip("[]")
+            yield Told(f"variable {name[:100]}", found["host"].strip("[]"), found["port"] or "")
