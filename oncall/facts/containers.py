@@ -11,7 +11,7 @@ from oncall.finding import CouldNotCheck, Layer, Manner
 EngineOutcome = Literal[
     "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
 ]
-Kind = Literal["container", "unit", "process"]
+Kind = Literal["", "container", "unit", "process"]
 Status = Literal["", "created", "running", "paused", "restarting", "removing", "exited", "dead", "stopping"]
 HealthStatus = Literal["", "starting", "healthy", "unhealthy"]
 

@@ -25,7 +25,8 @@ def runtime_contradictions(places: Iterable[tuple[str, Part]], table: Mapping[st
 
 
 def _written(table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """What the file says under "backend" or "components.redis"."""
+    """What the file says under "backend" or "components.redis"; nothing where it is no table."""
     place, _, name = key.partition(".")
     told = table.get(place, {})
-    return told.get(name, {}) if name else told  # type: ignore[no-any-return]
+    told = told.get(name, {}) if name and isinstance(told, dict) else told
+    return told if isinstance(told, dict) else {}

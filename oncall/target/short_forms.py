@@ -45,9 +45,15 @@ def first_of_each(file: StackKeys, table: Mapping[str, Any]) -> Stack:
         for aspect in kind.aspects:
             if aspect not in table:
                 own = getattr(part, aspect)
-                written = aspect in table.get("components", {}).get(first, {})
-                values[aspect] = own if written else values[aspect]
+                values[aspect] = own if aspect in _told(table, first) else values[aspect]
     return Stack(**values | {"components": others}, names=names)
+
+
+def _told(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What the file says of a component; nothing where it is no table."""
+    told = table.get("components", {})
+    one = told.get(name, {}) if isinstance(told, dict) else {}
+    return one if isinstance(one, dict) else {}
 
 
 def _first(file: StackKeys, kind: Kind) -> str | None:

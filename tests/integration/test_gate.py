@@ -196,7 +196,7 @@ def test_post_mortem_of_a_snapshot_with_a_later_run(patient, runs, tmp_path):
     text = draft.read_text()
 
     assert run.code == 1
-    assert text.startswith("## Incident: backend: backend refuses connections on ")
+    assert text.startswith("## Incident: backend: backend has ended")
     assert "Service restored: all that had failed was found healthy" in text
     assert "- [x] Fix implemented and verified" in text
     assert "- [x] Root cause identified" in text

@@ -19,6 +19,22 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
     "test_jwt_secret_is_set",
     "test_jwt_secret_is_not_a_default",
     "test_jwt_secret_is_long_enough",
+    "test_jwt_secret_is_the_same_everywhere",
+    "test_nothing_was_killed_for_memory",
+    "test_no_burst_of_authentication_errors",
+    "test_no_burst_of_socket_errors",
+    "test_backend_has_a_memory_limit",
+    *(
+        f"test_{check}[{part}]"
+        for part in ("postgres", "backend", "frontend")
+        for check in (
+            "service_is_running",
+            "service_stays_up",
+            "log_shows_no_fatal_error",
+            "container_cpu_is_not_pegged",
+            "container_memory_is_under_its_limit",
+        )
+    ),
 }
 
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from oncall.cli.main import main
 from stack import lifecycle
 from tests.patient import quiet, running
 from tests.scoring import diagnose
@@ -132,3 +133,12 @@ def test_a_log_full_of_errors(home, stack):
     assert cause["component"] == "backend", run.screen
     assert cause["symptom"].startswith("log of backend:")
     assert cause["next"]["section"] == "fatal-log"
+
+
+def test_who_depends_on_whom_is_read_off_variables_and_ports(home, stack, capsys):
+    """On one host everybody is called localhost: the port tells who is meant."""
+    assert main(["checks", "--graph", "--target", str(home.target)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    assert ["backend", "->", "postgres", "variable", "DATABASE_URL"] in lines
+    assert ["frontend", "->", "backend", "variable", "UPSTREAM"] in lines

@@ -20,7 +20,10 @@ from stack.systemd.units import name as unit_of
 from tests.patient import quiet
 from tests.scoring import ROOT, diagnose
 
-pytestmark = [pytest.mark.docker]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.alone,
+]  # its systemd makes a cgroup hierarchy that other engines trip over
 TRIES = 10  # until the machine is calm enough to judge by
 PYTHON = f"{ROOT}/.venv/bin/python"
 

@@ -25,7 +25,8 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     if not containers or (containers[0].kind != "container" and containers[0].status not in ("running", "paused")):
         raise CouldNotCheck("the backend is not running", root="service_containers.running[backend]")
     if unreadable := next((one for one in containers if one.unreadable), None):
-        raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}")
+        mend = "" if unreadable.kind == "container" else "; run the checks as its user or as root"
+        raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}{mend}")
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
         raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")
