@@ -6,8 +6,9 @@ from bench import cost
 from bench.counting_proxy import Requests
 from stack import lifecycle
 from stack.docker import lifecycle as docker_lifecycle
-from tests.patient import running
+from tests.patient import running, until_calm
 
+TIME, TRIES = "database time", 5
 MODES = [
     pytest.param("embedded", marks=pytest.mark.stack),
     pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.catalogue]),
@@ -31,15 +32,23 @@ def account(stack):
 
 
 @pytest.mark.parametrize("selection", cost.SELECTIONS)
-def test_run_keeps_its_bounds(account, selection):
-    """One run asks no more of the stack than is promised."""
-    excess = [
-        f"{what}: {value:g} instead of at most {limit:g}"
-        for what, value, limit in cost.over(account[selection], cost.BOUNDS[selection])
-        if value > limit
-    ]
+def test_run_keeps_its_bounds(stack, account, selection):
+    """One run asks no more of the stack than is promised; the one bound that is a time, on a machine that has some."""
+    run = account[selection]
+    for _ in range(TRIES):
+        if all(TIME in what for what, _, _ in exceeded(run, selection)):
+            if not exceeded(run, selection):
+                break
+            until_calm()
+            run = cost.counted(stack, *cost.SELECTIONS[selection])
+    excess = [f"{what}: {value:g} instead of at most {limit:g}" for what, value, limit in exceeded(run, selection)]
 
-    assert not excess, "\n".join([*excess, *cost.rows(selection, account[selection])])
+    assert not excess, "\n".join([*excess, *cost.rows(selection, run)])
+
+
+def exceeded(run, selection):
+    """What is more than is promised."""
+    return [bound for bound in cost.over(run, cost.BOUNDS[selection]) if bound[1] > bound[2]]
 
 
 @pytest.mark.parametrize("selection", cost.SELECTIONS)

@@ -348,6 +348,7 @@ def test_a_failing_login_route_is_counted_from_its_requests():
         ("socket hang up", 12),
         ("connection to server on socket /run/.s.PGSQL.5432 failed", 0),
         ("socket opened", 0),
+        ("socket.accept() out of system resource socket: <asyncio.TransportSocket fd=4>: OSError", 0),
     ],
 )
 def test_socket_errors_are_counted(text, count):

@@ -197,7 +197,8 @@ SOCKET: tuple[Counted, ...] = (
     Counted("error", r"(?:web ?socket|\bsocket\b|\bws\b|realtime)\b.*(?:error|fail|exception)|"
           r"WebSocket is not open", "socket errors"),
 )  # fmt: skip
-NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on")
+# That no file is left for a listening socket is told by a signature, too: it strikes every request, not just sockets.
+NOT_SOCKET = Pattern(r"(?i)\.s\.PGSQL|Unix-domain socket|docker\.sock|listen\w* on|\baccept4?\(\) (?:out of|failed)")
 # How the database refuses the application is told by signatures: nobody who logs in has had a part in it.
 NOT_LOGIN = Pattern(r"(?i)password authentication failed for user|\bP1000\b|\bpg_hba\b|\bSASL\b")
 NOT_COUNTED = (DAILY, NOT_SOCKET, NOT_LOGIN)
