@@ -2,12 +2,14 @@
 
 import pytest
 
+from oncall.finding import CouldNotCheck
 from oncall.probes import every  # noqa: F401  fills the register
 from oncall.probing.register import PROBES, narrowed, probe_key, qualified, roles_of
 from oncall.target.kinds import Component, HttpApi, PostgresServer, Web, Worker, kind
 from oncall.target.reader import TargetError, from_builtins, read_target, to_builtins
 from oncall.target.schema import Auth, Frontend, Part, Stack
 from oncall.target.views import NOBODY, Views, components, services
+from oncall.testing.looking import Looks
 
 SEVERAL = Stack(
     components={
@@ -51,6 +53,19 @@ def test_what_nobody_says_is_nobody():
     """Not the first one there is: a check of another's database would be a lie."""
     assert Views(SEVERAL).about("cache").named("postgres") == NOBODY
     assert Views(SEVERAL).about("cache").postgres.absent
+
+
+def test_whose_database_is_not_said_is_unknown_with_the_key():
+    """One sentence, and what to set."""
+    lonely = HttpApi(url="http://x", service="x", depends_on=())
+    with (
+        Looks(Stack(components={**SEVERAL.components, "lonely": lonely})) as look,
+        pytest.raises(CouldNotCheck) as caught,
+    ):
+        look("database_connection", component="lonely")
+
+    assert str(caught.value) == "the target does not say on which postgres lonely depends"
+    assert caught.value.setting == "components.lonely.depends_on"
 
 
 def test_only_those_count_as_several_that_are():
@@ -126,6 +141,16 @@ def test_short_forms_mean_the_same(tmp_path):
     assert other.backend.url == "http://x"
     assert services(other)["api"] == "api"
     assert "backend" not in components(other)
+
+
+def test_an_absent_short_form_leaves_its_place_to_the_first(tmp_path):
+    """Else the only API would be nobody's backend, and never be looked at."""
+    text = "[backend]\nabsent = true\n[components.api]\nkind = 'http-api'\nurl = 'http://x'\n"
+    stack = written(tmp_path, text).stack
+
+    assert stack.named("backend") == "api"
+    assert not stack.backend.absent
+    assert [name for name in services(stack) if name in ("api", "backend")] == ["api"]
 
 
 def test_a_snapshot_keeps_each_kind(tmp_path):

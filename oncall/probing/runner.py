@@ -112,7 +112,9 @@ class Runner:
         about, inner = focus(name, given, self.views), narrowed(name, given, self.views)
         run = ProbeRun(PROBES[name], key, {}, inner, self.views.about(about))
         if about == NOBODY:
-            run.outcome = Outcome("unknown", reason=f"the target does not say which {run.probe.of} belongs here")
+            asking = given.get("component") or given.get("service", "")
+            reason = f"the target does not say on which {run.probe.of} {asking} depends"
+            run.outcome = Outcome("unknown", reason=reason, setting=f"components.{asking}.depends_on")
         self._starting.append(name)
         try:
             if run.outcome is None:

@@ -33,12 +33,12 @@ def unfolded(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def first_of_each(file: StackKeys, table: Mapping[str, Any]) -> Stack:
-    """The stack that a file describes; where it does not say `[backend]`, the first http-api takes that place."""
+    """The stack that a file describes; without `[backend]`, or with an absent one, the first http-api is in its place."""
     values = {one.name: getattr(file, one.name) for one in fields(StackKeys)}
-    others, names = dict(file.components), {}
+    others, names, short = dict(file.components), {}, unfolded(dict(table))
     for role, kind in TABLES.items():
         first = _first(file, kind)
-        if role in unfolded(dict(table)) or first is None:
+        if first is None or (role in short and not values[role].absent):
             continue
         part = values[role] = others.pop(first)
         names[role] = first
