@@ -33,7 +33,7 @@ def unfolded(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def first_of_each(file: StackKeys, table: Mapping[str, Any]) -> Stack:
-    """The stack that a file describes; without `[backend]`, or with an absent one, the first http-api is in its place."""
+    """The stack that a file describes; without `[backend]`, or with an absent one, the first http-api is it."""
     values = {one.name: getattr(file, one.name) for one in fields(StackKeys)}
     others, names, short = dict(file.components), {}, unfolded(dict(table))
     for role, kind in TABLES.items():
