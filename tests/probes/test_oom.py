@@ -14,6 +14,15 @@ GREEDY = ["tail", "-c", "100m", "/dev/zero"]
 SMALL = ["-m", "16m", "--memory-swap", "16m"]
 
 
+def _known_to_be_killed(name):
+    """Whether the engine has marked it; one that it has seen end before it heard of the kill is started once more."""
+    if state(name, "{{.State.OOMKilled}}") == "true":
+        return True
+    if state(name, "{{.State.Running}}") == "false":
+        docker("start", name)
+    return False
+
+
 @pytest.fixture(scope="module")
 def ward():
     """First processes, a child, a loop, and one that was only killed by hand."""
@@ -30,7 +39,7 @@ def ward():
             (("healthy", "sleep", "600"), {"options": SMALL}),
         )
         docker("kill", them.names["backend"])
-        wait(lambda: state(them.names["postgres"], "{{.State.OOMKilled}}") == "true", "a kill")
+        wait(lambda: _known_to_be_killed(them.names["postgres"]), "a kill")
         wait(lambda: int(state(them.names["looping"], "{{.RestartCount}}")) >= 2, "a loop")
         wait(lambda: state(them.names["again"], "{{.State.Running}}") == "false", "an end")
         time.sleep(2.1)
