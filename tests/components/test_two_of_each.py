@@ -79,7 +79,8 @@ def test_a_stopped_one_is_named(two, service):
     assert two.project in run.causes[0]["next"]["commands"][0]
 
 
-@pytest.mark.parametrize("service", each(SERVICES))
+@pytest.mark.catalogue
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_frozen_one_is_named(two, service):
     """It holds its port open, and says nothing."""
     two.docker("pause", two.container(service))
@@ -108,7 +109,8 @@ def test_an_api_with_a_wrong_address_is_named(two, api):
     assert named(run) == [api], run.screen
 
 
-@pytest.mark.parametrize("database", each(DATABASES))
+@pytest.mark.catalogue
+@pytest.mark.parametrize("database", DATABASES)
 def test_a_database_that_takes_no_writes_is_named(two, database):
     """A setting that somebody left behind."""
     two.sql(database, "ALTER SYSTEM SET default_transaction_read_only = on")
@@ -122,7 +124,8 @@ def test_a_database_that_takes_no_writes_is_named(two, database):
     assert named(run) == [database], run.screen
 
 
-@pytest.mark.parametrize("page", each(PAGES))
+@pytest.mark.catalogue
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_that_asks_a_wrong_port_is_named(two, page):
     """The API that it should ask is well."""
     two.page(page, f"{PAGES[page]}:3009")
