@@ -1,7 +1,7 @@
 """Every way to break the stack under Docker turns exactly the right checks red.
 
-`make test` takes one of each class of cause that the embedded stack does not show, `make catalogue` what shows each check
-that is left, and ONCALL_ALL_FAULTS=1 (`make faults`) all of them.
+`make test` takes one of each class of cause that the embedded stack does not show, `make catalogue` what shows each
+check that is left, and ONCALL_ALL_FAULTS=1 (`make faults`) all of them.
 """
 
 import os
