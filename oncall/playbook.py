@@ -17,13 +17,13 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from oncall.finding import Value
+from oncall.target.kinds import short_form
 from oncall.target.placeholders import (
     PLACEHOLDERS,
     RUNTIMES,
     Runtime,
     bound,
     part_behind,
-    role_part,
     runtime_of,
     runtimes,
     seen_by,
@@ -164,7 +164,7 @@ def _fits(step: Step, stack: Stack, component: str | None) -> bool:
     there = {runtime_of(stack, own)} if own else runtimes(stack)
     named = {bound(name) for name in PLACEHOLDER.findall(step.command)}
     for about, runtime in named:
-        part = role_part(stack, about) if about else own if about is None else None
+        part = short_form(stack, about) if about else own if about is None else None
         if part and runtime_of(stack, part) != runtime:
             return False
         if runtime and not part and runtime not in (there if about is None else runtimes(stack)):

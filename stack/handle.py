@@ -114,14 +114,7 @@ class Handle(ABC):
 
     def edit_target(self, key: str, value: Any) -> None:
         """`edit_target("limits.health_seconds", 0.001)`; None removes the key."""
-        *tables, last = key.split(".")
-        table = self.state["target"]
-        for name in tables:
-            table = table.setdefault(name, {})
-        if value is None:
-            table.pop(last, None)
-        else:
-            table[last] = value
+        set_key(self.state["target"], key, value)
         self.save()
         self.write_target()
 
@@ -145,7 +138,8 @@ class Handle(ABC):
     ) -> Any:
         """Run SQL as superuser (or as the application's role); rows, or None when there are none to fetch."""
         with self.session(owner=owner, dbname=dbname) as session:
-            cursor = session.execute(query.encode() if values is None else query, values)  # type: ignore[call-overload]
+            asked = query.encode() if values is None else query  # as bytes no % in it is a placeholder
+            cursor = session.execute(asked, values)  # type: ignore[call-overload]  # psycopg has no word for "either"
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description else None
@@ -211,3 +205,14 @@ class Handle(ABC):
         except OSError as error:
             return f"does not answer on port {self.ports[part]} ({error})"
         return None if status == 200 else f"answers {status}: {body[:200].decode(errors='replace')}"
+
+
+def set_key(table: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in tables within tables; None removes it."""
+    *tables, last = key.split(".")
+    for name in tables:
+        table = table.setdefault(name, {})
+    if value is None:
+        table.pop(last, None)
+    else:
+        table[last] = value

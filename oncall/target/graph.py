@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from oncall.target.kinds import kind_of
 from oncall.target.schema import Stack
-from oncall.target.views import needs, parts, servers
+from oncall.target.views import below, needs, parts, servers
 
 
 def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
@@ -24,26 +24,14 @@ def waits_of(stack: Stack, near: Mapping[str, tuple[str, ...]]) -> dict[str, tup
     """The same of a graph that knows more than the target file. near: each component's own dependencies."""
     there = parts(stack)
     late = [name for name in near if name not in there or kind_of(there[name]).waits]
-    return {name: tuple(one for one in _below(name, near) if one != name) for name in late}
+    return {name: tuple(one for one in below(name, near) if one != name) for name in late}
 
 
 def circles(stack: Stack) -> Iterator[tuple[str, ...]]:
     """Components that depend on each other in a circle."""
     near = depends(stack)
     for name in near:
-        below = _below(name, near)
-        if name in below:
-            others = [one for one in below if one != name and name in _below(one, near)]
+        under = below(name, near)
+        if name in under:
+            others = [one for one in under if one != name and name in below(one, near)]
             yield name, *(others or [name])
-
-
-def _below(name: str, near: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What it depends on, near and far, the nearest first; in a circle also itself."""
-    found: dict[str, None] = {}
-    coming = list(near.get(name, ()))
-    while coming:
-        one = coming.pop(0)
-        if one not in found:
-            found[one] = None
-            coming += near.get(one, ())
-    return list(found)

@@ -76,7 +76,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     keys: the record of `[components.NAME]`. role: what checks call it, and the table that is its short form; empty:
     there is none. aspects: keys of it that are components of the diagnosis themselves, with the same names as tables
     of the file. waits: whether the silence of what it depends on makes it silent. asked_by: the fact that asks it as
-    its own health check would. port: where its kind listens as a rule. secret: the key of a file with its variables.
+    its own health check would. port: where its kind listens as a rule.
     """
 
     keys: type[Part]

@@ -105,11 +105,6 @@ def part_behind(stack: Stack, component: str | None) -> Part | None:
     return parts(stack).get(name) or parts(stack).get(stack.named(name))
 
 
-def role_part(stack: Stack, role: str) -> Part:
-    """The backend, the frontend or the database in this view."""
-    return {"backend": stack.backend, "frontend": stack.frontend}.get(role, stack.postgres)
-
-
 def runtime_of(stack: Stack, part: Part) -> Runtime:
     """What its commands are written for."""
     if part.runtime == "external" or (part.runtime == "compose" and stack.docker.absent):

@@ -71,6 +71,18 @@ def needs(stack: Stack) -> dict[str, tuple[str, ...]]:
     return {name: tuple(one for one in others if one in there) for name, others in declared.items() if others}
 
 
+def below(name: str, near: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What a component depends on, near and far, the nearest first; in a circle also itself. near: each one's own."""
+    found: dict[str, None] = {}
+    coming = list(near.get(name, ()))
+    while coming:
+        one = coming.pop(0)
+        if one not in found:
+            found[one] = None
+            coming += near.get(one, ())
+    return list(found)
+
+
 class Views:
     """The views of one stack, each made once."""
 
@@ -139,17 +151,7 @@ class Views:
         of_kind = self._of(kind)
         if len(of_kind) < 2:
             return self.stack.named(kind.role)
-        below = [one for one in self._below(name) if one in of_kind]
-        above = [one for one in of_kind if name in self._below(one)]
-        return next(iter(below + above), NOBODY)
-
-    def _below(self, name: str) -> list[str]:
-        """Whom it depends on, near and far, the nearest first."""
-        near, coming = needs(self.stack), [name]
-        found: dict[str, None] = {}
-        while coming:
-            for one in near.get(coming.pop(0), ()):
-                if one not in found:
-                    found[one] = None
-                    coming.append(one)
-        return list(found)
+        near = needs(self.stack)
+        needed = [one for one in below(name, near) if one in of_kind]
+        needing = [one for one in of_kind if name in below(one, near)]
+        return next(iter(needed + needing), NOBODY)

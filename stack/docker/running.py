@@ -12,7 +12,7 @@ import psycopg
 
 from stack import postgres, processes
 from stack.docker import compose, engine
-from stack.handle import PARTS, Handle
+from stack.handle import PARTS, Handle, set_key
 from stack.state import Home, StackError
 
 OURS = "oncall.stack"  # the label of whatever a fault starts beside the services
@@ -219,14 +219,7 @@ class DockerStack(Handle):
         """`edit_compose("services.backend.mem_limit", "40m")` in the override file; None removes the key there.
         It takes effect with recreate()."""
         said = json.loads(self.override.read_text())
-        *tables, last = key.split(".")
-        table = said
-        for name in tables:
-            table = table.setdefault(name, {})
-        if value is None:
-            table.pop(last, None)
-        else:
-            table[last] = value
+        set_key(said, key, value)
         self.override.write_text(json.dumps(said, indent=1))
 
     # ---- the database

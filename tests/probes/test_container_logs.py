@@ -226,7 +226,10 @@ def test_one_reading_serves_all_looks(small):
 def test_damage_in_the_databases_own_log_does_not_age(small):
     """It is judged where the log files are judged, and by nobody else."""
     small.start("postgres", "echo 'ERROR:  invalid page in block 3 of relation base/1/2'; sleep 600")
-    ask_log = lambda: ask("corruption_log", small.stack(), limits=Limits(recent_minutes=0.0001))  # noqa: E731
+
+    def ask_log():
+        return ask("corruption_log", small.stack(), limits=Limits(recent_minutes=0.0001))
+
     fact = until(lambda: why_or(ask_log))
 
     assert (fact.count, fact.files) == (1, (f"log of {small.name}-postgres-1",))
