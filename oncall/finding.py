@@ -23,6 +23,14 @@ absent, exits, refused          it is not there, it ends, nobody listens
 silent, late                    no word comes, or one too late: proves nothing while this machine is overloaded
 error answer, wrong answer      it answers that it cannot, or with something wrong
 config, log evidence            a standing setting is wrong; a log line or a counter tells of it
+
+Speakers, whose words a finding quotes, the most telling first:
+
+server          the part's own definite answer: an SQLSTATE with its message, an error of the engine
+last words      what a part wrote before it ended
+log line        a line in its own log
+sub-check       an error that a health body carries, often the server's own words
+peer            what another part says of it
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -37,6 +45,8 @@ Manner = Literal[
     "absent", "exits", "refused", "silent", "late", "error answer", "wrong answer", "config", "log evidence"
 ]
 MANNERS: tuple[Manner, ...] = get_args(Manner)
+Speaker = Literal["", "server", "last words", "log line", "sub-check", "peer"]
+SPEAKERS: tuple[Speaker, ...] = get_args(Speaker)
 TIMED: tuple[Manner, ...] = ("silent", "late")  # claims about time, which an overloaded machine cannot make
 
 
@@ -88,6 +98,8 @@ class Finding(Struct, frozen=True):
     corroboration: the second trace that proves it ("State.OOMKilled and the kernel log"), where there is one.
     ambiguity: what would look just the same, where something would.
     root: the fact that tells the same story nearer to its cause, as in CouldNotCheck: its check, if it fails as well.
+    statement: the words that it quotes ("FATAL: role app is not permitted to log in"), masked; speaker: whose they are.
+    address: the host:port that was asked, where one was.
     """
 
     symptom: str
@@ -100,6 +112,9 @@ class Finding(Struct, frozen=True):
     root: str = ""
     manner: Manner | None = None
     role: str = ""
+    statement: str = ""
+    speaker: Speaker = ""
+    address: str = ""
 
 
 class Message(str):
@@ -138,6 +153,9 @@ def recorder(
         ambiguity: str = "",
         root: str = "",
         manner: Manner | None = None,
+        statement: str = "",
+        speaker: Speaker = "",
+        address: str = "",
     ) -> Message:
         role, component = component, named(component)
         blames = named(blames) if blames else blames
@@ -148,9 +166,25 @@ def recorder(
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
         if manner is not None and manner not in MANNERS:
             raise ValueError(f"{manner!r} is not a manner; these are: {', '.join(MANNERS)}")
+        if speaker not in SPEAKERS or (statement and not speaker):
+            raise ValueError(f"a statement needs a speaker; these are: {', '.join(SPEAKERS[1:])}")
         accused = blames if blames != component else None
         told = {name: value for name, value in (evidence or {}).items() if value is not None and value != ""}
-        found = Finding(symptom, component, told, accused, layer, corroboration, ambiguity, root, manner, role)
+        found = Finding(
+            symptom,
+            component,
+            evidence=told,
+            blames=accused,
+            layer=layer,
+            corroboration=corroboration,
+            ambiguity=ambiguity,
+            root=root,
+            manner=manner,
+            role=role,
+            statement=statement,
+            speaker=speaker if statement else "",
+            address=address,
+        )
         keep(found)
         return Message(found)
 

@@ -17,7 +17,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from oncall.finding import Layer, Manner, Value
+from oncall.finding import Layer, Manner, Speaker, Value
 
 Severity = Literal["p1", "p2", "p3", "p4"]
 Outcome = Literal["failed", "unknown", "error", "accepted", "skipped", "passed"]
@@ -72,6 +72,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     manner: Manner | None = None  # what the part does that fails; None: not said
     corroboration: str = ""  # what proves it, where a second trace does
     ambiguity: str = ""  # what would look the same
+    statement: str = ""  # the words that it quotes
+    speaker: Speaker = ""  # whose words those are
+    address: str = ""  # the host:port that was asked
     root_check: str = ""  # where to read on: the check of the fact that stood in the way, or is nearer to the cause
     reason: str | None = None  # unknown, also where that is accepted; skipped and error
     setting: str = ""  # of an unknown: the key of the target file to set

@@ -30,8 +30,8 @@ def document(run: RunRecord) -> dict[str, Any]:
                     and blocked are names of checks
     timeline        one object a moment, as in `oncall.timeline.merge.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,
-                    claim, playbook, symptom, evidence, component, blames, layer, corroboration, ambiguity, reason,
-                    accepted (reason, until), position, probes (name, seconds, log)
+                    claim, playbook, symptom, evidence, component, blames, layer, manner, corroboration, ambiguity,
+                    statement, speaker, address, reason, accepted (reason, until), position, probes (name, seconds, log)
 
     Text stands here as it was seen (redacted, never made visible): escaping is the writer's work.
     """
