@@ -8,7 +8,7 @@ from typing import Literal, get_type_hints
 import msgspec
 from msgspec.structs import fields
 
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.reporting.json import VERSION
 from oncall.results.comparison import Moment
 from oncall.results.record import RunRecord

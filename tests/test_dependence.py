@@ -4,7 +4,7 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.diagnosis.causes import diagnose
-from oncall.diagnosis.dependence import edges, waits
+from oncall.diagnosis.dependence import edges, graph
 from oncall.facts.backend import HealthAnswer, SubCheck
 from oncall.facts.dependence import Dependences, Edge
 from oncall.facts.http import Exchange
@@ -75,7 +75,7 @@ def test_a_silent_worker_stands_behind_the_queue_that_its_variable_names():
     common = {"severity": "p1", "outcome": "failed", "layer": "answers"}
     queue = Verdict(check="test_queue", nodeid="a", component="queue", **common)
     mailer = Verdict(check="test_mail", nodeid="b", component="mailer", **common)
-    depends = waits(STACK, {"dependences": TOLD})
+    depends = graph(STACK, {"dependences": TOLD})
 
     assert [cause.component for cause in diagnose([queue, mailer], {}, depends).causes] == ["queue"]
 

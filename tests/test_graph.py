@@ -2,11 +2,11 @@
 
 import pytest
 
-from oncall.diagnosis.causes import diagnose
-from oncall.target.graph import circles, depends, waits
+from oncall.target.graph import circles, declared_graph, depends
 from oncall.target.kinds import Component
 from oncall.target.reader import TargetError, read_target
 from oncall.target.schema import Backend, Stack
+from oncall.testing import judge
 from oncall.verdict import Verdict
 
 WITH_A_WORKER = Stack(components={"worker": Component(service="worker", depends_on=("cache", "postgres")),
@@ -22,14 +22,14 @@ def test_a_plain_target_has_the_usual_graph():
         "auth": ("backend",),
         "websocket": ("backend",),
     }
-    assert waits(Stack())["auth"] == ("backend", "postgres")
-    assert "frontend" not in waits(Stack())
+    assert declared_graph(Stack()).below["auth"] == ("backend", "postgres")
+    assert "frontend" in declared_graph(Stack()).patient
 
 
 def test_components_of_ones_own_are_in_it():
     """Near ones first, then what these depend on."""
-    assert waits(WITH_A_WORKER)["worker"] == ("cache", "postgres")
-    assert waits(WITH_A_WORKER)["websocket"] == ("backend", "postgres", "cache")
+    assert declared_graph(WITH_A_WORKER).below["worker"] == ("cache", "postgres")
+    assert declared_graph(WITH_A_WORKER).below["websocket"] == ("backend", "postgres", "cache")
 
 
 def test_a_circle_is_found():
@@ -38,7 +38,7 @@ def test_a_circle_is_found():
                                "b": Component(service="b", depends_on=("a",))})  # fmt: skip
 
     assert next(circles(circle)) == ("a", "b")
-    assert waits(circle)["a"] == ("b",)
+    assert declared_graph(circle).below["a"] == ("b",)
     assert list(circles(WITH_A_WORKER)) == []
 
 
@@ -77,7 +77,9 @@ def test_wrong_dependencies_are_refused(tmp_path, text, sentence):
 def test_a_late_worker_stands_behind_its_silent_cache():
     """What the target file says of a component of one's own counts as what the suite knows of the shipped ones."""
     cache = Verdict(check="test_cache", nodeid="a", severity="p2", outcome="failed", component="cache", layer="answers")
-    worker = Verdict(check="test_lag", nodeid="b", severity="p2", outcome="failed", component="worker", layer="fast")
+    worker = Verdict(
+        check="test_lag", nodeid="b", severity="p2", outcome="failed", component="worker", layer="fast", manner="late"
+    )
 
-    assert [cause.component for cause in diagnose([cache, worker], {}, waits(WITH_A_WORKER)).causes] == ["cache"]
-    assert len(diagnose([cache, worker], {}).causes) == 2
+    assert [cause.component for cause in judge(cache, worker, stack=WITH_A_WORKER).causes] == ["cache"]
+    assert len(judge(cache, worker).causes) == 2

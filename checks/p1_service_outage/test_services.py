@@ -39,6 +39,7 @@ def test_service_is_running(service, service_containers, limits, finding):
         evidence=service_containers.described(down),
         component=service,
         layer="runs",
+        manner=down[0].manner,
         ambiguity=down[0].ambiguity,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.diagnosis.cause import Cause, Diagnosis
 from oncall.finding import Value
 from oncall.playbook import Next, Playbook, Section, Step, fill, for_runtime
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import fields
 
+from oncall.diagnosis.places import place
 from oncall.facts import Fact
 from oncall.facts.backend import HealthAnswer
+from oncall.facts.containers import DockerEngine
 from oncall.facts.dependence import Dependences, Edge
-from oncall.target.graph import waits_of
+from oncall.target.graph import Graph, graph_of
 from oncall.target.schema import Part, Stack
 from oncall.target.views import Views, needs, parts, servers
 
@@ -26,12 +28,21 @@ def edges(stack: Stack, facts: Mapping[str, Fact], file: str = "target file") ->
     return tuple(found.values())
 
 
-def waits(stack: Stack, facts: Mapping[str, Fact]) -> dict[str, tuple[str, ...]]:
-    """For each component those whose silence or lateness makes it silent or late, near and far, the nearest first."""
+def graph(stack: Stack, facts: Mapping[str, Fact]) -> Graph:
+    """What the diagnosis walks along: these edges, and who answers at which published address."""
     near: dict[str, tuple[str, ...]] = {}
     for edge in edges(stack, facts):
         near[edge.component] = (*near.get(edge.component, ()), edge.on)
-    return waits_of(stack, near)
+    return graph_of(stack, near, _published(facts))
+
+
+def _published(facts: Mapping[str, Fact]) -> dict[str, str]:
+    """Place -> component, where the engine's machine is this one: on another, its ports are no ports of ours."""
+    engines = [fact for fact in facts.values() if isinstance(fact, DockerEngine)]
+    if any(engine.answers and not engine.local for engine in engines):
+        return {}
+    told = [fact.published for fact in facts.values() if isinstance(fact, Dependences)]
+    return {place(address): component for each in told for address, component in each.items()}
 
 
 def _edges(stack: Stack, facts: Mapping[str, Fact], file: str) -> Iterator[Edge]:

@@ -28,6 +28,7 @@ EXIT_CODES = {
     143: "terminated (SIGTERM)",
 }
 DOCKERS_OWN = 125
+SIGNALLED = 125  # from here on a program did not end by itself: not started, not found, or killed
 ENGINE_PROBLEM = {
     "no socket": "the Docker engine's socket is not there",
     "permission denied": "we have no permission for the Docker engine's socket",
@@ -158,6 +159,15 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         if self.status == "exited":
             return "has ended" if self.exit_code is None else f"has ended: {exit_words(self.exit_code, self.kind)}"
         return f"is {self.status or 'in no known state'}"
+
+    @property
+    def manner(self) -> Manner:
+        """ "exits" where its own program ended with an error, which a part below may have made it do; else "absent".
+
+        A signal, a stop by hand, a pause and an end that nobody knows the code of say nothing of a part below.
+        """
+        failed = self.status in ("exited", "dead") and self.exit_code is not None and 0 < self.exit_code < SIGNALLED
+        return "exits" if failed or self.status == "restarting" else "absent"
 
     @property
     def ambiguity(self) -> str:

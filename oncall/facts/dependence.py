@@ -14,10 +14,14 @@ class Edge(Struct, frozen=True, kw_only=True):
 
 
 class Dependences(Fact, frozen=True, kw_only=True):
-    """What labels and variables of the containers say. containers: how many were read."""
+    """What labels and variables of the containers say. containers: how many were read.
+
+    published: "0.0.0.0:3001" -> the component that the runtime has put there, be it running or not.
+    """
 
     containers: int
     edges: tuple[Edge, ...] = ()
+    published: dict[str, str] = {}
 
     def inconclusive_reason(self) -> str | None:
         return None if self.containers else "no container was read"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.playbook import Playbook
 from oncall.reporting import phrases, plain, summary
 from oncall.results.record import RunRecord

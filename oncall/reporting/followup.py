@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.gate.reading import Unreadable, read_json
 from oncall.reporting.json import VERSION
 from oncall.results.record import RunRecord

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.diagnosis.cause import Cause, Diagnosis
 from oncall.results.record import RunRecord
 from oncall.verdict import ordered
 
@@ -26,7 +26,7 @@ def document(run: RunRecord) -> dict[str, Any]:
                     as in `oncall.results.record.Run`
     comparison      with the last run of its kind, as in `oncall.results.comparison.Comparison`, or null
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
-    causes          one object a cause, most urgent first, as in `oncall.diagnosis.causes.Cause`; findings, consequences
+    causes          one object a cause, most urgent first, as in `oncall.diagnosis.cause.Cause`; findings, consequences
                     and blocked are names of checks
     timeline        one object a moment, as in `oncall.timeline.merge.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,

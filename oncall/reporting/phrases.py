@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.playbook import Playbook
 from oncall.reporting import plain, summary
 from oncall.results.record import RunRecord

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.playbook import Playbook
 from oncall.reporting import announcement, phrases, summary
 from oncall.reporting.followup import Followup
@@ -145,6 +145,8 @@ def _line(at: datetime, what: str, source: str, run: RunRecord, *, about: bool =
 
 
 def _about(cause: Cause, playbook: Playbook) -> Iterator[Markdown]:
+    if cause.effect:
+        yield Markdown(f"shows: {prose(cause.effect)}")
     yield Markdown(f"confidence: {prose(phrases.because(cause))}")
     if cause.evidence:
         yield Markdown(f"evidence: {code(phrases.evidence(cause))}")

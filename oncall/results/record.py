@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from oncall.diagnosis.causes import Diagnosis
+from oncall.diagnosis.cause import Diagnosis
 from oncall.facts import Fact
 from oncall.results.comparison import Comparison
 from oncall.timeline.merge import Event

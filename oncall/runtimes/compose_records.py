@@ -1,5 +1,6 @@
 """What a Docker engine answers, as our records: pure, and forgiving about what an engine leaves out."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -23,6 +24,7 @@ from oncall.runtimes.engine_answers import (
     NetworkSettings,
     Probed,
     ProbedHealth,
+    Published,
     RestartPolicy,
     State,
     Stats,
@@ -105,10 +107,7 @@ def container(inspected: Inspected) -> Container:
         },
         network_mode=host.network_mode,
         extra_hosts=tuple(host.extra_hosts or ()),
-        ports={
-            port: tuple(f"{one.host_ip or '0.0.0.0'}:{one.host_port}" for one in published or ())  # noqa: S104
-            for port, published in (network.ports or {}).items()
-        },
+        ports=_ports(network.ports or host.port_bindings or {}),
         memory_limit=max(0, host.memory),
         cpus=_cpus(host),
         pids_limit=max(0, host.pids_limit or 0),
@@ -119,6 +118,14 @@ def container(inspected: Inspected) -> Container:
         config_hash=labels.get("com.docker.compose.config-hash", "")[:255],
         labels=labels,
     )
+
+
+def _ports(bindings: Mapping[str, list[Published] | None]) -> dict[str, tuple[str, ...]]:
+    """Of a container that does not run, those that it was made with; a port that the engine chooses is none then."""
+    return {
+        port: tuple(f"{one.host_ip or '0.0.0.0'}:{one.host_port}" for one in published or () if one.host_port)  # noqa: S104
+        for port, published in bindings.items()
+    }
 
 
 def _health(health: ProbedHealth | None, declared: Healthcheck, started: datetime | None) -> Health | None:

@@ -119,6 +119,13 @@ class LogConfig(Struct, rename="pascal"):
     config: Labels | None = None
 
 
+class Published(Struct, rename="pascal"):
+    """A place on the host that leads to a port."""
+
+    host_ip: Word = ""
+    host_port: Word = ""
+
+
 class HostConfig(Struct, rename="pascal"):
     """HostConfig."""
 
@@ -134,6 +141,7 @@ class HostConfig(Struct, rename="pascal"):
     tmpfs: Labels | None = None
     restart_policy: RestartPolicy | None = None
     log_config: LogConfig | None = None
+    port_bindings: dict[Word, list[Published] | None] | None = None
 
 
 class Endpoint(Struct, rename="pascal"):
@@ -144,13 +152,6 @@ class Endpoint(Struct, rename="pascal"):
     global_ipv6_address: Word = field(default="", name="GlobalIPv6Address")
     aliases: list[Word] | None = None
     dns_names: list[Word] | None = field(default=None, name="DNSNames")
-
-
-class Published(Struct, rename="pascal"):
-    """A place on the host that leads to a port."""
-
-    host_ip: Word = ""
-    host_port: Word = ""
 
 
 class NetworkSettings(Struct, rename="pascal"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oncall.diagnosis.causes import Diagnosis
+from oncall.diagnosis.cause import Diagnosis
 from oncall.gate.redacted_stream import own_lines
 from oncall.probing.answers import Answers
 from oncall.probing.runner import Runner

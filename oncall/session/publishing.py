@@ -320,7 +320,8 @@ class Publisher:
         asked = self.config.option.verbose + list(self.config.getini("addopts")).count("-q") > 0
         terminalreporter.ensure_newline()
         with own_lines(terminalreporter):
-            for line in terminal.lines(self.run, self.playbook, width, writer.hasmarkup, encoding, asked):
+            explain = self.config.option.explain
+            for line in terminal.lines(self.run, self.playbook, width, writer.hasmarkup, encoding, asked, explain):
                 terminalreporter.write_line(line)
             for line in self._of_masking():
                 terminalreporter.write_line(line)

@@ -5,9 +5,26 @@ A component depends on what its `depends_on` names; a login and a socket depend 
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct, field
+
 from oncall.target.kinds import kind_of
 from oncall.target.schema import Stack
 from oncall.target.views import below, needs, parts, servers
+
+
+class Graph(Struct, frozen=True):
+    """Who depends on whom, as the diagnosis walks along it.
+
+    below: for each component those that it depends on, near and far, the nearest first.
+    patient: components that what they depend on makes neither late nor silent, and that listen whatever is below.
+    served: each login and socket, and the component that serves it.
+    published: "localhost:3001" -> the component that answers there, as the runtime says.
+    """
+
+    below: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    patient: frozenset[str] = frozenset()
+    served: Mapping[str, str] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
 
 
 def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
@@ -15,16 +32,20 @@ def depends(stack: Stack) -> dict[str, tuple[str, ...]]:
     return needs(stack) | {aspect: (server,) for aspect, server in servers(stack).items()}
 
 
-def waits(stack: Stack) -> dict[str, tuple[str, ...]]:
-    """For each component those whose silence or lateness makes it silent or late, near and far, the nearest first."""
-    return waits_of(stack, depends(stack))
+def declared_graph(stack: Stack) -> Graph:
+    """The graph that the target file alone tells."""
+    return graph_of(stack, depends(stack), {})
 
 
-def waits_of(stack: Stack, near: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """The same of a graph that knows more than the target file. near: each component's own dependencies."""
+def graph_of(stack: Stack, near: Mapping[str, tuple[str, ...]], published: Mapping[str, str]) -> Graph:
+    """A graph that may know more than the target file. near: each component's own dependencies."""
     there = parts(stack)
-    late = [name for name in near if name not in there or kind_of(there[name]).waits]
-    return {name: tuple(one for one in below(name, near) if one != name) for name in late}
+    return Graph(
+        below={name: tuple(one for one in below(name, near) if one != name) for name in near},
+        patient=frozenset(name for name, part in there.items() if not kind_of(part).waits),
+        served=servers(stack),
+        published=published,
+    )
 
 
 def circles(stack: Stack) -> Iterator[tuple[str, ...]]:

@@ -5,8 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from oncall.diagnosis.causes import Diagnosis, diagnose
-from oncall.target.graph import waits
+from oncall.diagnosis.cause import Diagnosis
+from oncall.diagnosis.causes import diagnose
+from oncall.target.graph import declared_graph
 from oncall.target.schema import Stack
 from oncall.verdict import Check, Outcome, Verdict
 
@@ -31,4 +32,4 @@ def judge(*verdicts: Verdict, stack: Stack | None = None, catalogue: Mapping[str
     catalogue: every check of the suite by name, also those that did not run: an unknown may point at one.
     """
     placed = [replace(one, position=place) for place, one in enumerate(verdicts)]
-    return diagnose(placed, catalogue, waits(stack or Stack()))
+    return diagnose(placed, catalogue or {}, declared_graph(stack or Stack()))

@@ -6,9 +6,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import advised
-from oncall.diagnosis.causes import diagnose
 from oncall.playbook import parse
 from oncall.target.schema import Stack
+from oncall.testing import judge
 from oncall.timeline.merge import Event
 from tests.reporting import runs
 
@@ -17,7 +17,7 @@ PLAYBOOK = parse((Path(__file__).parents[2] / "PLAYBOOK.md").read_text())
 
 def diagnosed(run, *timeline):
     """The run as the plugin would hand it on."""
-    found = advised(diagnose(run.verdicts), PLAYBOOK, Stack())
+    found = advised(judge(*run.verdicts), PLAYBOOK, Stack())
     return replace(run, diagnosis=found, timeline=tuple(sorted(timeline, key=lambda one: one.at)))
 
 

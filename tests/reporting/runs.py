@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import advised
-from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.diagnosis.cause import Cause, Diagnosis
 from oncall.facts.backend import ResponseTimes
 from oncall.facts.container_stats import ContainerStats, ContainerUse
 from oncall.facts.http import Exchange, Phases

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import filled
-from oncall.diagnosis.causes import Diagnosis
+from oncall.diagnosis.cause import Diagnosis
 from oncall.playbook import Playbook, PlaybookError, fill, parse
 from oncall.reporting import announcement, github, json, postmortem
 from oncall.reporting.html import report as html

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from oncall.diagnosis.causes import diagnose
 from oncall.probing.snapshot import clean
 from oncall.reporting.json import VERSION, document
 from oncall.results.comparison import Change, Comparison
 from oncall.results.record import RunRecord
+from oncall.testing import judge
 from oncall.timeline.merge import Event
 from oncall.verdict import ordered
 from tests import result_schema
@@ -54,7 +54,7 @@ def full():
         earlier=OUTAGE.started, compared=7, new=(change,), gone=(change,), still=(change,), unclear=("x",)
     )
     event = Event(at=OUTAGE.started, what="started", source="container state", kind="change", component="backend")
-    return replace(OUTAGE, diagnosis=diagnose(OUTAGE.verdicts), timeline=(event,), comparison=compared, name="nightly")
+    return replace(OUTAGE, diagnosis=judge(*OUTAGE.verdicts), timeline=(event,), comparison=compared, name="nightly")
 
 
 RUNS = {

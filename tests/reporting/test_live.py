@@ -2,7 +2,7 @@
 
 import pytest
 
-from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.diagnosis.cause import Cause, Diagnosis
 from oncall.reporting.terminal.live import Live, words
 from tests.reporting.runs import ATTACK
 

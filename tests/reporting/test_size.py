@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from oncall.diagnosis.causes import Diagnosis
+from oncall.diagnosis.cause import Diagnosis
 from oncall.finding import Finding, Message
 from oncall.reporting import announcement, changes, github, json, junit, markdown, plain, postmortem
 from oncall.reporting.html import charts, sanitizer, timeline_chart

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.diagnosis.advice import next_of
-from oncall.diagnosis.causes import Cause, Diagnosis
+from oncall.diagnosis.cause import Cause, Diagnosis
 from oncall.playbook import Playbook, parse
 from oncall.reporting.terminal import report as terminal
 from oncall.reporting.terminal.page import columns

@@ -4,7 +4,7 @@ Of a variable only its name becomes part of a fact.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -52,7 +52,7 @@ def dependences(stack: Stack, project: Project) -> Dependences:
                 if on != component and len(found) < MOST:
                     found.setdefault((component, on), Edge(component=component, on=on, source=told.source))
     log.info("%d dependences", len(found))
-    return Dependences(containers=len(project.containers), edges=tuple(found.values()))
+    return Dependences(containers=len(project.containers), edges=tuple(found.values()), published=book.published)
 
 
 class _AddressBook:
@@ -62,12 +62,8 @@ class _AddressBook:
         pairs = [(component, one) for component, each in owned.items() for one in each]
         self.services = {one.service.lower(): component for component, one in pairs}
         self.names = {name.lower(): component for component, one in pairs for name in names_of(one, one.service)}
-        self.ports = {
-            address.rpartition(":")[2]: component
-            for component, one in pairs
-            for addresses in one.ports.values()
-            for address in addresses
-        }
+        self.published = _published(pairs)
+        self.ports = {address.rpartition(":")[2]: component for address, component in self.published.items()}
 
     def owner(self, told: Told, by: Container) -> str:
         """The component behind a mention; empty: none of ours. by: who says it: its loopback may be the host's."""
@@ -76,6 +72,12 @@ class _AddressBook:
             return self.services.get(name, "")
         on_the_host = by.kind != "container" or hosted(by)
         return self.ports.get(told.port, "") if name in LOOPBACK and on_the_host else self.names.get(name, "")
+
+
+def _published(pairs: Iterable[tuple[str, Container]]) -> dict[str, str]:
+    """ "0.0.0.0:3001" -> the component there; of two that want the same port the one that runs."""
+    there = sorted(pairs, key=lambda pair: pair[1].running)
+    return {address: component for component, one in there for known in one.ports.values() for address in known}
 
 
 def _told(container: Container) -> Iterator[Told]:

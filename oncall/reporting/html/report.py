@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from oncall import playbook as book
 from oncall.diagnosis import advice
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.facts.logs import ContainerLog
 from oncall.reporting import announcement, changes, phrases, plain, summary
 from oncall.reporting.html import charts, timeline_chart

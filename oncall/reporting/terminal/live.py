@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from oncall.diagnosis.causes import Diagnosis
+from oncall.diagnosis.cause import Diagnosis
 from oncall.reporting import phrases, plain
 from oncall.reporting.terminal.page import columns, shortened
 

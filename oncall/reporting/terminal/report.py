@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from oncall.playbook import Playbook
 from oncall.reporting import changes, plain
-from oncall.reporting.terminal import short, whole
+from oncall.reporting.terminal import chain, short, whole
 from oncall.reporting.terminal.page import Page
 from oncall.results.record import RunRecord
 
@@ -29,15 +29,18 @@ def lines(
     colour: bool = False,
     encoding: str = "utf-8",
     everything: bool = False,
+    explain: str = "",
 ) -> list[str]:
     """All that the terminal says at the end of a run; where no report could be written, that is everything.
 
-    width: columns of the terminal; None: there is none.
+    width: columns of the terminal; None: there is none. explain: a component whose causes are told with their chains.
     """
     page = Page(width, colour)
     page.rule(BEGIN.format(plain.escape_control_chars(run.stack)))
     telling = whole if everything or run.report is None else short
     telling.tell(page, run, playbook)
+    if explain:
+        chain.tell(page, run, explain)
     page.rule(END)
     _about_the_run(page, run, everything)
     return [plain.encodable(line, encoding) for line in page.lines]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from oncall import playbook as book
-from oncall.diagnosis.causes import Cause
+from oncall.diagnosis.cause import Cause
 from oncall.reporting import phrases, plain, summary
 from oncall.reporting.terminal.page import Page
 from oncall.results.record import RunRecord
@@ -46,6 +46,8 @@ def cause(page: Page, cause: Cause, form: Form, run: RunRecord, playbook: book.P
     if form == "line":
         return
     _urgency(page, cause, run, playbook)
+    if full and cause.effect:
+        page.entry("shows", plain.escape_control_chars(cause.effect), rows=1 if cut else None)
     if full:
         page.entry("because", phrases.because(cause), rows=rows)
     if full and cause.evidence:

@@ -1,0 +1,131 @@
+"""The rules that lead from a failed check to what explains it: a table, each rule small. Pure.
+
+They are asked in this order; the first that applies decides. The cause is the end of the chain, even where that part
+has no finding of its own in this selection. No rule looks at severity or order, so two faults show as two causes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import NamedTuple
+
+from oncall.diagnosis.case import Case
+from oncall.diagnosis.manners import STOPS, comes_from_below, manner_of
+from oncall.finding import LAYERS, TIMED
+from oncall.verdict import Verdict
+
+PATIENT = ("refused", "silent", "late")  # what serves files listens and answers whatever is below
+
+
+class End(Enum):
+    """What a rule returns that ends the chain here: no later rule is asked."""
+
+    HERE = "here"
+
+
+Answer = Verdict | End | None  # None: this rule does not apply
+
+
+class Rule(NamedTuple):
+    """sentence: why a check stands behind what the rule names, for people; {by} is that check or part."""
+
+    name: str
+    sentence: str
+    ask: Callable[[Case, Verdict], Answer]
+
+
+def _told(case: Case, verdict: Verdict) -> Answer:
+    nearer = case.pointed(verdict)
+    return nearer if nearer is not None and nearer.outcome == "failed" else None
+
+
+def _same_place(case: Case, verdict: Verdict) -> Answer:
+    if owner := case.owner(verdict):
+        return case.nearest(one for one in case.of(owner) if one.layer != "config") or End.HERE
+    if verdict not in case.unheard(verdict.address):
+        return None
+    there = (one for one in case.unheard(verdict.address) if one.component in case.below(verdict.component))
+    return case.nearest(there)
+
+
+def _accused(case: Case, verdict: Verdict) -> Answer:
+    accused = case.accused(verdict)
+    if not accused:
+        return None
+    return case.nearest(other for other in case.of(accused) if other.layer != "config") or End.HERE
+
+
+def _standing(case: Case, verdict: Verdict) -> Answer:
+    return End.HERE if verdict.layer == "config" else None
+
+
+def _last_words(case: Case, verdict: Verdict) -> Answer:
+    if manner_of(verdict) != "exits" or verdict.corroboration:
+        return None
+    log = case.own_log(verdict)
+    if log is None or log is verdict:
+        return None
+    elsewhere = case.accused(log) or _told(case, log)
+    return log if elsewhere else None
+
+
+def _ground(case: Case, verdict: Verdict) -> Answer:
+    return case.nearest(other for other in case.of(verdict.component) if _grounds(other, verdict))
+
+
+def _strained(case: Case, verdict: Verdict) -> Answer:
+    if manner_of(verdict) not in TIMED:
+        return None
+    return case.nearest(one for one in case.of(verdict.component) if one.layer == "fast" and one.manner is None)
+
+
+def _echoed(case: Case, verdict: Verdict) -> Answer:
+    if not verdict.accuses:
+        return None
+    lower = [one for name in case.below(verdict.component) for one in case.of(name)]
+    return case.nearest(one for one in lower if one.accuses == verdict.accuses)
+
+
+def _dependence(case: Case, verdict: Verdict) -> Answer:
+    if verdict.corroboration or (manner_of(verdict) in PATIENT and verdict.component in case.graph.patient):
+        return None
+    for name in case.below(verdict.component):
+        lower = [one for one in case.of(name) if comes_from_below(verdict, one)]
+        if lower:
+            return case.nearest(lower)
+    return None
+
+
+RULES = (
+    Rule("told", "{by} tells the same story nearer to its cause", _told),
+    Rule("same place", "what answers at its address is {by}", _same_place),
+    Rule("accused", "its evidence accuses {by}", _accused),
+    Rule("standing", "a standing setting has no other cause", _standing),
+    Rule("last words", "{by} quotes why the part ends", _last_words),
+    Rule("ground", "{by} is a lower layer of the same part", _ground),
+    Rule("strained", "the part is at a limit of its own: {by}", _strained),
+    Rule("echoed", "{by} makes the same accusation, and it depends on that part", _echoed),
+    Rule("dependence", "it depends on {by}, which can make it fail like this", _dependence),
+)
+END = "end"
+
+
+def explained(case: Case, verdict: Verdict) -> tuple[Verdict | None, str]:
+    """The failed check that explains this one, and the rule that says so; None: it is the end of its chain."""
+    for rule in RULES:
+        answer = rule.ask(case, verdict)
+        if answer is End.HERE:
+            return None, rule.name
+        if isinstance(answer, Verdict):
+            return answer, rule.name
+    return None, END
+
+
+def _grounds(lower: Verdict, higher: Verdict) -> bool:
+    """Whether a failed check of the same component can be why the other one failed."""
+    if lower is higher or lower.layer in ("config", "log_evidence"):
+        return False
+    if higher.layer == "log_evidence":
+        return True
+    return lower.layer in STOPS and LAYERS.index(lower.layer) < LAYERS.index(higher.layer)
