@@ -92,6 +92,14 @@ def test_a_server_of_files_listens_whatever_is_below():
 
     assert sorted(components(down, failed("test_page", "shop", "refused", "reachable"))) == ["db", "shop"]
     assert components(down, failed("test_page", "shop", "error answer")) == ["db"]
+    assert components(down, failed("test_socket", "shop", "silent", "answers")) == ["db"]
+
+
+def test_a_slow_part_makes_no_server_of_files_hang():
+    """It hands nothing on to it that is not answered, be it late."""
+    slow = failed("test_slow", "db", "late", "fast")
+
+    assert sorted(components(slow, failed("test_page", "shop", "silent", "answers"))) == ["db", "shop"]
 
 
 def test_the_watchers_of_one_part_are_one_cause():

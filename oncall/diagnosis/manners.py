@@ -17,6 +17,7 @@ from oncall.verdict import Verdict
 
 LADDER = LAYERS[: LAYERS.index("fast") + 1]
 STOPS: tuple[Layer, ...] = ("exists", "runs", "reachable", "answers")  # what fails on these stops everything above
+GONE: tuple[Manner, ...] = ("absent", "exits", "refused", "silent")
 UNHEARD: tuple[Manner, ...] = ("refused", "silent")
 
 USUAL: Mapping[Layer, Manner] = {
@@ -29,14 +30,12 @@ USUAL: Mapping[Layer, Manner] = {
     "log_evidence": "log evidence",
 }
 FROM_BELOW: Mapping[Manner, tuple[Manner | None, ...]] = {
-    "exits": ("absent", "exits", "refused", "silent", "error answer", "wrong answer", "log evidence"),
-    "refused": ("absent", "exits", "refused", "silent"),
-    "silent": ("absent", "exits", "refused", "silent", "late", None),
-    "late": ("absent", "exits", "refused", "silent", "late", None),
-    "error answer": (
-        "absent", "exits", "refused", "silent", "late", "error answer", "wrong answer", "log evidence",
-    ),
-}  # fmt: skip
+    "exits": (*GONE, "error answer", "wrong answer", "log evidence"),
+    "refused": GONE,
+    "silent": (*GONE, "late", None),
+    "late": (*GONE, "late", None),
+    "error answer": (*GONE, "late", "error answer", "wrong answer", "log evidence"),
+}
 
 
 def manner_of(verdict: Verdict) -> Manner | None:

@@ -11,11 +11,11 @@ from enum import Enum
 from typing import NamedTuple
 
 from oncall.diagnosis.case import Case
-from oncall.diagnosis.manners import STOPS, comes_from_below, manner_of
+from oncall.diagnosis.manners import GONE, STOPS, comes_from_below, manner_of
 from oncall.finding import LAYERS, TIMED
 from oncall.verdict import Verdict
 
-PATIENT = ("refused", "silent", "late")  # what serves files listens and answers whatever is below
+UNMOVED = ("refused", "late")  # what serves files listens whatever is below, and a slow part does not make it slow
 
 
 class End(Enum):
@@ -88,10 +88,13 @@ def _echoed(case: Case, verdict: Verdict) -> Answer:
 
 
 def _dependence(case: Case, verdict: Verdict) -> Answer:
-    if verdict.corroboration or (manner_of(verdict) in PATIENT and verdict.component in case.graph.patient):
+    patient = verdict.component in case.graph.patient
+    if verdict.corroboration or (patient and manner_of(verdict) in UNMOVED):
         return None
     for name in case.below(verdict.component):
         lower = [one for one in case.of(name) if comes_from_below(verdict, one)]
+        if patient and manner_of(verdict) == "silent":  # what it hands on to a part that is there, it gets answered
+            lower = [one for one in lower if manner_of(one) in GONE]
         if lower:
             return case.nearest(lower)
     return None

@@ -111,6 +111,7 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     created_at, started_at, finished_at: by the engine's clock; None when it never was, or in an old snapshot.
     process_state: of the process that does its work, by the kernel's letter: "S", "R", "T"; "" where it cannot be read
         from here.
+    looks, looks_stopped: how often its process was looked at once more, and how often a signal had stopped it then.
     """
 
     id: str
@@ -128,6 +129,8 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     pids_limit: int = 0
     image: str = ""
     process_state: str = ""
+    looks: int = 0
+    looks_stopped: int = 0
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -143,8 +146,17 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return self.status == "exited" and self.exit_code == 0
 
     @property
+    def _now_and_then(self) -> str:
+        """ "2 of 4" where its process was stopped in some of the looks and not in others; else ""."""
+        first = self.process_state == STOPPED or (self.status == "paused" and self.kind != "container")
+        stopped, looks = self.looks_stopped + first, self.looks + 1
+        return f"{stopped} of {looks}" if 0 < stopped < looks and self.looks else ""
+
+    @property
     def problem(self) -> str:
         """Why it does not run, "" when it does."""
+        if now_and_then := self._now_and_then:
+            return f"is frozen now and then: a signal had stopped its process in {now_and_then} looks"
         if self.status == "running":
             return "is frozen: its process is stopped (state T)" if self.process_state == STOPPED else ""
         if self.status == "created" and self.kind != "container":

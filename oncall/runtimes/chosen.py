@@ -129,6 +129,9 @@ class Joined:
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         return self._of(container).sample(container, seconds)
 
+    def stopped(self, container: Container, seconds: float = 0.5) -> bool:
+        return self._of(container).stopped(container, seconds)
+
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         return self._of(container).kills(container, seconds)
 

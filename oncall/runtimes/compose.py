@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from oncall.facts.containers import STOPPED
 from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
 from oncall.runtimes.cgroup import cgroup, process_state
@@ -115,6 +116,12 @@ class DockerCompose:
                 return cgroup(container).sample
         asked = {"stream": "false", "one-shot": "true"}
         return self.engine.get(f"/containers/{container.id}/stats", seconds, Stats, sample, **asked)
+
+    def stopped(self, container: Container, seconds: float = 0.5) -> bool:
+        """As the kernel says, where it is ours."""
+        if not self.engine.local:
+            raise CouldNotCheck("the engine is on another machine")
+        return process_state(container) == STOPPED
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """From the kernel where it is ours, else asked inside."""

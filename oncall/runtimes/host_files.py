@@ -15,6 +15,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from oncall.finding import CouldNotCheck
+from oncall.runtimes.procfs import processes
 
 MOST = 64 * 1024  # of one file, unless more is asked for
 MOST_FILES = 16  # that one pattern may name
@@ -239,3 +240,12 @@ def _told(text: str) -> Iterator[Read]:
                 yield Read(path, base64.b64decode(data, validate=True), modified=float(modified or 0))
             except ValueError:
                 yield Read(path, problem="the host said something else than its content")
+
+
+def stopped(files: HostFiles, process: int, seconds: float) -> bool:
+    """Whether a signal has stopped a process; raises CouldNotCheck when it is gone."""
+    path = f"/proc/{process}/stat"
+    found = processes(files.read(path, seconds=seconds)[path].text)
+    if process not in found:
+        raise CouldNotCheck(f"the process {process} has just ended")
+    return found[process].stopped

@@ -14,7 +14,7 @@ from msgspec import Struct
 from oncall.facts.containers import Status
 from oncall.finding import CouldNotCheck
 from oncall.runtimes.cgroup_files import Counters, counters
-from oncall.runtimes.host_files import DENIED, MISSING, HostFiles, Read
+from oncall.runtimes.host_files import DENIED, MISSING, HostFiles, Read, stopped
 from oncall.runtimes.log_files import merged
 from oncall.runtimes.procfs import (
     TICKS,
@@ -192,6 +192,10 @@ class HostProcesses:
         """The ends of its log files, in the order of their times."""
         wanted = self.wanted[container.service]
         yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds)
+
+    def stopped(self, container: Container, seconds: float = 0.5) -> bool:
+        """As the kernel says of its first process."""
+        return stopped(self.files, container.process, seconds)
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """What it and its children use: of the memory that which its limit counts."""

@@ -239,6 +239,9 @@ class Runtime(Protocol):
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """What the container uses right now."""
 
+    def stopped(self, container: Container, seconds: float = 0.5) -> bool:
+        """Whether a signal has stopped its process at this moment; raises CouldNotCheck where that cannot be seen."""
+
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """How many of its processes the kernel has killed for lack of memory since its start, by its own cgroup."""
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from oncall.finding import CouldNotCheck
 from oncall.runtimes.cgroup_files import Counters, places, told
-from oncall.runtimes.host_files import Commands, HostFiles, Read, Said
+from oncall.runtimes.host_files import Commands, HostFiles, Read, Said, stopped
 from oncall.runtimes.processes import log_of
 from oncall.runtimes.procfs import allowed_cpus, environment, family, listeners, processes
 from oncall.runtimes.runtime import Container, Event, Project, Sample
@@ -129,6 +129,10 @@ class SystemdUnits:
         if complaint and not said.stdout.strip():
             raise CouldNotCheck(f"the journal of {name} cannot be read: {complaint}")
         yield from entries(said.stdout)
+
+    def stopped(self, container: Container, seconds: float = 0.5) -> bool:
+        """As the kernel says of its first process."""
+        return stopped(self.files, container.process, seconds)
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped.

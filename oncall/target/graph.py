@@ -16,7 +16,7 @@ class Graph(Struct, frozen=True):
     """Who depends on whom, as the diagnosis walks along it.
 
     below: for each component those that it depends on, near and far, the nearest first.
-    patient: components that what they depend on makes neither late nor silent, and that listen whatever is below.
+    patient: components that listen whatever is below, and that a slow part below does not make slow: servers of files.
     served: each login and socket, and the component that serves it.
     published: "localhost:3001" -> the component that answers there, as the runtime says.
     """

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import (
@@ -31,7 +32,7 @@ from oncall.runtimes.engine_address import EngineAddress, engine_address
 from oncall.runtimes.engine_answers import Info, Version, understood
 from oncall.runtimes.engine_socket import Dial, engine_adapter, tcp_dial, unix_dial
 from oncall.runtimes.engine_ssh import CONNECTIONS, Complaints, ssh_command, ssh_dial
-from oncall.runtimes.runtime import Container, ContainerRuntime, Project, Runtime
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project, Runtime, at_once
 from oncall.target.kinds import kind_of
 from oncall.target.schema import Limits, Part, Stack
 from oncall.target.views import parts
@@ -39,6 +40,7 @@ from oncall.target.views import parts
 log = logging.getLogger(__name__)
 
 SECONDS = 2.5
+LOOKS, WATCHED = 3, 0.45  # at a process, over so many seconds: one that is stopped for 3 of every 4 is seen in 7 of 8
 NO_DOCKER = "says that there is no Docker"
 NOT_IN_DOCKER = "says that no part runs in Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
@@ -233,9 +235,27 @@ def compose_service(stack: Stack, service: str) -> str:
 
 
 @probe()
-def service_containers(service: str, stack: Stack, project: Project) -> ServiceContainers:
+def service_containers(service: str, stack: Stack, runtime: Runtime, project: Project) -> ServiceContainers:
     """The state of each container of one service."""
-    return containers_of(service, stack, project)
+    found = containers_of(service, stack, project)
+    pairs = list(zip(found.containers, project.of(found.service), strict=True))
+    watched = at_once(lambda pair: _watched(*pair, runtime), pairs, WATCHED + 0.5)
+    seen = (one if isinstance(one, ContainerState) else state for one, (state, _) in zip(watched, pairs, strict=True))
+    return replace(found, containers=tuple(seen))
+
+
+def _watched(state: ContainerState, one: Container, runtime: Runtime) -> ContainerState:
+    """The state, with what a few more looks at its process have seen: one that is stopped and goes on, again and again.
+
+    Raises CouldNotCheck where the runtime is far away, or the process cannot be seen.
+    """
+    if not runtime.local or not one.process or state.status not in ("running", "paused"):
+        return state
+    seen = []
+    for _ in range(LOOKS):
+        time.sleep(WATCHED / LOOKS)
+        seen.append(runtime.stopped(one))
+    return replace(state, looks=len(seen), looks_stopped=sum(seen))
 
 
 def containers_of(service: str, stack: Stack, project: Project) -> ServiceContainers:
