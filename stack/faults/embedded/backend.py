@@ -5,11 +5,12 @@ import resource
 
 from stack.faults import fault
 from stack.faults.expected.process_failures import gone, without
-from stack.faults.expected.unknowns import FORGED, METRICS, NO_BODY, NO_TOKEN, SILENT_BACKEND
+from stack.faults.expected.unknowns import FORGED, METRICS, NO_BODY, NO_PAGE, NO_TOKEN, SILENT_BACKEND
 from stack.faults.tools.interposed_proxy import move, put_before
 from stack.running import Running
 
 HEALTH = "test_backend_answers_its_health_check"
+PAGE = "test_frontend_serves_its_page"
 HTML = "<!doctype html><html><head><title>Motel</title></head><body><h1>Motel</h1></body></html>"
 
 
@@ -22,6 +23,19 @@ HTML = "<!doctype html><html><head><title>Motel</title></head><body><h1>Motel</h
 )
 def backend_killed(stack: Running) -> None:
     """The backend's process was killed and nothing started it again."""
+    stack.kill("backend")
+
+
+@fault(
+    "backend-killed-that-serves-the-page-too",
+    component="backend",
+    cause_class="stopped",
+    must_fail=[*gone("backend"), HEALTH, PAGE],
+    unknown=[*without("backend"), *SILENT_BACKEND, *NO_PAGE],
+)
+def backend_killed_that_serves_the_page_too(stack: Running) -> None:
+    """One process serves page and API at one address, and it was killed."""
+    stack.edit_target("frontend.url", stack.state["target"]["backend"]["url"])
     stack.kill("backend")
 
 

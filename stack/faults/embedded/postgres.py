@@ -6,8 +6,10 @@ from stack.faults import fault
 from stack.faults.expected.database_failures import (
     BACKEND_BLIND,
     BACKEND_FAILS,
+    HEALTH,
     NO_QUERY,
     NO_SESSION,
+    PROBE_LOGIN,
     REACHABLE,
     STARTED,
     TIMELY,
@@ -31,6 +33,32 @@ READY_FOR_QUERY = "5a0000000549"  # the server's message after a login, in hexad
 )
 def postgres_stopped(stack: Running) -> None:
     """Somebody stopped the database."""
+    stack.pg_ctl("stop", "-m", "fast")
+
+
+@fault(
+    "postgres-stopped-behind-a-plain-health",
+    component="postgres",
+    cause_class="stopped",
+    must_fail=[*gone("postgres"), REACHABLE, HEALTH[0]],
+    unknown=[*not_asked("postgres"), *NO_SESSION, PROBE_LOGIN, *BACKEND_BLIND],
+)
+def postgres_stopped_behind_a_plain_health(stack: Running) -> None:
+    """Somebody stopped the database, and the health check of this API is a status and nothing else."""
+    stack.edit_target("backend.health.body", "text")
+    stack.pg_ctl("stop", "-m", "fast")
+
+
+@fault(
+    "postgres-stopped-behind-a-health-without-parts",
+    component="postgres",
+    cause_class="stopped",
+    must_fail=[*gone("postgres"), REACHABLE, HEALTH[0]],
+    unknown=[*not_asked("postgres"), *NO_SESSION, PROBE_LOGIN, *BACKEND_BLIND],
+)
+def postgres_stopped_behind_a_health_without_parts(stack: Running) -> None:
+    """Somebody stopped the database, and the health body says "error" and not of what."""
+    stack.edit_target("backend.health.checks_key", "")
     stack.pg_ctl("stop", "-m", "fast")
 
 
