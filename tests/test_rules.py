@@ -239,10 +239,28 @@ def test_words_that_stand_in_the_evidence_are_not_quoted_twice():
 
 def test_a_line_that_accuses_a_part_that_is_well_turns_to_who_wrote_it():
     """It says that the database refuses connections, and the database accepts ours: the writer's setting."""
-    line = failed("test_log", "api", "refused", "log_evidence", blames="db")
+    line = failed("test_log", "api", None, "log_evidence", blames="db", speaker="peer", statement="ECONNREFUSED db")
 
     assert components(line, passed("test_db", "db")) == ["api"]
     assert components(line) == ["db"]
+
+
+def test_two_parts_are_believed_against_one_look():
+    """API and worker are refused by a database that lets us in; neither depends on the other."""
+    api = failed("test_log[api]", "api", None, "log_evidence", blames="db", speaker="peer", statement="28P01")
+    worker = failed("test_log[worker]", "worker", None, "log_evidence", blames="db", speaker="peer", statement="28P01")
+    well = passed("test_db", "db")
+
+    assert components(api, worker, well) == ["db"]
+    assert components(api, well) == ["api"]
+
+
+def test_a_login_is_no_second_witness_beside_its_server():
+    """It repeats what the API says."""
+    api = failed("test_health", "api", "error answer", blames="db")
+    login = failed("test_login", "api-auth", "error answer", blames="db")
+
+    assert components(api, login, passed("test_db", "db")) == ["api"]
 
 
 def test_a_line_that_no_look_contradicts_is_believed():

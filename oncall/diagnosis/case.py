@@ -43,13 +43,20 @@ class Case:
     def accused(self, verdict: Verdict) -> str | None:
         """The other component that this check accuses, unless that one was seen well.
 
-        A corroborated accusation is believed all the same, and so is log evidence that claims nothing which a look at
-        the accused contradicts: a full disk, a damaged page.
+        A corroborated accusation is believed all the same, and so is log evidence that a look at the accused does not
+        contradict (a full disk, a damaged page): what a peer met at its door is contradicted by that look. Two parts
+        that accuse the same one, neither of which depends on the other, are believed against our one look.
         """
         accused = verdict.accuses
-        timeless = verdict.layer == "log_evidence" and verdict.manner in (None, "log evidence")
+        timeless = verdict.layer == "log_evidence" and verdict.speaker != "peer"
         believed = accused not in self.cleared or verdict.corroboration or timeless
-        return accused if accused and believed else None
+        return accused if accused and (believed or self._witnesses(accused) > 1) else None
+
+    def _witnesses(self, accused: str) -> int:
+        """How many parts that are independent of each other accuse this one."""
+        accusers = {one.component for one in self.failed if one.accuses == accused and one.component}
+        servers = {self.graph.served.get(one, one) for one in accusers}
+        return sum(not servers.intersection(self.below(one)) for one in servers)
 
     def owner(self, verdict: Verdict) -> str | None:
         """The other component that answers at the address that was asked, where nothing answered there."""
