@@ -12,6 +12,9 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         evidence=container_log.evidence,
         component=service,
         layer="log_evidence",
+        manner=container_log.manner,
         blames=container_log.blames,
         root=container_log.root,
+        statement=container_log.statement,
+        speaker="log line",
     )

@@ -32,15 +32,18 @@ def test_service_is_running(service, service_containers, limits, finding):
         evidence=service_containers.absence,
         component=service,
         layer="exists",
+        manner="absent",
     )
     down = service_containers.not_running(limits.restarts)
     assert not down, finding(
-        f"{service} {down[0].problem}",
-        evidence=service_containers.described(down),
+        f"{service} {down[0].problem}{service_containers.last_words.ending}",
+        evidence=service_containers.described(down) | service_containers.last_words.evidence,
         component=service,
         layer="runs",
         manner=down[0].manner,
         ambiguity=down[0].ambiguity,
+        statement=service_containers.last_words.telling,
+        speaker=service_containers.last_words.speaker,
     )
 
 
@@ -49,10 +52,13 @@ def test_service_stays_up(service, service_containers, limits, finding):
     """The service comes and goes: some requests work, others do not."""
     looping = service_containers.starting_again(limits.restarts)
     assert not looping, finding(
-        f"{service} starts again and again: {looping[0].restarts} restarts",
-        evidence=service_containers.described(looping),
+        f"{service} starts again and again ({looping[0].restarts} restarts){service_containers.last_words.ending}",
+        evidence=service_containers.described(looping) | service_containers.last_words.evidence,
         component=service,
         layer="runs",
+        manner="exits",
+        statement=service_containers.last_words.telling,
+        speaker=service_containers.last_words.speaker,
     )
 
 

@@ -18,6 +18,8 @@ def test_undeclared_services_run(undeclared_service, limits, finding):
         manner=undeclared_service.manner(limits.restarts),
         corroboration=undeclared_service.corroboration(limits.restarts),
         ambiguity=sick[0].ambiguity,
+        statement=undeclared_service.last_words.telling,
+        speaker=undeclared_service.last_words.speaker,
     )
 
 
@@ -72,8 +74,11 @@ def test_logs_of_undeclared_services_show_no_fatal_error(undeclared_service_log,
         evidence=known.evidence,
         component=undeclared_service_log.component,
         layer="log_evidence",
+        manner=known.manner,
         blames=known.blames,
         root=known.root,
+        statement=known.statement,
+        speaker="log line",
     )
     fatal = undeclared_service_log.fatal
     assert fatal.count < limits.log_burst, finding(
@@ -81,4 +86,7 @@ def test_logs_of_undeclared_services_show_no_fatal_error(undeclared_service_log,
         evidence={"last fatal line": fatal.line, "lines read": known.lines_read},
         component=undeclared_service_log.component,
         layer="log_evidence",
+        manner="log evidence",
+        statement=fatal.line,
+        speaker="log line",
     )

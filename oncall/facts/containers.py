@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from oncall.facts import Fact
-from oncall.finding import CouldNotCheck, Layer, Manner
+from oncall.finding import CouldNotCheck, Layer, Manner, Speaker
 
 EngineOutcome = Literal[
     "", "answers", "no socket", "permission denied", "refused", "hangs", "unresolved", "unreached", "garbled"
@@ -29,6 +29,8 @@ EXIT_CODES = {
 }
 DOCKERS_OWN = 125
 SIGNALLED = 125  # from here on a program did not end by itself: not started, not found, or killed
+FROM_OUTSIDE = (0, 130, 137, 143)  # exit codes of what somebody stopped, or the kernel killed
+QUOTED = 90  # characters of a last line in a symptom
 ENGINE_PROBLEM = {
     "no socket": "the Docker engine's socket is not there",
     "permission denied": "we have no permission for the Docker engine's socket",
@@ -188,6 +190,13 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return f"exit code 137 without an OOM event looks the same as {ALIKE[self.kind]}" if killed else ""
 
     @property
+    def by_itself(self) -> bool | None:
+        """Whether it ends by its own doing, so that its last words tell why; None: nobody knows how it ended."""
+        if self.status in ("running", "restarting", "created") or self.exit_code not in (*FROM_OUTSIDE, None):
+            return True
+        return None if self.exit_code is None else False
+
+    @property
     def evidence(self) -> str:
         """What a person would want to know of it."""
         said: list[str] = [self.status]
@@ -212,11 +221,40 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+class LastWords(Struct, frozen=True, kw_only=True):
+    """What a part that does not run, or loops, has written last.
+
+    lines: the newest, newest last; each at most 200 characters, without personal data. telling: the one that says most.
+    meaning: what a known signature makes of that one. silence: why they could not be read.
+    """
+
+    lines: tuple[str, ...] = ()
+    telling: str = ""
+    meaning: str = ""
+    silence: str = ""
+
+    @property
+    def ending(self) -> str:
+        """The end of a symptom: what they mean, or the most telling line itself."""
+        if self.meaning:
+            return f": {self.meaning}"
+        return f"; last line: {self.telling[:QUOTED]}" if self.telling else ""
+
+    @property
+    def speaker(self) -> Speaker:
+        return "last words" if self.telling else ""
+
+    @property
+    def evidence(self) -> dict[str, str | int]:
+        words: dict[str, str | int] = {"last lines": " | ".join(self.lines)} if self.lines else {}
+        return words | ({"last lines not read": self.silence} if self.silence else {})
+
+
 class ServiceContainers(Fact, frozen=True, kw_only=True):
     """The containers of one Compose service, or its one unit or process; one-off ones (`run`) are not among them.
 
     component: our name for the service. kind: what there is one of, or should be. in_project: containers of all
-    services. other_projects: when there are none.
+    services. other_projects: when there are none. last_words: of those that do not run or loop.
     """
 
     component: str
@@ -227,6 +265,7 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
     in_project: int = 0
     other_services: tuple[str, ...] = ()
     other_projects: tuple[str, ...] = ()
+    last_words: LastWords = LastWords()
 
     def not_running(self, restarts: int) -> tuple[ContainerState, ...]:
         """Those that do not run; raises CouldNotCheck when some merely are between two starts of a loop."""

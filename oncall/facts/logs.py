@@ -4,7 +4,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from oncall.facts import Fact
+from oncall.facts import Fact, Several
+from oncall.finding import Manner
 
 NEARER = {
     "no-secret": "jwt_secret",
@@ -19,6 +20,7 @@ class LogSign(Struct, frozen=True, kw_only=True):
     meaning: words after "log of backend: ". blames: the component that the line itself accuses; empty: nobody else.
     count: how many lines hold it; `line` is the newest of them, without personal data, at most 200 characters.
     since: when the unbroken series of such lines began that the first one belongs to, lines too old to count included.
+    setting: the writer asks at a wrong place: an old address, a name of nobody, its own localhost.
     """
 
     name: str
@@ -29,6 +31,7 @@ class LogSign(Struct, frozen=True, kw_only=True):
     last: datetime | None = None
     line: str = ""
     since: datetime | None = None
+    setting: bool = False
 
 
 class ContainerLog(Fact, frozen=True, kw_only=True):
@@ -55,6 +58,16 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
     def symptom(self) -> str:
         """The worst sign, as a finding's one line."""
         return f"log of {self.service}: {self.signs[0].meaning[:70]}" if self.signs else ""
+
+    @property
+    def statement(self) -> str:
+        """The newest line of the worst sign."""
+        return self.signs[0].line if self.signs else ""
+
+    @property
+    def manner(self) -> Manner:
+        """A wrong setting of the writer's own, or a line that tells of something."""
+        return "config" if self.signs and self.signs[0].setting else "log evidence"
 
     @property
     def root(self) -> str:
@@ -125,3 +138,54 @@ class SocketLog(ErrorLog, frozen=True, kw_only=True):
 
 def _clock(at: datetime | None) -> str:
     return f"{at:%H:%M:%S} UTC " if at else ""
+
+
+class ErrorTemplate(Struct, frozen=True, kw_only=True):
+    """Lines of level error or worse that are alike but for numbers, names and values. own: those of runs of this suite,
+    not in `count`. line: the newest, at most 200 characters, without personal data.
+    """
+
+    template: str
+    count: int
+    own: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    line: str = ""
+
+
+class ErrorBursts(Fact, frozen=True, kw_only=True):
+    """The errors in one component's log within the last minutes, by template, most first; known signatures left out."""
+
+    component: str
+    containers: int
+    minutes: float
+    lines_read: int = 0
+    templates: tuple[ErrorTemplate, ...] = ()
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.containers else "no container's log was read"
+
+    def bursts(self, least: int) -> tuple[ErrorTemplate, ...]:
+        """Those of which there are so many."""
+        return tuple(one for one in self.templates if one.count >= least)
+
+    def symptom(self, least: int) -> str:
+        """The most frequent one, as a finding's one line."""
+        worst = self.bursts(least)[0]
+        return f"log of {self.component}: {worst.count} times within {self.minutes:g} min: {worst.line[:90]}"
+
+    def evidence(self, least: int) -> dict[str, str | int]:
+        found: dict[str, str | int] = {
+            f"{one.count} x {one.template[:80]}": f"{_clock(one.last)}{one.line}" for one in self.bursts(least)[:5]
+        }
+        return found | {"lines read": self.lines_read}
+
+
+class UndeclaredErrorBursts(Several, frozen=True, kw_only=True):
+    """The same of every service that no component names. in_project: its containers, declared ones too."""
+
+    in_project: int
+    parts: tuple[ErrorBursts, ...] = ()
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.in_project else "no container of the project was looked at"

@@ -9,19 +9,10 @@ from oncall.facts.logs import ContainerLog, ErrorKind
 from oncall.finding import Manner
 
 KILLED = 137
-QUOTED = 90  # characters of a last line in a symptom
 
 
 class UndeclaredService(ServiceContainers, frozen=True, kw_only=True):
-    """The containers of one service.
-
-    last_words: the newest lines of those that do not run or loop, newest last; each at most 200 characters, without
-        personal data. telling: the one of them that says most. silence: why they could not be read.
-    """
-
-    last_words: tuple[str, ...] = ()
-    telling: str = ""
-    silence: str = ""
+    """The containers of one service."""
 
     def sick(self, restarts: int) -> tuple[ContainerState, ...]:
         """Those that loop, else those that do not run; a job that has ended with 0 is well, whatever its policy."""
@@ -32,12 +23,12 @@ class UndeclaredService(ServiceContainers, frozen=True, kw_only=True):
         """What the first of them does, and its last words: "worker has ended: exit code 1; last line: FATAL ..."."""
         first = self.sick(restarts)[0]
         if first.looping(restarts):
-            said = f"{self.component} starts again and again: {first.restarts} restarts"
+            said = f"{self.component} starts again and again ({first.restarts} restarts)"
         elif _killed_for_memory(first):
             said = f"{self.component} was killed for lack of memory"
         else:
             said = f"{self.component} {first.problem}"
-        return f"{said}; last line: {self.telling[:QUOTED]}" if self.telling else said
+        return said + self.last_words.ending
 
     def corroboration(self, restarts: int) -> str:
         """What proves that it was the kernel that killed it."""
@@ -46,15 +37,11 @@ class UndeclaredService(ServiceContainers, frozen=True, kw_only=True):
     def manner(self, restarts: int) -> Manner | None:
         """Whether it ends or was never there; of one that is there and does nothing, nothing is said."""
         first = self.sick(restarts)[0]
-        if first.status == "created":
-            return "absent"
-        return None if first.status in ("running", "paused") and not first.looping(restarts) else "exits"
+        return "exits" if first.looping(restarts) else first.manner
 
     def evidence(self, restarts: int) -> dict[str, str | int]:
         """The sick containers, and what they said last."""
-        words = {"last lines": " | ".join(self.last_words)} if self.last_words else {}
-        silence = {"last lines not read": self.silence} if self.silence else {}
-        return self.described(self.sick(restarts)) | words | silence
+        return self.described(self.sick(restarts)) | self.last_words.evidence
 
 
 def _killed_for_memory(one: ContainerState) -> bool:

@@ -122,7 +122,7 @@ def test_the_most_telling_words_stand_in_front(run):
     said = {cause["component"]: cause["symptom"] for cause in run[0].causes}
 
     assert said["worker"].startswith("worker has ended: exit code 1; last line: FATAL: queue: login refused")
-    assert said["looping"].startswith("looping starts again and again: ")
+    assert said["looping"].startswith("looping starts again and again (")
     assert said["looping"].endswith("; last line: Error: /etc/app.toml: no such file")
     assert said["frozen"] == "frozen is frozen: its process is stopped (state T)"
     assert said["noisy"] == (

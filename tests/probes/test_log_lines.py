@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from oncall.probes.logs.accusations import Accused
 from oncall.probes.logs.judging import Written, bursts, fatal_lines, recognised, signs
 from oncall.probes.logs.lines import HEAD, Line, Newest, clean, parsed, read, stamp, whole_characters
 from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
@@ -225,7 +226,7 @@ def at(seconds, text):
 
 def judge(lines, component="backend", *, started=-3600, looping=False, up_since=None, blame=None):
     written = Written(lines, NOW + timedelta(seconds=started), looping)
-    known = blame or (lambda target, writer: (target, "postgres" if "5432" in target else ""))
+    known = blame or (lambda target, writer: Accused(target, "postgres" if "5432" in target else ""))
     return signs(component, [written], now=NOW, recent=RECENT, up_since=up_since or {}, blame=known)
 
 
@@ -234,13 +235,11 @@ REFUSED = "connect ECONNREFUSED postgres:5432"
 
 def test_what_counts_is_recent_and_of_this_life():
     """Older lines, and those from before the last start, are evidence."""
-    counting, past = judge(
-        [at(-16 * 60, REFUSED), at(-400, "EMFILE"), at(-100, REFUSED), at(-90, REFUSED)], started=-300
-    )
+    counting, past = judge([at(-16 * 60, REFUSED), at(-400, "EMFILE"), at(-12, REFUSED), at(-2, REFUSED)], started=-300)
 
     assert [(sign.name, sign.count, sign.blames) for sign in counting] == [("refused", 2, "postgres")]
     assert {sign.name for sign in past} == {"refused", "open-files"}
-    assert (counting[0].first, counting[0].last) == (NOW - timedelta(seconds=100), NOW - timedelta(seconds=90))
+    assert (counting[0].first, counting[0].last) == (NOW - timedelta(seconds=12), NOW - timedelta(seconds=2))
 
 
 def test_a_start_up_may_complain_unless_it_never_ends():
@@ -258,13 +257,13 @@ def test_what_the_accused_said_before_its_own_start_is_over():
     up = {"postgres": NOW - timedelta(seconds=100)}
 
     assert judge(lines, up_since=up)[0] == ()
-    assert judge([*lines, at(-60, REFUSED)], up_since=up)[0][0].count == 1
+    assert judge([*lines, at(-6, REFUSED)], up_since=up)[0][0].count == 1
     assert judge([at(-200, "ENOSPC")], up_since={"host": NOW})[0]  # only what may end by itself
 
 
 def test_a_name_without_an_address_accuses_whoever_is_not_there():
     """Docker forgets the name of a container that does not run; one that runs has lost its network."""
-    lines, blame = [at(-9, "getaddrinfo ENOTFOUND postgres")], lambda target, writer: (target, target)
+    lines, blame = [at(-9, "getaddrinfo ENOTFOUND postgres")], lambda target, writer: Accused(target, target)
 
     assert judge(lines, blame=blame)[0][0].blames == "postgres"
     assert judge(lines, blame=blame, up_since={"postgres": NOW - RECENT})[0][0].blames == "network"

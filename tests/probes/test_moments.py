@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from oncall.probes.logs.accusations import Accused
 from oncall.probes.logs.judging import Written, signs
 from oncall.probes.logs.lines import read
 from oncall.probes.postgres.integrity import written
@@ -89,7 +90,9 @@ def test_a_series_of_lines_begins_where_it_was_last_silent(others, since):
     minutes = sorted([*others, 14, 3], reverse=True)
     lines = [said("Error: ENOSPC: no space left on device", minutes=one) for one in minutes]
     log = Written(lines=lines, started_at=NOW - timedelta(hours=9))
-    (sign,), _ = signs("backend", [log], now=NOW, recent=timedelta(minutes=15), up_since={}, blame=lambda a, b: (a, ""))
+    (sign,), _ = signs(
+        "backend", [log], now=NOW, recent=timedelta(minutes=15), up_since={}, blame=lambda a, b: Accused(a)
+    )
 
     assert sign.first == NOW - timedelta(minutes=14)
     assert sign.since == NOW - timedelta(minutes=since)

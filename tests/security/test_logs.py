@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from oncall.probes.logs.accusations import Accused
 from oncall.probes.logs.judging import Written, bursts, signs
 from oncall.probes.logs.lines import Newest, parsed
 from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
@@ -44,7 +45,7 @@ def judged(data):
             now=NOW,
             recent=timedelta(minutes=15),
             up_since={},
-            blame=lambda target, writer: (target, ""),
+            blame=lambda target, writer: Accused(target),
         )
     for kinds in (AUTHENTICATION, SOCKET):
         bursts([log], kinds, since=NOW - timedelta(minutes=15), failing_path="/login")

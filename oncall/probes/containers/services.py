@@ -22,6 +22,8 @@ from oncall.facts.containers import (
 )
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.probes.logs.containers import LogReader
+from oncall.probes.logs.last_words import words_of
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
 from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
@@ -234,14 +236,22 @@ def compose_service(stack: Stack, service: str) -> str:
     return part_of(stack, service).found_by
 
 
-@probe()
-def service_containers(service: str, stack: Stack, runtime: Runtime, project: Project) -> ServiceContainers:
-    """The state of each container of one service."""
+@probe(deadline=4.0, optional=("log_reader",))
+def service_containers(
+    service: str,
+    stack: Stack,
+    limits: Limits,
+    runtime: Runtime,
+    project: Project,
+    log_reader: LogReader | CouldNotCheck | NotPart,
+) -> ServiceContainers:
+    """The state of each container of one service, and the last words of those that have ended or loop."""
     found = containers_of(service, stack, project)
     pairs = list(zip(found.containers, project.of(found.service), strict=True))
     watched = at_once(lambda pair: _watched(*pair, runtime), pairs, WATCHED + 0.5)
     seen = (one if isinstance(one, ContainerState) else state for one, (state, _) in zip(watched, pairs, strict=True))
-    return replace(found, containers=tuple(seen))
+    words = words_of(found.containers, limits.restarts, log_reader, service)
+    return replace(found, containers=tuple(seen), last_words=words)
 
 
 def _watched(state: ContainerState, one: Container, runtime: Runtime) -> ContainerState:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from oncall.facts.container_stats import ContainerStats
-from oncall.facts.containers import ServiceHealth
+from oncall.facts.containers import LastWords, ServiceHealth
 from oncall.facts.undeclared import (
     UndeclaredHealth,
     UndeclaredLog,
@@ -26,7 +26,8 @@ from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
 from oncall.probes.containers.services import health_of, state_of, steady
 from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
-from oncall.probes.logs.judging import fatal_lines, last_words
+from oncall.probes.logs.judging import fatal_lines
+from oncall.probes.logs.last_words import words_of
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, ContainerRuntime, Project, at_once
 from oncall.target.schema import Limits, Stack
@@ -35,7 +36,6 @@ log = logging.getLogger(__name__)
 Looked = TypeVar("Looked")
 Parts = dict[str, tuple[Container, ...]]
 
-WORDS = 3  # last lines that are quoted
 COUNTERS = 2.9  # seconds for the counters of all
 MARGIN = 0.4  # seconds that the logs of all may take longer than those of one
 
@@ -48,11 +48,13 @@ def undeclared_service(
     now, parts = datetime.now(UTC), _parts(stack, project)
     found = {name: _service(name, containers, project, now) for name, containers in parts.items()}
     sick = {name: parts[name] for name, one in found.items() if one.sick(limits.restarts)}
-    said, silent = _of_each(sick, lambda name: last_words(log_reader.of(name), WORDS), SECONDS + MARGIN)
-    for name, (lines, telling) in said.items():
-        found[name] = replace(found[name], last_words=lines, telling=telling)
+    said, silent = _of_each(
+        sick, lambda name: words_of(found[name].containers, limits.restarts, log_reader, name), SECONDS + MARGIN
+    )
+    for name, words in said.items():
+        found[name] = replace(found[name], last_words=words)
     for name, reason in silent.items():
-        found[name] = replace(found[name], silence=reason)
+        found[name] = replace(found[name], last_words=LastWords(silence=reason))
     log.info("%d undeclared services: %s", len(found), ", ".join(found) or "none")
     more = left_out(stack, project)
     unseen = {

@@ -9,7 +9,7 @@ log nor a line of ten megabytes is ever in memory.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from oncall.facts.backend import HealthAnswer
@@ -20,7 +20,9 @@ from oncall.probes.containers.parts import declared, undeclared
 from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.host.clocks import backend_clock
 from oncall.probes.http import client as http
-from oncall.probes.logs.judging import Blame, Written, bursts, signs
+from oncall.probes.logs.accusations import Places
+from oncall.probes.logs.database_lines import our_statements_marked
+from oncall.probes.logs.judging import Written, bursts, signs
 from oncall.probes.logs.lines import Line, Newest, parsed, stamp
 from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted
@@ -42,7 +44,6 @@ MOST = 8 * 1024 * 1024  # goes by before fewer lines are asked for
 RECENT_LINES = 5000  # of the recent ones, that is: in some 25 kB/s of log
 SECONDS = 2.2  # for all logs of a service
 LOOPING_MINUTES = 10  # a container up for less than this, and restarted often, is in a crash loop
-LOOPBACK = ("localhost", "127.", "::1", "0.0.0.0")  # noqa: S104  a name in a log line, nothing is bound
 
 
 class LogReader:
@@ -51,7 +52,7 @@ class LogReader:
     def __init__(self, stack: Stack, limits: Limits, runtime: Runtime, project: Project) -> None:
         self.stack, self.limits, self._runtime, self.project = stack, limits, runtime, project
         self.parts = undeclared(stack, project) | declared(stack, project)
-        self.blame = blamer(stack, self.parts)
+        self.places = Places(stack, self.parts)
         self._read: dict[str, tuple[Written, ...] | CouldNotCheck] = {}
         self._locks = {component: threading.Lock() for component in self.parts}
 
@@ -81,6 +82,11 @@ class LogReader:
             raise CouldNotCheck(str(found))
         return found
 
+    def role(self, component: str) -> str:
+        """What signatures call a component."""
+        part = parts(self.stack).get(component)
+        return kind_of(part).role or component if part else component
+
     def _all(self, containers: tuple[Container, ...]) -> tuple[Written, ...]:
         until = time.monotonic() + SECONDS
         found = at_once(lambda one: self._one(one, until), containers, SECONDS + 0.3)
@@ -96,7 +102,7 @@ class LogReader:
         oldest = stamp(raw[0])[0] if raw else None
         if tail.count >= self.limits.log_lines and oldest and oldest > recent:
             raw = [*self._told(container, recent, oldest, until), *raw]
-        lines = tuple(parsed(raw))
+        lines = our_statements_marked([*parsed(raw)])
         log.info("%s: %d lines of %d bytes%s", container.name, len(lines), tail.seen, ", cut" if tail.cut else "")
         return Written(
             lines=lines,
@@ -215,9 +221,11 @@ def log_of(component: str, log_reader: LogReader, limits: Limits, stack: Stack |
         now=datetime.now(UTC),
         recent=timedelta(minutes=limits.recent_minutes),
         up_since=log_reader.up_since(),
-        blame=log_reader.blame,
-        role=_role(log_reader.stack, component),
+        blame=log_reader.places.blame,
+        unnamed=log_reader.places.unnamed,
+        role=log_reader.role(component),
         named=(stack or log_reader.stack).named,
+        own_role=_own_role(log_reader.stack, component),
     )
     return ContainerLog(
         service=component,
@@ -231,59 +239,9 @@ def log_of(component: str, log_reader: LogReader, limits: Limits, stack: Stack |
     )
 
 
-def _role(stack: Stack, component: str) -> str:
-    """What signatures call a component."""
-    part = parts(stack).get(component)
-    return kind_of(part).role or component if part else component
-
-
-def blamer(stack: Stack, owned: Mapping[str, tuple[Container, ...]]) -> Blame:
-    """A function that knows the component behind an address in a log line.
-
-    owned: the containers of each component, also of those that nobody declared; a port alone tells of declared ones.
-    """
-    own_names = services(stack)
-    names: dict[str, str] = {}
-    ports: dict[str, set[str]] = {}
-    offered: dict[str, set[str]] = {}
-    of_the_host: dict[str, str] = {}
-    on_the_host: set[str] = set()
-    for component, containers in owned.items():
-        names[own_names.get(component, component).lower()] = component
-        for container in containers:
-            if container.kind != "container":
-                on_the_host.add(component)
-                of_the_host |= {port.partition("/")[0]: component for port in container.ports}
-            for published in container.ports.values():
-                of_the_host |= {address.rpartition(":")[2]: component for address in published}
-            names[container.name.lower()] = names[container.short] = component
-            for place in container.networks.values():
-                names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
-            for port in container.ports if component in own_names else ():
-                ports.setdefault(port.partition("/")[0], set()).add(component)
-            offered.setdefault(component, set()).update(port.partition("/")[0] for port in container.ports)
-    for component, part in parts(stack).items():
-        if usual := kind_of(part).port:
-            ports.setdefault(str(usual), set()).add(component)
-
-    def blame(target: str, writer: str) -> tuple[str, str]:
-        host, _, port = target.rpartition(":") if target.count(":") == 1 or "]:" in target else (target, "", "")
-        host = host.strip("[]").lower()
-        if host.startswith(LOOPBACK) and writer in on_the_host:
-            neighbour = of_the_host.get(port, writer)
-            return (target, "") if neighbour == writer else (f"{neighbour} ({target})", neighbour)
-        if host.startswith(LOOPBACK):
-            return f"{target} (inside its own container)", ""
-        component = names.get(host)
-        if component and port and offered.get(component) and port not in offered[component]:
-            return target, ""  # it offers other ports: who asked asked at the wrong one
-        if component is None and len(behind := ports.get(port, set())) == 1:
-            (component,) = behind
-        if component is None or component == writer:
-            return target, ""
-        return (f"{component} ({target})" if host[:1].isdigit() else target), component
-
-    return blame
+def _own_role(stack: Stack, component: str) -> str:
+    """As whom this suite logs in to that component, where it is a database."""
+    return str(getattr(parts(stack).get(component), "user", "") or "")
 
 
 @client(optional=("docker_engine", "backend_health"))
@@ -341,12 +299,12 @@ def _counted(
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
     fresh = [lately(one, recent) for one in written]
     # Asked for only now: the lines that were read are of requests that had been noted by then.
-    requests = ledger.since(recent - OPEN_BEFORE, _addresses(stack))
+    requests = ledger.since(recent - OPEN_BEFORE, addresses(stack))
     found = bursts(fresh, kinds, since=recent, failing_path=failing_path, requests=requests, clock=clock)
     return len(written), sum(len(one.lines) for one in written), found
 
 
-def _addresses(stack: Stack) -> list[str]:
+def addresses(stack: Stack) -> list[str]:
     """Where we ask the backend, straight or through the proxy: each as host:port."""
     urls = (stack.backend.url, stack.frontend.url, stack.websocket.url, stack.websocket.public_url)
     return [http.place(url)[1] for url in urls if url]

@@ -6,12 +6,14 @@ Pure functions of lines and times.
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from msgspec import Struct, field
 
 from oncall.facts.logs import ErrorKind, LogSign
 from oncall.gate.patterns import AnyOf
 from oncall.gate.sql_text import error_text
+from oncall.probes.logs.accusations import Blame
 from oncall.probes.logs.lines import Line
 from oncall.probes.logs.own_lines import Clock, Entry, own_lines
 from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, PG, SIGNATURES, TARGET, Counted, Signature
@@ -19,9 +21,9 @@ from oncall.probing.ledger import Request
 
 STARTING = timedelta(seconds=20)  # a start-up's own problems: the others are not there yet
 UNBROKEN = timedelta(minutes=5)  # lines of one problem come at least so often
+QUIET = timedelta(seconds=20)  # of silence, and three usual gaps: what might end by itself has ended
+USUAL_GAPS = 3
 LONGEST_NAME = 260  # a host's 253 signs and a port
-
-Blame = Callable[[str, str], tuple[str, str]]
 
 
 class Written(Struct, frozen=True):
@@ -39,6 +41,9 @@ class _Seen(Struct):
     meaning: str
     blames: str
     of_database: bool = False
+    setting: bool = False
+    least: int = 1
+    runs: bool | None = None  # whether the part that it accuses runs, where that is known
     lines: list[Line] = field(default_factory=list)
     older: list[Line] = field(default_factory=list)  # too old to count, and nothing else against them
 
@@ -49,6 +54,21 @@ class _Seen(Struct):
                 break
             first = at
         return first
+
+    def ended(self, now: datetime) -> bool:
+        """Whether its lines have stopped: none for three times their usual gap, and for twenty seconds.
+
+        Of a single line nobody knows a gap: it has ended only where the part that it accuses runs. While that one does
+        not run nothing has ended.
+        """
+        if self.signature.kind != "passing" or not all(line.at for line in self.lines):
+            return False
+        times = sorted(line.at for line in self.lines if line.at)
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        if self.runs is False or not gaps and not self.runs:
+            return False
+        usual = sorted(gaps)[len(gaps) // 2] if gaps else timedelta()
+        return now - times[-1] > max(QUIET, USUAL_GAPS * usual)
 
     def sign(self, component: str) -> LogSign:
         times = [line.at for line in self.lines if line.at]
@@ -62,6 +82,7 @@ class _Seen(Struct):
             last=max(times, default=None),
             since=self.since(min(times, default=None)),
             line=error_text(shown) if self.of_database else shown,
+            setting=self.setting,
         )
 
 
@@ -73,41 +94,70 @@ def signs(
     recent: timedelta,
     up_since: Mapping[str, datetime],
     blame: Blame,
+    unnamed: Blame | None = None,
     role: str = "",
     named: Callable[[str], str] = str,
+    own_role: str = "",
 ) -> tuple[tuple[LogSign, ...], tuple[LogSign, ...]]:
     """The signatures that count, and those that are over; each worst first.
 
     up_since: component -> when its oldest running container started; one that does not run is not in it.
-    blame: takes the words for a target and the component that wrote the line; gives its name to show, and the
-        component behind it or "".
+    blame: whom a writer means by a target; unnamed: the same for a name that does not resolve.
     role: what signatures call this component, where that is another word. named: the component behind a role.
+    own_role: as whom this suite logs in: that the database refuses it is told by the check of that login.
     """
     counted: dict[tuple[str, str], _Seen] = {}
     over: dict[tuple[str, str], _Seen] = {}
     older: dict[tuple[str, str], list[Line]] = {}
+    of_database = (role or component) in PG
+    looping = False
     for log in logs:
+        looping = looping or log.looping
         for line in log.lines:
             if line.level == "quiet" or not (found := recognised(line, role or component)):
                 continue
             signature, target = found
-            shown, behind = blame(target, component) if target else (signature.nobody, "")
-            accused = named(signature.blames)
+            if _by_us(line, signature, own_role if of_database else ""):
+                continue
+            who = (unnamed or blame if signature.unnamed else blame)(target, component) if target else None
+            shown = who.shown if who else signature.nobody
+            meaning, accused = signature.meaning.replace("{target}", shown), named(signature.blames)
             if signature.blames == TARGET:
-                accused = behind or (named("postgres") if signature.nobody == "the database" else "")
-            meaning = signature.meaning.replace("{target}", shown)
+                accused = who.component if who else named("postgres") if signature.nobody == "the database" else ""
+            behind = who.component if who else accused
+            if accused == "network" and behind and behind not in up_since:
+                accused = behind  # no way leads to one that is not there
             fresh = line.at is None or line.at >= now - recent
-            stands = signature.kind != "evidence" and not _over(line, log, signature, accused, up_since)
-            if signature.unnamed and accused in up_since:
+            stands = signature.kind != "evidence" and not _over(line, log, signature, accused or behind, up_since)
+            own_setting = bool(who and who.setting)
+            if who and own_setting:
+                meaning, accused = who.setting, component
+            elif signature.unnamed and accused in up_since:
                 accused = "network"  # the one behind the name runs
             key = (signature.name, shown)
             seen = counted if fresh and stands else over
-            seen.setdefault(key, _Seen(signature, meaning, accused, (role or component) in PG)).lines.append(line)
+            if key not in seen:
+                least = signature.least_in_database if of_database else signature.least
+                runs = True if (behind or accused) in up_since else False if behind and who else None
+                seen[key] = _Seen(signature, meaning, accused, of_database, own_setting, least, runs)
+            seen[key].lines.append(line)
             if stands and not fresh:
                 older.setdefault(key, []).append(line)
-    for key, one in counted.items():
+    for key, one in [*counted.items()]:
         one.older = older.get(key, [])
+        if not looping and (len(one.lines) < one.least or one.ended(now)):
+            merged = over.setdefault(key, one)
+            if merged is not one:
+                merged.lines = [*merged.lines, *one.lines]
+            del counted[key]
     return _ordered(counted, component), _ordered(over, component)[:10]
+
+
+def _by_us(line: Line, signature: Signature, own_role: str) -> bool:
+    """Whether a statement or a login of ours has left the line in the database's log."""
+    if signature.login:
+        return bool(own_role) and f'"{own_role}"' in line.words
+    return line.by_us and signature.least_in_database > 1
 
 
 def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
@@ -143,20 +193,12 @@ def _over(
 def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[LogSign, ...]:
     rank = {signature.name: number for number, signature in enumerate(SIGNATURES)}
     kinds = {"fatal": 0, "passing": 1, "evidence": 2}
-    found = sorted(seen.values(), key=lambda one: (kinds[one.signature.kind], rank[one.signature.name]))
+
+    def order(one: _Seen) -> tuple[int, int]:
+        return 0 if one.setting else kinds[one.signature.kind], rank[one.signature.name]
+
+    found = sorted(seen.values(), key=order)
     return tuple(one.sign(component) for one in found)[:20]
-
-
-def last_words(logs: Iterable[Written], most: int) -> tuple[tuple[str, ...], str]:
-    """The newest lines of all, the newest last, each with its time; and the one of them that says most: the last loud
-    one, else the last."""
-    lines = [line for log in logs for line in log.lines if line.shown.strip()]
-    lines.sort(key=_time)
-    newest = lines[-most:]
-    telling = next(
-        (line.shown for line in reversed(newest) if line.level in ("fatal", "loud")), newest[-1].shown if newest else ""
-    )
-    return tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in newest), telling
 
 
 def fatal_lines(logs: Iterable[Written]) -> ErrorKind:

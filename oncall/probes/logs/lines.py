@@ -12,6 +12,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from oncall.gate.patterns import AnyOf, Pattern
+from oncall.probes.logs.severity import ERRORS, continues, is_error
 
 HEAD, END = 8 * 1024, 4 * 1024  # what is kept of a longer line; engines put times into a line at every 16 KiB
 SHOWN = 200
@@ -44,6 +45,9 @@ class Line(Struct, frozen=True):
     """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows.
 
     ours: the account that a run of ours made up, wherever the line names it.
+    error: whether its own level is error or worse, or it begins with an exception; continues: whether it only goes on
+        with what the line before it tells, as the frames of a stack trace do.
+    by_us: whether it is the database's answer to a statement of ours.
     """
 
     at: datetime | None
@@ -53,6 +57,9 @@ class Line(Struct, frozen=True):
     path: str = ""
     status: int = 0
     ours: str = ""
+    error: bool = False
+    continues: bool = False
+    by_us: bool = False
 
 
 class Newest:
@@ -154,7 +161,8 @@ def read(raw: bytes, at: datetime | None) -> Line:
     quoting = "  " in (head := text[:400]) and QUOTED_SQL.search(head)
     level: Level = "quiet" if request or quoting else _said(text)
     path, status = (request[1], int(request[2])) if request else ("", 0)
-    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours)
+    error = level != "quiet" and is_error(text)
+    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours, error, continues(text))
 
 
 def _said(text: str) -> Level:
@@ -169,13 +177,13 @@ def _said(text: str) -> Level:
 
 def _structured(plain: dict[str, Any], at: datetime | None, ours: str) -> Line:
     message = next((_words(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
-    reasons = [words for key in REASON_KEYS if (words := _words(plain.get(key)))]
+    reasons = [f"code {words}" if key == "code" else words for key in REASON_KEYS if (words := _words(plain.get(key)))]
     words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
     first = next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
     shown = clean(f"{message}: {first}" if message and first else message or words)[:SHOWN]
     path = next((str(plain[key]) for key in ("path", "url") if isinstance(plain.get(key), str)), "")
     status = next((plain[key] for key in ("status", "statusCode", "status_code") if _number(plain.get(key))), 0)
-    return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status), ours)
+    return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status), ours, _error(plain))
 
 
 def _number(value: Any) -> bool:
@@ -193,6 +201,14 @@ def _level(plain: dict[str, Any]) -> Level:
     if word.startswith(FATAL_WORDS):
         return "fatal"
     return "loud" if word else "unsaid"
+
+
+def _error(plain: dict[str, Any]) -> bool:
+    """Whether the line's own level is error or worse."""
+    value = next((plain[key] for key in LEVEL_KEYS if plain.get(key) is not None), None)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value >= 50
+    return str(value or "").lower().startswith(ERRORS)
 
 
 def _words(value: Any, depth: int = 0) -> str:

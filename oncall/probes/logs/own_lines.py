@@ -25,6 +25,7 @@ NAMELESS_RUNS, NAMELESS_LINES = 6, 8  # runs of others that may hide in a log th
 SWITCHING, OPENED = 101, ("opened", False)
 A_RUN: Mapping[str, int] = {"login": 2, "token": 6, "socket": 3}  # what one whole run sends, as far as it is refused
 TOKENS = frozenset({"signature", "algorithm", "malformed", "refused"})
+ANY_ERROR = "any error"  # a line of level error, whatever it says: any request that failed or was refused can leave it
 EXPLAINS: Mapping[str, frozenset[str] | None] = {  # names of Counted; None: all
     "login": frozenset({"login", "refused", "failing"}),
     "token": TOKENS,
@@ -107,6 +108,8 @@ def _window(request: Request, clock: Clock) -> _Window:
 
 def _explains(group: Group, kind: str) -> bool:
     what, failed = group
+    if kind == ANY_ERROR:
+        return True
     kinds = EXPLAINS[what]
     return (kinds is None or kind in kinds) and (failed or kind != "failing")
 

@@ -5,7 +5,7 @@ A line belongs to the first signature whose pattern it holds, so what says more 
 """
 
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -30,6 +30,9 @@ class Signature(Struct, frozen=True, dict=True):
     kind: "passing" may end by itself, so it is a normal part of a start-up, and what the blamed component wrote before
         its own last start is over; "fatal" is neither; "evidence" never fails a check.
     of, not_of: the components whose logs are searched for it.
+    least, least_in_database: lines that make it count, in a part's log and in the database's own, where a person at a
+        prompt leaves the same ones; of a part in a crash loop one is enough.
+    login: whether it tells that the database refuses a role.
     """
 
     name: str
@@ -40,6 +43,9 @@ class Signature(Struct, frozen=True, dict=True):
     nobody: str = "another part"
     of: tuple[str, ...] = ()
     not_of: tuple[str, ...] = ()
+    least: int = 1
+    least_in_database: int = 1
+    login: bool = False
 
     def __post_init__(self) -> None:
         self.pattern  # noqa: B018  made now: a test measures every pattern that there is
@@ -59,6 +65,24 @@ class Signature(Struct, frozen=True, dict=True):
 
 
 PG = ("postgres",)
+A_FEW = 3  # more than one person's slip
+
+
+def _sql(name: str, codes: str, text: str, meaning: str) -> Signature:
+    """A statement that the database refuses, in either log: by its SQLSTATE, or by the server's words.
+
+    Codes of digits alone are numbers of anything else, too: they count where the line calls them a code.
+    """
+    plain = [code for code in codes.split() if not code.isdigit()]
+    said = [rf"(?i:SQLSTATE|code)\W{{1,6}}{code}\b" for code in codes.split() if code.isdigit()]
+    known = "|".join([*(rf"\b{code}\b" for code in plain), *said])
+    return Signature(name, f"{known}|{text}", meaning, "passing", "postgres", least=A_FEW, least_in_database=A_FEW)
+
+
+def _login(name: str, text: str, meaning: str, blames: str = "postgres", **more: Any) -> Signature:
+    """A role that the database does not let in."""
+    return Signature(name, text, meaning, "passing", blames, least_in_database=A_FEW, login=True, **more)
+
 
 SIGNATURES: tuple[Signature, ...] = (
     # What is full
@@ -85,13 +109,39 @@ SIGNATURES: tuple[Signature, ...] = (
     # The database, as others meet it. What PostgreSQL itself logs of damage has a check of its own.
     Signature("damaged-data", r"invalid page in block|could not read blocks? \d|missing chunk number \d|\bXX00[12]\b",
       "the database says that data is damaged", blames="postgres", not_of=PG),
+    _login("role-slots", r"too many connections for (?:role|database)",
+      "the connection limit of its role is reached"),
     Signature("no-slot", r"too many clients already|remaining connection slots are reserved|"
-      r"too many connections for (?:role|database)|\bP2037\b|no more connections allowed",
+      r"(?i:SQLSTATE|code)\W{1,6}53300\b|\bP2037\b|no more connections allowed",
       "the database had no free connection slot", "passing", blames="postgres"),
-    Signature("database-password", r"\bP1000\b|password authentication failed for user",
+    _login("role-no-login", r"role \"[^\"]*\" is not permitted to log in", "the database lets a role not log in"),
+    _login("role-expired", r"[Uu]ser \"[^\"]*\" has an expired password|password (?:of|for) .{0,80} (?:has )?expired",
+      "the password of a role has expired (VALID UNTIL)"),
+    _login("hba", r"no pg_hba\.conf entry for|pg_hba\.conf rejects connection",
+      "the database's pg_hba.conf does not let it in"),
+    _login("role-missing", r"FATAL:\s+role \"[^\"]*\" does not exist|role \"[^\"]*\" does not exist\z",
+      "a role that logs in does not exist"),
+    Signature("database-password", r"\bP1000\b|\b28P01\b|password authentication failed for user",
       "the database refuses its password", not_of=PG),
+    _login("password-refused", r"password authentication failed for user", "it refuses the password of a role",
+      "", of=PG),
     Signature("database-missing",
-      r"\bP1003\b|database \"[^\"]*\" does not exist", "its database does not exist", not_of=PG),
+      r"\bP1003\b|\b3D000\b|database \"[^\"]*\" does not exist", "its database does not exist", not_of=PG),
+    _login("database-asked", r"FATAL:\s+database \"[^\"]*\" does not exist",
+      "it is asked for a database that is missing", "", of=PG),
+    _sql("sql-relation", "42P01 3F000 P2021", r"(?:relation|schema) \"[^\"]*\" does not exist",
+      "the database has no such table or schema"),
+    _sql("sql-column", "42703 P2022", r"column (?:[\w.]+|\"[^\"]*\")(?: of relation \"[^\"]*\")? does not exist",
+      "the database has no such column"),
+    _sql("sql-permission", "42501", r"permission denied for (?:table|relation|schema|sequence|view|function|database)"
+      r"|permission denied for column|must be owner of (?:table|relation|schema)", "the database denies a permission"),
+    _sql("sql-timeout", "57014", r"canceling statement due to statement timeout",
+      "the database cancels statements: statement_timeout"),
+    _sql("sql-lock", "55P03 40P01",
+      r"canceling statement due to lock timeout|could not obtain lock on|deadlock detected",
+      "statements fail for a lock: timeout or deadlock"),
+    _sql("sql-read-only", "25006", r"cannot execute [A-Z ]+ in a read-only transaction",
+      "the database takes no writes"),
     Signature("database-starting",
       r"the database system is (?:starting up|shutting down|in recovery mode|not accepting)",
       "the database is starting or stopping", "passing", blames="postgres", not_of=PG),
@@ -113,8 +163,11 @@ SIGNATURES: tuple[Signature, ...] = (
       blames=TARGET),
     Signature("configuration", r"\[emerg\]", "nginx cannot use its configuration"),
     Signature("name", r"getaddrinfo (?:ENOTFOUND|EAI_AGAIN) " + to(1) + r"|could not translate host name \"" + to(2)
-      + r"|failed to resolve host '" + to(3) + r"|\blookup " + to(4) + r"\b.*no such host|host not found in upstream \""
-      + to(5) + r"|(?:^|[^\w.-])" + to(6) + " could not be resolved",
+      + r"|failed to resolve host '" + to(3) + r"|\blookup " + to(4) + r"\b.*(?:no such host|server misbehaving)"
+      r"|host not found in upstream \"" + to(5) + r"|(?:^|[^\w.-])" + to(6) + " could not be resolved"
+      r"|Error -?\d+ connecting to " + to(7) + r"\. (?:Name or service|Temporary failure|No address|nodename)"
+      r"|Failed to resolve '" + to(8) + r"'|[Cc]ould not resolve host: " + to(9)
+      + r"|UnknownHostException: " + to(10) + r"|getaddrinfo for " + to(11) + " failed",
       "the name of {target} does not resolve", "passing", blames=TARGET),
     Signature("name-unsaid",
       r"\bENOTFOUND\b|\bEAI_AGAIN\b|Temporary failure in name resolution|Name or service not known|"
@@ -122,7 +175,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("refused", r"\bECONNREFUSED " + to(1) + r"|dial tcp " + to(2) + r": connect: connection refused|"
       r"Connect call failed \('" + to(3) + r"', (?P<port1>\d+)|connection to server at \"" + to(4)
       + r"\".*?port (?P<port2>\d+) failed: Connection refused|"
-      r"111: Connection refused\) while connecting to upstream.*?upstream: \"\w+://" + to(5),
+      r"111: Connection refused\) while connecting to upstream.*?upstream: \"\w+://" + to(5)
+      + r"|Error 111 connecting to " + to(6) + r"\. Connection refused",
       "{target} refuses connections", "passing", blames=TARGET),
     Signature("refused-unsaid", r"\bECONNREFUSED\b|[Cc]onnection refused", "a connection was refused", "passing"),
     Signature("unreachable", r"\b(?:EHOSTUNREACH|ENETUNREACH) " + to(1) + r"|dial tcp " + to(2)

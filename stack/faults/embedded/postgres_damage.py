@@ -90,7 +90,7 @@ def postgres_checksums_off(stack: Running) -> None:
     "postgres-log-gone",
     component="postgres",
     cause_class="misconfiguration",
-    unknown=[LOG, "test_log_shows_no_fatal_error[postgres]"],
+    unknown=[LOG, "test_log_shows_no_fatal_error[postgres]", "test_log_shows_no_burst_of_errors[postgres]"],
 )
 def postgres_log_gone(stack: Running) -> None:
     """The database's log is not where it is looked for."""

@@ -8,6 +8,7 @@ CPU = "test_container_cpu_is_not_pegged"
 PROCESSES = "test_container_processes_are_under_their_limit"
 NETWORK = "test_services_share_a_network"
 LOG = "test_log_shows_no_fatal_error"
+BURST = "test_log_shows_no_burst_of_errors"
 KILLED = "test_nothing_was_killed_for_memory"
 RESOLVES = "test_database_name_resolves_in_the_backend"
 PORT = "test_database_port_answers_in_the_backend"
@@ -15,7 +16,8 @@ FROM_INSIDE = [RESOLVES, PORT]
 UNDECLARED_RUN, UNDECLARED_HEALTHY = "test_undeclared_services_run", "test_undeclared_services_are_healthy"
 UNDECLARED_LIMITS = "test_undeclared_services_are_under_their_limits"
 UNDECLARED_LOG = "test_logs_of_undeclared_services_show_no_fatal_error"
-UNDECLARED = [UNDECLARED_RUN, UNDECLARED_HEALTHY, UNDECLARED_LIMITS, UNDECLARED_LOG]
+UNDECLARED_BURST = "test_logs_of_undeclared_services_show_no_burst_of_errors"
+UNDECLARED = [UNDECLARED_RUN, UNDECLARED_HEALTHY, UNDECLARED_LIMITS, UNDECLARED_LOG, UNDECLARED_BURST]
 STATS = [MEMORY, CPU, PROCESSES]
 SERVICES = ["postgres", "backend", "frontend"]
 
@@ -47,7 +49,7 @@ NO_LOGIN = ["test_unknown_account_is_refused", *NO_TOKEN]
 SPACE = "test_data_volume_has_space"
 SECRET = ["test_jwt_secret_is_set", "test_jwt_secret_is_not_a_default", "test_jwt_secret_is_long_enough"]
 NO_ENGINE = [
-    *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, *STATS, NETWORK, LOG)),
+    *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, *STATS, NETWORK, LOG, BURST)),
     *(*FROM_INSIDE, *UNDECLARED),
     *("test_backend_has_a_memory_limit", KILLED, "test_database_log_shows_no_corruption"),
     *("test_data_volume_is_in_place", "test_data_volume_is_writable", SPACE),

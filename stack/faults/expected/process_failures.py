@@ -1,10 +1,14 @@
 """What a process that is gone or frozen takes with it: the lists that many faults of the embedded stack share."""
 
-from stack.faults.expected.container_failures import CPU, LOG, MEMORY, PROCESSES, RUNNING, UP, of
+from stack.faults.expected.container_failures import BURST, CPU, LOG, MEMORY, PROCESSES, RUNNING, UP, of
 
 COPIES = "test_jwt_secret_is_the_same_everywhere"
 LIMIT = "test_backend_has_a_memory_limit"
-LOGS = of("backend", LOG) + of("frontend", LOG) + of("postgres", LOG)  # may tell of it, if they blame the component
+LOGS = [
+    *of("backend", LOG, BURST),
+    *of("frontend", LOG, BURST),
+    *of("postgres", LOG, BURST),
+]  # may tell of it, if they blame the component
 
 
 def gone(service: str) -> list[str]:

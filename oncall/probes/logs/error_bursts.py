@@ -1,0 +1,60 @@
+"""How often each error stands in the parts' logs, of late: of every service, declared or not."""
+
+from datetime import UTC, datetime, timedelta
+
+from oncall.facts.logs import ErrorBursts, UndeclaredErrorBursts
+from oncall.finding import CouldNotCheck
+from oncall.probes.containers.parts import undeclared
+from oncall.probes.containers.services import state_of
+from oncall.probes.logs.containers import OPEN_BEFORE, SECONDS, LogReader, addresses
+from oncall.probes.logs.error_templates import error_templates
+from oncall.probes.logs.judging import STARTING, Written
+from oncall.probes.logs.own_lines import Clock
+from oncall.probing.ledger import Ledger
+from oncall.probing.register import probe
+from oncall.runtimes.runtime import Project, at_once
+from oncall.target.schema import Limits, Stack
+
+
+@probe()
+def error_bursts(service: str, limits: Limits, log_reader: LogReader, ledger: Ledger, log_clock: Clock) -> ErrorBursts:
+    """Errors in a service's log, counted by template."""
+    return bursts_of(service, log_reader, limits, ledger, log_clock)
+
+
+@probe(deadline=4.0)
+def undeclared_error_bursts(
+    stack: Stack, limits: Limits, project: Project, log_reader: LogReader, ledger: Ledger, log_clock: Clock
+) -> UndeclaredErrorBursts:
+    """The same of every service that no component names; of jobs that have done their work, nothing."""
+    if not project.containers:
+        raise CouldNotCheck(f"the project {project.name} has no container", setting="docker.project")
+    now, parts = datetime.now(UTC), undeclared(stack, project)
+    names = [name for name, found in parts.items() if not all(state_of(one, now).done for one in found)]
+    answers = at_once(lambda name: bursts_of(name, log_reader, limits, ledger, log_clock), names, SECONDS + 0.4)
+    named = dict(zip(names, answers, strict=True))
+    return UndeclaredErrorBursts(
+        in_project=len(project.containers),
+        parts=tuple(one for one in answers if isinstance(one, ErrorBursts)),
+        unseen={name: str(one) for name, one in named.items() if isinstance(one, CouldNotCheck)},
+    )
+
+
+def bursts_of(component: str, reader: LogReader, limits: Limits, ledger: Ledger, clock: Clock) -> ErrorBursts:
+    """Errors in the newest lines of a component's containers; raises CouldNotCheck when they cannot be read."""
+    written = reader.of(component)
+    recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
+    requests = ledger.since(recent - OPEN_BEFORE, addresses(reader.stack))
+    logs = [(one, _counts_since(one, recent)) for one in written]
+    return ErrorBursts(
+        component=component,
+        containers=len(written),
+        minutes=limits.recent_minutes,
+        lines_read=sum(len(one.lines) for one in written),
+        templates=error_templates(logs, reader.role(component), requests, clock),
+    )
+
+
+def _counts_since(one: Written, recent: datetime) -> datetime:
+    """When lines begin to count: those of a start-up do not, unless it never ends."""
+    return recent if one.looping or one.started_at is None else max(recent, one.started_at + STARTING)

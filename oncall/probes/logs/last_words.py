@@ -1,0 +1,91 @@
+"""What a part wrote last before it ended, and which of those lines says most. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from oncall.facts.containers import ContainerState, LastWords
+from oncall.finding import CouldNotCheck, NotPart
+from oncall.gate.patterns import Pattern
+from oncall.probes.logs.containers import LogReader
+from oncall.probes.logs.judging import Written, recognised
+from oncall.probes.logs.lines import Line
+
+QUOTED = 3  # last lines that are shown
+SEARCHED = 40  # last lines among which the most telling one is: a stack trace stands behind its exception
+TOGETHER = timedelta(seconds=10)  # before the last line: what an end consists of
+Missing = CouldNotCheck | NotPart
+STARTER = Pattern(  # what starts a program says so in its own words, without a level
+    r"^(?:exec |\S{1,80}: (?:line \d+: )?)\S{1,200}: (?:no such file or directory|not found|[Pp]ermission denied)"
+    r"|exec format error|^exec: |^Error loading shared library |error while loading shared libraries: "
+    r"|^Error relocating |can't open file|version `\S{1,40}' not found|: command not found|: not found\z"
+)
+FAILURE = Pattern(
+    r"(?i)\b(?:fatal|panic|abort(?:ed|ing)?|cannot|can't|could not|unable to|failed|failure|refused|missing)\b"
+)
+
+
+def words_of(states: Sequence[ContainerState], restarts: int, reader: LogReader | Missing, component: str) -> LastWords:
+    """What those of a component's containers have said last that have ended or loop; nothing is read where all run.
+
+    states: of all its containers, in the reader's order.
+    """
+    ended = [one.status not in ("running", "paused") or one.looping(restarts) for one in states]
+    if not any(ended):
+        return LastWords()
+    if not isinstance(reader, LogReader):
+        return LastWords(silence=str(reader))
+    try:
+        written = reader.of(component)
+    except (CouldNotCheck, NotPart) as error:
+        return LastWords(silence=str(error))
+    if len(written) != len(states):
+        return LastWords(silence="its containers change while they are looked at")
+    logs = [log for log, has_ended in zip(written, ended, strict=True) if has_ended]
+    ways = {one.by_itself for one, has_ended in zip(states, ended, strict=True) if has_ended}
+    return last_words(logs, reader.role(component), by_itself=True if True in ways else None if None in ways else False)
+
+
+def last_words(logs: Iterable[Written], role: str, *, by_itself: bool | None = True) -> LastWords:
+    """The newest lines of all, the newest last, and the most telling of them; what a known signature makes of it.
+
+    role: what signatures call the part. by_itself: whether it ended by its own doing; else its lines tell nothing of
+        that; None: nobody knows, so only what calls itself fatal tells.
+    """
+    lines = [line for log in logs for line in log.lines if line.shown.strip()]
+    lines.sort(key=_time)
+    last = next((line.at for line in reversed(lines) if line.at), None)
+    near = [line for line in lines[-SEARCHED:] if not line.at or not last or last - line.at <= TOGETHER]
+    telling = most_telling(near, role, only_fatal=by_itself is None) if by_itself is not False else None
+    return LastWords(
+        lines=tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in lines[-QUOTED:]),
+        telling=telling.shown.strip() if telling else "",
+        meaning=_meaning(telling, role) if telling else "",
+    )
+
+
+def most_telling(lines: Sequence[Line], role: str, *, only_fatal: bool = False) -> Line | None:
+    """The last line that calls itself fatal or is known, else the last error, else what a starter said, else what
+    speaks of a failure, else the last one; frames of a stack trace and traffic say nothing."""
+    said = [line for line in lines if not line.continues and line.level != "quiet"]
+    ranks: list[Callable[[Line], bool]] = [
+        lambda line: line.level == "fatal" or bool(_meaning(line, role)),
+        lambda line: line.error or STARTER.search(line.words[:400]) is not None,
+        lambda line: line.level == "loud",
+        lambda line: FAILURE.search(line.words[:400]) is not None,
+    ]
+    for fits in ranks[:1] if only_fatal else ranks:
+        if found := next((line for line in reversed(said) if fits(line)), None):
+            return found
+    return None if only_fatal else next(reversed(said or lines), None)
+
+
+def _meaning(line: Line, role: str) -> str:
+    """What a known signature makes of a line about the writer itself; of others the check of the log tells."""
+    found = recognised(line, role)
+    if found is None or found[0].kind == "evidence" or found[1] or "{target}" in found[0].meaning:
+        return ""
+    return found[0].meaning
+
+
+def _time(line: Line) -> datetime:
+    return line.at or datetime.min.replace(tzinfo=UTC)
