@@ -21,7 +21,9 @@ LONGEST = 400  # characters of a line that are compared
 KEPT_TEMPLATES = 500  # different ones in one log; more would be no templates
 QUOTED = Pattern(r"(^|[^\w])(?:'[^']{0,300}'|\"[^\"]{0,300}\"|`[^`]{0,300}`)")
 PATH = Pattern(r"(/[\w.@%+~-]+)(?:/[\w.@%+~-]+)+/?")
-VARIABLE = Pattern(r"[\w@.:+%-]*\d[\w@.:+%-]*|[\w.+-]{1,64}@[\w.-]{1,64}|\b[0-9a-fA-F]{8,}\b")
+TOKEN = Pattern(r"[\w@.:+%-]+")
+HEX = frozenset("0123456789abcdefABCDEF")
+SHORTEST_HEX = 8  # letters of an identifier without a digit
 TRACEBACK = "Traceback (most recent call last)"
 COUNTED = AnyOf((*NOT_COUNTED, *(kind.pattern for kind in (*AUTHENTICATION, *SOCKET))))  # have checks of their own
 
@@ -30,7 +32,12 @@ def template(text: str) -> str:
     """What is the same in all lines of one kind."""
     plain = QUOTED.sub(r"\1…", text[:LONGEST])
     plain = PATH.sub(r"\1/…", plain)
-    return " ".join(VARIABLE.sub("#", plain).split())
+    return " ".join(TOKEN.sub(lambda found: "#" if _varies(found[0]) else found[0], plain).split())
+
+
+def _varies(token: str) -> bool:
+    """Whether it is a number, an identifier, an address."""
+    return "@" in token or any(map(str.isdigit, token)) or (len(token) >= SHORTEST_HEX and HEX.issuperset(token))
 
 
 class _Event(NamedTuple):
