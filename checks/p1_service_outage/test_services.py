@@ -42,6 +42,7 @@ def test_service_is_running(service, service_containers, limits, finding):
         layer="runs",
         manner=down[0].manner,
         ambiguity=down[0].ambiguity,
+        root=service_containers.last_words.root,
         statement=service_containers.last_words.telling,
         speaker=service_containers.last_words.speaker,
     )
@@ -57,6 +58,7 @@ def test_service_stays_up(service, service_containers, limits, finding):
         component=service,
         layer="runs",
         manner="exits",
+        root=service_containers.last_words.root,
         statement=service_containers.last_words.telling,
         speaker=service_containers.last_words.speaker,
     )

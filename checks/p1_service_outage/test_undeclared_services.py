@@ -18,6 +18,7 @@ def test_undeclared_services_run(undeclared_service, limits, finding):
         manner=undeclared_service.manner(limits.restarts),
         corroboration=undeclared_service.corroboration(limits.restarts),
         ambiguity=sick[0].ambiguity,
+        root=undeclared_service.last_words.root,
         statement=undeclared_service.last_words.telling,
         speaker=undeclared_service.last_words.speaker,
     )

@@ -225,12 +225,14 @@ class LastWords(Struct, frozen=True, kw_only=True):
     """What a part that does not run, or loops, has written last.
 
     lines: the newest, newest last; each at most 200 characters, without personal data. telling: the one that says most.
-    meaning: what a known signature makes of that one. silence: why they could not be read.
+    meaning: what a known signature makes of that one; root: the fact that tells the same story nearer to its cause.
+    silence: why they could not be read.
     """
 
     lines: tuple[str, ...] = ()
     telling: str = ""
     meaning: str = ""
+    root: str = ""
     silence: str = ""
 
     @property

@@ -11,6 +11,7 @@ NEARER = {
     "no-secret": "jwt_secret",
     "failed-migration": "migrations",
     "damaged-data": "page_checksums",
+    "old-mount": "data_volume",
 }
 
 

@@ -34,7 +34,7 @@ ENDS = [
     (["one", "two"], 1, ""),
     (["Error: P3009: migrate found failed migrations", "bye"], 0, "a failed migration blocks the others"),
     (["Error: in 18+, these Docker images are configured to store database data in a", "   format", "see also"], 0,
-     "its data files are of another version"),
+     "its volume is mounted at the old place"),
 ]  # fmt: skip
 
 
@@ -51,6 +51,12 @@ def test_the_line_that_says_why_is_quoted(texts, telling, meaning):
     shown = read(texts[telling].encode(), NOW).shown
     assert (words.telling, words.meaning) == (shown, meaning)
     assert words.ending == (f": {meaning}" if meaning else f"; last line: {shown[:90]}")
+
+
+@pytest.mark.parametrize(("end", "root"), [(-2, "migrations"), (-1, "data_volume"), (0, "")])
+def test_what_is_known_better_elsewhere_names_the_fact(end, root):
+    """A restart loop and the migration or the volume behind it are one cause."""
+    assert said(ENDS[end][0], "postgres" if end == -1 else "backend").root == root
 
 
 def test_an_error_of_long_before_the_end_is_not_why():

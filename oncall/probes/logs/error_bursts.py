@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from oncall.facts.logs import ErrorBursts, UndeclaredErrorBursts
 from oncall.finding import CouldNotCheck
 from oncall.probes.containers.parts import undeclared
@@ -29,9 +31,13 @@ def undeclared_error_bursts(
     """The same of every service that no component names; of jobs that have done their work, nothing."""
     if not project.containers:
         raise CouldNotCheck(f"the project {project.name} has no container", setting="docker.project")
+
+    def look(name: str) -> ErrorBursts:
+        return bursts_of(name, log_reader, limits, ledger, log_clock, but_fatal=True)
+
     now, parts = datetime.now(UTC), undeclared(stack, project)
     names = [name for name, found in parts.items() if not all(state_of(one, now).done for one in found)]
-    answers = at_once(lambda name: bursts_of(name, log_reader, limits, ledger, log_clock), names, SECONDS + 0.4)
+    answers = at_once(look, names, SECONDS + 0.4)
     named = dict(zip(names, answers, strict=True))
     return UndeclaredErrorBursts(
         in_project=len(project.containers),
@@ -40,12 +46,17 @@ def undeclared_error_bursts(
     )
 
 
-def bursts_of(component: str, reader: LogReader, limits: Limits, ledger: Ledger, clock: Clock) -> ErrorBursts:
-    """Errors in the newest lines of a component's containers; raises CouldNotCheck when they cannot be read."""
+def bursts_of(
+    component: str, reader: LogReader, limits: Limits, ledger: Ledger, clock: Clock, *, but_fatal: bool = False
+) -> ErrorBursts:
+    """Errors in the newest lines of a component's containers; raises CouldNotCheck when they cannot be read.
+
+    but_fatal: lines that call themselves fatal are counted by another check.
+    """
     written = reader.of(component)
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
     requests = ledger.since(recent - OPEN_BEFORE, addresses(reader.stack))
-    logs = [(one, _counts_since(one, recent)) for one in written]
+    logs = [(_not_fatal(one) if but_fatal else one, _counts_since(one, recent)) for one in written]
     return ErrorBursts(
         component=component,
         containers=len(written),
@@ -58,3 +69,7 @@ def bursts_of(component: str, reader: LogReader, limits: Limits, ledger: Ledger,
 def _counts_since(one: Written, recent: datetime) -> datetime:
     """When lines begin to count: those of a start-up do not, unless it never ends."""
     return recent if one.looping or one.started_at is None else max(recent, one.started_at + STARTING)
+
+
+def _not_fatal(one: Written) -> Written:
+    return replace(one, lines=[line for line in one.lines if line.level != "fatal"])

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from oncall.facts.containers import ContainerState, LastWords
+from oncall.facts.logs import NEARER
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.logs.containers import LogReader
 from oncall.probes.logs.judging import Written, recognised
 from oncall.probes.logs.lines import Line
+from oncall.probes.logs.signatures import Signature
 
 QUOTED = 3  # last lines that are shown
 SEARCHED = 40  # last lines among which the most telling one is: a stack trace stands behind its exception
@@ -56,10 +58,12 @@ def last_words(logs: Iterable[Written], role: str, *, by_itself: bool | None = T
     last = next((line.at for line in reversed(lines) if line.at), None)
     near = [line for line in lines[-SEARCHED:] if not line.at or not last or last - line.at <= TOGETHER]
     telling = most_telling(near, role, only_fatal=by_itself is None) if by_itself is not False else None
+    known = _known(telling, role) if telling else None
     return LastWords(
         lines=tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in lines[-QUOTED:]),
         telling=telling.shown.strip() if telling else "",
-        meaning=_meaning(telling, role) if telling else "",
+        meaning=known.meaning if known else "",
+        root=NEARER.get(known.name, "") if known else "",
     )
 
 
@@ -68,7 +72,7 @@ def most_telling(lines: Sequence[Line], role: str, *, only_fatal: bool = False) 
     speaks of a failure, else the last one; frames of a stack trace and traffic say nothing."""
     said = [line for line in lines if not line.continues and line.level != "quiet"]
     ranks: list[Callable[[Line], bool]] = [
-        lambda line: line.level == "fatal" or bool(_meaning(line, role)),
+        lambda line: line.level == "fatal" or _known(line, role) is not None,
         lambda line: line.error or STARTER.search(line.words[:400]) is not None,
         lambda line: line.level == "loud",
         lambda line: FAILURE.search(line.words[:400]) is not None,
@@ -79,12 +83,12 @@ def most_telling(lines: Sequence[Line], role: str, *, only_fatal: bool = False) 
     return None if only_fatal else next(reversed(said or lines), None)
 
 
-def _meaning(line: Line, role: str) -> str:
-    """What a known signature makes of a line about the writer itself; of others the check of the log tells."""
+def _known(line: Line, role: str) -> Signature | None:
+    """The signature of a line about the writer itself; what tells of another part is told by the check of the log."""
     found = recognised(line, role)
     if found is None or found[0].kind == "evidence" or found[1] or "{target}" in found[0].meaning:
-        return ""
-    return found[0].meaning
+        return None
+    return found[0]
 
 
 def _time(line: Line) -> datetime:

@@ -96,8 +96,9 @@ SIGNATURES: tuple[Signature, ...] = (
       r"Cannot allocate memory|ERROR:\s+out of memory|std::bad_alloc", "it found no free memory"),
     Signature("open-files", r"\bEMFILE\b|\bENFILE\b|[Tt]oo many open files", "it has too many files open"),
     # The database's own
-    Signature("data-version",
-      r"database files are incompatible with server|in 18\+, these Docker images are configured",
+    Signature("old-mount", r"in 18\+, these Docker images are configured|unused mount/volume",
+      "its volume is mounted at the old place", of=PG),
+    Signature("data-version", r"database files are incompatible with server",
       "its data files are of another version", of=PG),
     Signature("data-owner", r"data directory \"[^\"]*\" has (?:wrong ownership|invalid permissions)|"
       r"could not (?:open|create) lock file \"postmaster\.pid\"",
