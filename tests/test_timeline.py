@@ -16,7 +16,7 @@ from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import ContainerState, DockerEngine, HealthResult, ServiceContainers, ServiceHealth
 from oncall.facts.host import NewestBackup
 from oncall.facts.http import Exchange
-from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorKind, LogSign
+from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorBursts, ErrorKind, ErrorTemplate, LogSign
 from oncall.facts.migrations import FailedMigration, MigrationLock, Migrations, MigrationTimes
 from oncall.facts.oom import EngineEvent, OomKill, OomKills
 from oncall.facts.postgres import (
@@ -487,6 +487,17 @@ def test_a_sign_that_has_gone_on_for_longer_than_counts():
         "backend",
         "it is refused (since then, again and again)",
     )
+
+
+def test_a_burst_of_one_error_is_told_by_its_first_and_its_last_line():
+    """In its own words; too few of another are none."""
+    many, few = (ErrorTemplate(template="x", count=n, first=ago(minutes=3), last=NOW, line="ERROR x") for n in (12, 9))
+    log = ErrorBursts(component="worker", containers=1, minutes=15, templates=(many, few))
+
+    assert lines(LOCAL, log) == [
+        (180, "problem", "worker", "ERROR x (first of 12)"),
+        (0, "problem", "worker", "ERROR x (last line)"),
+    ]
 
 
 def test_a_burst_of_errors_belongs_to_its_subject():

@@ -10,7 +10,7 @@ from oncall.facts import Fact, unfolded
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine, ServiceContainers, ServiceHealth
 from oncall.facts.host import NewestBackup
-from oncall.facts.logs import ContainerLog, ErrorLog
+from oncall.facts.logs import ContainerLog, ErrorBursts, ErrorLog
 from oncall.facts.migrations import MigrationLock, Migrations
 from oncall.facts.oom import OomKills
 from oncall.facts.postgres import CorruptionLog, DatabaseConnection, DatabaseRole, PageChecksums
@@ -27,6 +27,7 @@ READERS: tuple[tuple[type[object], Callable[[Any, ClockContext], Iterator[Timeli
     (OomKills, containers.of_kills),
     (ContainerLog, logs.of_signs),
     (ErrorLog, logs.of_errors),
+    (ErrorBursts, logs.of_bursts),
     (UndeclaredLog, logs.of_undeclared),
     (CorruptionLog, logs.of_corruption),
     (DatabaseConnection, database.of_connection),

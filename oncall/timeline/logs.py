@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorLog, SocketLog
+from oncall.facts.logs import AuthenticationLog, ContainerLog, ErrorBursts, ErrorLog, SocketLog
 from oncall.facts.postgres import CorruptionLog
 from oncall.facts.undeclared import UndeclaredLog
 from oncall.timeline.clock_context import ClockContext, Keeper, TimelineEntry
@@ -38,6 +38,13 @@ def of_errors(fact: ErrorLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
         if kind.count >= clocks.limits.log_burst:
             pair = _pair(kind.words, kind.first, kind.last, kind.count, f"first of {kind.count}")
             yield from _told(pair, f"log of {fact.service}", component, clocks, "engine")
+
+
+def of_bursts(fact: ErrorBursts, clocks: ClockContext) -> Iterator[TimelineEntry]:
+    """Errors that are alike, of which there are enough to be a burst."""
+    for one in fact.bursts(clocks.limits.log_burst):
+        pair = _pair(one.line, one.first, one.last, one.count, f"first of {one.count}")
+        yield from _told(pair, f"log of {fact.component}", fact.component, clocks, "engine")
 
 
 def of_corruption(fact: CorruptionLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
