@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from oncall.probes.logs.accusations import Accused
+from oncall.probes.logs.error_templates import error_templates
 from oncall.probes.logs.judging import Written, bursts, signs
+from oncall.probes.logs.last_words import last_words
 from oncall.probes.logs.lines import Newest, parsed
+from oncall.probes.logs.own_lines import Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -28,6 +31,7 @@ FILLERS = {
     "levels": '"level": ',
     "accounts": "oncall-0123456789a ",
     "letters": "€𝄞",
+    "errors": "ERROR 'a /b/c.d: Error: ",
     "everything": " ".join(one.text[:40] for one in SIGNATURES),
 }
 
@@ -49,6 +53,8 @@ def judged(data):
         )
     for kinds in (AUTHENTICATION, SOCKET):
         bursts([log], kinds, since=NOW - timedelta(minutes=15), failing_path="/login")
+    error_templates([(log, NOW - timedelta(hours=1))], "backend", (), Clock())
+    last_words([log], "backend")
     return time.perf_counter() - began
 
 

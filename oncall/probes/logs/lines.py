@@ -45,8 +45,7 @@ class Line(Struct, frozen=True):
     """One line. words: what is searched; shown: what a person would quote; at: None when nobody knows.
 
     ours: the account that a run of ours made up, wherever the line names it.
-    error: whether its own level is error or worse, or it begins with an exception; continues: whether it only goes on
-        with what the line before it tells, as the frames of a stack trace do.
+    stated_error: of JSON, whether its level is error or worse; None: it is plain text, whose words tell.
     by_us: whether it is the database's answer to a statement of ours.
     """
 
@@ -57,9 +56,20 @@ class Line(Struct, frozen=True):
     path: str = ""
     status: int = 0
     ours: str = ""
-    error: bool = False
-    continues: bool = False
+    stated_error: bool | None = None
     by_us: bool = False
+
+    @property
+    def error(self) -> bool:
+        """Whether its own level is error or worse, or it begins with an exception."""
+        if self.stated_error is not None:
+            return self.stated_error
+        return self.level != "quiet" and is_error(self.words)
+
+    @property
+    def continues(self) -> bool:
+        """Whether it only goes on with what the line before it tells, as the frames of a stack trace do."""
+        return self.stated_error is None and continues(self.words)
 
 
 class Newest:
@@ -161,8 +171,7 @@ def read(raw: bytes, at: datetime | None) -> Line:
     quoting = "  " in (head := text[:400]) and QUOTED_SQL.search(head)
     level: Level = "quiet" if request or quoting else _said(text)
     path, status = (request[1], int(request[2])) if request else ("", 0)
-    error = level != "quiet" and is_error(text)
-    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours, error, continues(text))
+    return Line(at, text, text[:SHOWN], level, path.partition("?")[0], status, ours)
 
 
 def _said(text: str) -> Level:
