@@ -16,5 +16,5 @@ def test_log_shows_no_fatal_error(container_log, service, finding):
         blames=container_log.blames,
         root=container_log.root,
         statement=container_log.statement,
-        speaker="log line",
+        speaker=container_log.speaker,
     )

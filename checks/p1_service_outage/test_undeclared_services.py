@@ -79,7 +79,7 @@ def test_logs_of_undeclared_services_show_no_fatal_error(undeclared_service_log,
         blames=known.blames,
         root=known.root,
         statement=known.statement,
-        speaker="log line",
+        speaker=known.speaker,
     )
     fatal = undeclared_service_log.fatal
     assert fatal.count < limits.log_burst, finding(

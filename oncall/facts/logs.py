@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from oncall.facts import Fact, Several
-from oncall.finding import Manner
+from oncall.finding import Manner, Speaker
 
 NEARER = {
     "no-secret": "jwt_secret",
@@ -22,6 +22,7 @@ class LogSign(Struct, frozen=True, kw_only=True):
     count: how many lines hold it; `line` is the newest of them, without personal data, at most 200 characters.
     since: when the unbroken series of such lines began that the first one belongs to, lines too old to count included.
     setting: the writer asks at a wrong place: an old address, a name of nobody, its own localhost.
+    speaker: "peer" where the writer tells of another part what it has met there.
     """
 
     name: str
@@ -33,6 +34,7 @@ class LogSign(Struct, frozen=True, kw_only=True):
     line: str = ""
     since: datetime | None = None
     setting: bool = False
+    speaker: Speaker = "log line"
 
 
 class ContainerLog(Fact, frozen=True, kw_only=True):
@@ -64,6 +66,11 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
     def statement(self) -> str:
         """The newest line of the worst sign."""
         return self.signs[0].line if self.signs else ""
+
+    @property
+    def speaker(self) -> Speaker:
+        """Whose words they are: the writer's own, or a peer's about the part that it accuses."""
+        return self.signs[0].speaker if self.signs else ""
 
     @property
     def manner(self) -> Manner:

@@ -109,6 +109,7 @@ def test_a_peers_word_is_held_against_who_is_there_now(writer, text, changed, ac
 
     assert (sign.blames or writer, sign.meaning) == (accused, meaning)
     assert sign.setting == (accused == writer and ("asks" in meaning))
+    assert sign.speaker == ("log line" if accused == writer else "peer")
 
 
 def test_an_old_address_of_before_the_others_start_is_over():

@@ -126,8 +126,8 @@ class TestStates:
         """The newest three, oldest first, each with its time; the loud one stands in the symptom."""
         ended = parts(facts["undeclared_service"])["ended"]
 
-        assert [line.partition(" UTC ")[2] for line in ended.last_words] == ["two", "ERROR three", "four"]
-        assert ended.evidence(STATES)["last lines"] == " | ".join(ended.last_words)
+        assert [line.partition(" UTC ")[2] for line in ended.last_words.lines] == ["two", "ERROR three", "four"]
+        assert ended.evidence(STATES)["last lines"] == " | ".join(ended.last_words.lines)
 
     def test_a_log_that_cannot_be_read_is_said_and_hides_no_state(self, facts):
         """The driver keeps none: the state is told without last words, and the log is unknown."""
@@ -163,6 +163,7 @@ class TestStates:
 
 
 EACH = ["undeclared_service", "undeclared_service_health", "undeclared_service_log", "undeclared_service_stats"]
+EACH += ["undeclared_error_bursts"]
 
 
 @pytest.mark.docker

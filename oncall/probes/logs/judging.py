@@ -73,6 +73,7 @@ class _Seen(Struct):
     def sign(self, component: str) -> LogSign:
         times = [line.at for line in self.lines if line.at]
         shown = self.lines[-1].shown
+        met = self.signature.blames in (TARGET, "network")  # what the database answers are its own words
         return LogSign(
             name=self.signature.name,
             meaning=self.meaning,
@@ -83,6 +84,7 @@ class _Seen(Struct):
             since=self.since(min(times, default=None)),
             line=error_text(shown) if self.of_database else shown,
             setting=self.setting,
+            speaker="peer" if met and self.blames not in ("", component) else "log line",
         )
 
 
