@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from oncall.probes.logs.accusations import Accused
-from oncall.probes.logs.judging import Written, bursts, fatal_lines, recognised, signs
+from oncall.probes.logs.counting import bursts, fatal_lines
+from oncall.probes.logs.judging import Written, recognised, signs
 from oncall.probes.logs.lines import HEAD, Line, Newest, clean, parsed, read, stamp, whole_characters
 from oncall.probes.logs.signatures import AUTHENTICATION, SIGNATURES, SOCKET
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from oncall.probes.logs.accusations import Accused
+from oncall.probes.logs.counting import bursts
 from oncall.probes.logs.error_templates import error_templates
-from oncall.probes.logs.judging import Written, bursts, signs
+from oncall.probes.logs.judging import Written, signs
 from oncall.probes.logs.last_words import last_words
 from oncall.probes.logs.lines import Newest, parsed
 from oncall.probes.logs.own_lines import Clock

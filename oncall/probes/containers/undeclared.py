@@ -26,7 +26,7 @@ from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
 from oncall.probes.containers.services import health_of, state_of, steady
 from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
-from oncall.probes.logs.judging import fatal_lines
+from oncall.probes.logs.counting import fatal_lines
 from oncall.probes.logs.last_words import words_of
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, ContainerRuntime, Project, at_once

@@ -21,8 +21,9 @@ from oncall.probes.containers.secrets import learn_environments
 from oncall.probes.host.clocks import backend_clock
 from oncall.probes.http import client as http
 from oncall.probes.logs.accusations import Places
+from oncall.probes.logs.counting import bursts
 from oncall.probes.logs.database_lines import our_statements_marked
-from oncall.probes.logs.judging import Written, bursts, signs
+from oncall.probes.logs.judging import Written, signs
 from oncall.probes.logs.lines import Line, Newest, parsed, stamp
 from oncall.probes.logs.own_lines import UNKNOWN, Clock
 from oncall.probes.logs.signatures import AUTHENTICATION, SOCKET, Counted

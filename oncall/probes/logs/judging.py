@@ -1,23 +1,20 @@
-"""From lines to what they mean: which signatures count now, which are over, and how many errors make a burst.
+"""From lines to what they mean: which signatures count now, and which are over.
 
 Pure functions of lines and times.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from oncall.facts.logs import ErrorKind, LogSign
-from oncall.gate.patterns import AnyOf
+from oncall.facts.logs import LogSign
 from oncall.gate.sql_text import error_text
-from oncall.probes.logs.accusations import Blame
+from oncall.probes.logs.accusations import Accused, Blame
 from oncall.probes.logs.lines import Line
-from oncall.probes.logs.own_lines import Clock, Entry, own_lines
-from oncall.probes.logs.signatures import ANY_SIGNATURE, NOT_COUNTED, PG, SIGNATURES, TARGET, Counted, Signature
-from oncall.probing.ledger import Request
+from oncall.probes.logs.signatures import ANY_SIGNATURE, PG, SIGNATURES, TARGET, Signature
 
 STARTING = timedelta(seconds=20)  # a start-up's own problems: the others are not there yet
 UNBROKEN = timedelta(minutes=5)  # lines of one problem come at least so often
@@ -122,26 +119,15 @@ def signs(
             if _by_us(line, signature, own_role if of_database else ""):
                 continue
             who = (unnamed or blame if signature.unnamed else blame)(target, component) if target else None
-            shown = who.shown if who else signature.nobody
-            meaning, accused = signature.meaning.replace("{target}", shown), named(signature.blames)
-            if signature.blames == TARGET:
-                accused = who.component if who else named("postgres") if signature.nobody == "the database" else ""
-            behind = who.component if who else accused
-            if accused == "network" and behind and behind not in up_since:
-                accused = behind  # no way leads to one that is not there
+            meant = _meant(signature, who, component, up_since, named)
             fresh = line.at is None or line.at >= now - recent
-            stands = signature.kind != "evidence" and not _over(line, log, signature, accused or behind, up_since)
-            own_setting = bool(who and who.setting)
-            if who and own_setting:
-                meaning, accused = who.setting, component
-            elif signature.unnamed and accused in up_since:
-                accused = "network"  # the one behind the name runs
-            key = (signature.name, shown)
+            stands = signature.kind != "evidence" and not _over(line, log, signature, meant.behind, up_since)
+            key = (signature.name, meant.shown)
             seen = counted if fresh and stands else over
             if key not in seen:
                 least = signature.least_in_database if of_database else signature.least
-                runs = True if (behind or accused) in up_since else False if behind and who else None
-                seen[key] = _Seen(signature, meaning, accused, of_database, own_setting, least, runs)
+                runs = True if meant.behind in up_since else False if meant.behind and who else None
+                seen[key] = _Seen(signature, meant.meaning, meant.accused, of_database, meant.setting, least, runs)
             seen[key].lines.append(line)
             if stands and not fresh:
                 older.setdefault(key, []).append(line)
@@ -153,6 +139,38 @@ def signs(
                 merged.lines = [*merged.lines, *one.lines]
             del counted[key]
     return _ordered(counted, component), _ordered(over, component)[:10]
+
+
+class _Meant(NamedTuple):
+    """What a line says. accused: whom it tells against; behind: whose the name in it is, where it holds one."""
+
+    shown: str
+    meaning: str
+    accused: str
+    behind: str
+    setting: bool = False
+
+
+def _meant(
+    signature: Signature,
+    who: Accused | None,
+    writer: str,
+    up_since: Mapping[str, datetime],
+    named: Callable[[str], str],
+) -> _Meant:
+    if who is None:
+        accused = named(signature.blames) if signature.blames != TARGET else ""
+        if signature.blames == TARGET and signature.nobody == "the database":
+            accused = named("postgres")
+        return _Meant(signature.nobody, signature.meaning.replace("{target}", signature.nobody), accused, accused)
+    if who.setting:
+        return _Meant(who.shown, who.setting, writer, who.component, setting=True)
+    accused = who.component if signature.blames == TARGET else named(signature.blames)
+    if accused == "network" and who.component and who.component not in up_since:
+        accused = who.component  # no way leads to a part that does not run
+    elif signature.unnamed and accused in up_since:
+        accused = "network"  # the part behind the name runs
+    return _Meant(who.shown, signature.meaning.replace("{target}", who.shown), accused, who.component)
 
 
 def _by_us(line: Line, signature: Signature, own_role: str) -> bool:
@@ -201,80 +219,3 @@ def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[Log
 
     found = sorted(seen.values(), key=order)
     return tuple(one.sign(component) for one in found)[:20]
-
-
-def fatal_lines(logs: Iterable[Written]) -> ErrorKind:
-    """Lines that call themselves fatal, whatever they say: what a program writes when it gives up."""
-    lines = sorted((line for log in logs for line in log.lines if line.at and line.level == "fatal"), key=_time)
-    return _told("fatal", "lines that call themselves fatal", lines, 0)
-
-
-def _time(line: Line) -> datetime:
-    return line.at or datetime.min.replace(tzinfo=UTC)
-
-
-def bursts(
-    logs: Iterable[Written],
-    kinds: Sequence[Counted],
-    *,
-    since: datetime,
-    failing_path: str = "",
-    requests: Iterable[Request] = (),
-    clock: Clock = Clock(),  # noqa: B008  frozen
-) -> tuple[ErrorKind, ...]:
-    """Errors of each kind since then, most first; without those that runs of this suite have caused.
-
-    failing_path: a 5xx on this path counts as well. requests: ours. clock: of the lines' times against ours.
-    """
-    words = {kind.name: kind.words for kind in kinds} | {"failing": f"answers of 5xx by {failing_path}"}
-    any_of = _any_of(tuple(kinds))
-    entries, lines = [], []
-    timed = [(line.at, line) for log in logs for line in log.lines if line.at]
-    first = min((at.timestamp() for at, _ in timed), default=0.0)
-    for at, line in sorted(timed, key=lambda each: each[0]):
-        if at < since:
-            continue
-        if kind := _kind(line, kinds, any_of, failing_path):
-            entries.append(Entry(at.timestamp(), kind, line.ours))
-            lines.append(line)
-    ours = own_lines(entries, requests, clock, first=first)
-    counting: dict[str, list[Line]] = {}
-    own: dict[str, int] = {}
-    for entry, line, is_own in zip(entries, lines, ours, strict=True):
-        if entry.kind in words:
-            counting.setdefault(entry.kind, [])
-            own[entry.kind] = own.get(entry.kind, 0) + is_own
-            if not is_own:
-                counting[entry.kind].append(line)
-    found = [_told(name, words[name], each, own[name]) for name, each in counting.items()]
-    return tuple(sorted(found, key=lambda kind: -kind.count))
-
-
-def _kind(line: Line, kinds: Sequence[Counted], any_of: AnyOf[str], failing_path: str) -> str:
-    """What the line counts as, or nothing; a line that names an account of ours tells of a run, whatever it says."""
-    if failing_path and line.path == failing_path and line.status >= 500:
-        return "failing"
-    if line.level == "quiet" and not line.ours:
-        return ""
-    none, fitting = "login" if line.ours else "", any_of.which(line.words)
-    if not fitting or fitting[0] < len(NOT_COUNTED):
-        return none
-    return kinds[fitting[0] - len(NOT_COUNTED)].name
-
-
-@functools.cache
-def _any_of(kinds: tuple[Counted, ...]) -> AnyOf[str]:
-    return AnyOf((*NOT_COUNTED, *(kind.pattern for kind in kinds)))
-
-
-def _told(name: str, words: str, lines: Sequence[Line], own: int) -> ErrorKind:
-    times = [line.at for line in lines if line.at]
-    return ErrorKind(
-        name=name,
-        words=words,
-        count=len(lines),
-        own=own,
-        first=min(times, default=None),
-        last=max(times, default=None),
-        line=lines[-1].shown if lines else "",
-    )
