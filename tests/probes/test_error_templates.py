@@ -4,11 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oncall.probes.logs.database_lines import our_statements_marked
+from oncall.probes.logs.database_lines import OURS, our_statements_marked
 from oncall.probes.logs.error_templates import error_events, error_templates, template
 from oncall.probes.logs.judging import Written
 from oncall.probes.logs.lines import read
 from oncall.probes.logs.own_lines import Clock
+from oncall.probes.postgres import session
 from oncall.probing.ledger import Request
 
 NOW = datetime(2026, 11, 30, 18, 0, tzinfo=UTC)
@@ -107,7 +108,7 @@ def test_an_error_of_our_own_statement_is_not_counted():
     theirs = ["[8] ERROR:  something is odd", "[8] STATEMENT:  SELECT 1"]
 
     (found,) = counted(*ours * 12, *theirs * 3, role="postgres")
-    assert found.count == 3
+    assert (found.count, OURS) == (3, session.OURS)
 
 
 def test_lines_from_before_a_moment_do_not_count():

@@ -85,5 +85,6 @@ def test_the_words_of_what_was_stopped_are_evidence_alone():
     words = said(["FATAL:  terminating connection due to administrator command"], by_itself=False)
 
     assert (words.telling, words.speaker, len(words.evidence)) == ("", "", 1)
-    assert said(["ERROR x"], by_itself=None).telling == ""
+    assert said(["ERROR x", '"GET / HTTP/1.1" 200'], by_itself=None).telling == ""
+    assert said(["ready", "ValueError: x", "    at y"], by_itself=None).telling == "ValueError: x"
     assert said(["FATAL x", "ERROR y"], by_itself=None).telling == "FATAL x"

@@ -51,13 +51,13 @@ def last_words(logs: Iterable[Written], role: str, *, by_itself: bool | None = T
     """The newest lines of all, the newest last, and the most telling of them; what a known signature makes of it.
 
     role: what signatures call the part. by_itself: whether it ended by its own doing; else its lines tell nothing of
-        that; None: nobody knows, so only what calls itself fatal tells.
+        that; None: nobody knows, so only what calls itself fatal tells, or an error that is the very last.
     """
     lines = [line for log in logs for line in log.lines if line.shown.strip()]
     lines.sort(key=_time)
     last = next((line.at for line in reversed(lines) if line.at), None)
     near = [line for line in lines[-SEARCHED:] if not line.at or not last or last - line.at <= TOGETHER]
-    telling = most_telling(near, role, only_fatal=by_itself is None) if by_itself is not False else None
+    telling = most_telling(near, role, unsure=by_itself is None) if by_itself is not False else None
     known = _known(telling, role) if telling else None
     return LastWords(
         lines=tuple(f"{line.at:%H:%M:%S} UTC {line.shown}" if line.at else line.shown for line in lines[-QUOTED:]),
@@ -67,9 +67,12 @@ def last_words(logs: Iterable[Written], role: str, *, by_itself: bool | None = T
     )
 
 
-def most_telling(lines: Sequence[Line], role: str, *, only_fatal: bool = False) -> Line | None:
+def most_telling(lines: Sequence[Line], role: str, *, unsure: bool = False) -> Line | None:
     """The last line that calls itself fatal or is known, else the last error, else what a starter said, else what
-    speaks of a failure, else the last one; frames of a stack trace and traffic say nothing."""
+    speaks of a failure, else the last one; frames of a stack trace and traffic say nothing.
+
+    unsure: whether they tell of the end at all.
+    """
     said = [line for line in lines if not line.continues and line.level != "quiet"]
     ranks: list[Callable[[Line], bool]] = [
         lambda line: line.level == "fatal" or _known(line, role) is not None,
@@ -77,10 +80,13 @@ def most_telling(lines: Sequence[Line], role: str, *, only_fatal: bool = False) 
         lambda line: line.level == "loud",
         lambda line: FAILURE.search(line.words[:400]) is not None,
     ]
-    for fits in ranks[:1] if only_fatal else ranks:
+    for fits in ranks[:1] if unsure else ranks:
         if found := next((line for line in reversed(said) if fits(line)), None):
             return found
-    return None if only_fatal else next(reversed(said or lines), None)
+    if unsure:
+        last = next((line for line in reversed(lines) if not line.continues), None)
+        return last if last and ranks[1](last) else None
+    return next(reversed(said or lines), None)
 
 
 def _known(line: Line, role: str) -> Signature | None:
