@@ -13,7 +13,10 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         evidence=backend_health.evidence,
         component="backend",
         layer=backend_health.layer,
-        manner=backend_health.exchange.manner,
+        manner=backend_health.manner,
+        statement=backend_health.statement,
+        speaker="sub-check",
+        address=backend_health.exchange.at,
         blames=backend_health.exchange.blames or backend_health.blames,
     )
     assert backend_health.exchange.seconds <= limits.health_seconds, finding(
@@ -22,6 +25,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         component="backend",
         layer="fast",
         manner="late",
+        address=backend_health.exchange.at,
     )
 
 
@@ -32,5 +36,9 @@ def test_every_health_sub_check_is_ok(health_checks, finding):
         health_checks.symptom,
         evidence=health_checks.evidence,
         component="backend",
+        manner="error answer",
+        statement=health_checks.statement,
+        speaker="sub-check",
+        address=health_checks.at,
         blames=health_checks.failing[0].blames or None,
     )

@@ -13,7 +13,8 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         evidence=frontend_page.evidence,
         component="frontend",
         layer=frontend_page.layer,
-        manner=frontend_page.exchange.manner,
+        manner=frontend_page.manner,
+        address=frontend_page.exchange.at,
         blames=frontend_page.exchange.blames,
     )
     assert frontend_page.exchange.seconds <= limits.page_seconds, finding(
@@ -22,4 +23,5 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         component="frontend",
         layer="fast",
         manner="late",
+        address=frontend_page.exchange.at,
     )

@@ -13,4 +13,5 @@ def test_scripts_and_styles_are_served(page_assets, finding):
         evidence=page_assets.evidence,
         component="frontend",
         manner=page_assets.manner,
+        address=page_assets.asked,
     )

@@ -14,6 +14,7 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         component="backend",
         layer=response_times.layer,
         manner=response_times.manner,
+        address=response_times.at,
     )
     assert response_times.p95 <= limits.response_seconds, finding(
         f"{response_times.name} takes {response_times.p95:.1f} s at the 95th percentile, {response_times.mostly}",
@@ -21,5 +22,6 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         component="backend",
         layer="fast",
         manner="late",
+        address=response_times.at,
         root="backend_health",
     )

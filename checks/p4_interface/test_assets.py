@@ -12,5 +12,6 @@ def test_images_fonts_and_icons_are_served(page_decorations, finding):
         evidence=page_decorations.evidence,
         component="frontend",
         manner=page_decorations.manner,
+        address=page_decorations.asked,
         root="page_assets",
     )

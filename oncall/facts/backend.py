@@ -23,6 +23,11 @@ class SubCheck(Struct, frozen=True, kw_only=True):
     blames: str = ""
 
 
+def told_by(failing: tuple[SubCheck, ...]) -> str:
+    """The words of the first one that says more than a status."""
+    return next((check.detail for check in failing if check.detail), "")
+
+
 class HealthAnswer(Fact, frozen=True, kw_only=True):
     """What the health check answered.
 
@@ -61,7 +66,7 @@ class HealthAnswer(Fact, frozen=True, kw_only=True):
         if self.exchange.problem:
             return self.exchange.problem
         if self.exchange.status not in self.expected:
-            return f"answers {self.exchange.status}{_because(self.failing)}"
+            return f"{self.exchange.answer}{_because(self.failing)}"
         if self.body_problem:
             return self.body_problem
         if self.status and not self.says_healthy and not self.failing:
@@ -71,6 +76,19 @@ class HealthAnswer(Fact, frozen=True, kw_only=True):
     @property
     def layer(self) -> Layer:
         return self.exchange.layer
+
+    @property
+    def manner(self) -> Manner | None:
+        """A body that says "error" is an answer that it cannot; any other that is not the expected one is wrong."""
+        if self.exchange.manner or self.exchange.problem:
+            return self.exchange.manner
+        said_so = self.exchange.status in self.expected and not self.body_problem
+        return "error answer" if said_so or self.failing else "wrong answer"
+
+    @property
+    def statement(self) -> str:
+        """What the failing sub-check says of its problem, which is often the words of the part that it asked."""
+        return told_by(self.failing)
 
     @property
     def blames(self) -> str | None:
@@ -84,9 +102,10 @@ class HealthAnswer(Fact, frozen=True, kw_only=True):
 
 
 class HealthChecks(Fact, frozen=True, kw_only=True):
-    """The sub-checks of the health body, at least one of which says how it is."""
+    """The sub-checks of the health body, at least one of which says how it is. at: the host:port that was asked."""
 
     address: str
+    at: str = ""
     checks: tuple[SubCheck, ...]
     silent: tuple[str, ...] = ()
 
@@ -98,6 +117,11 @@ class HealthChecks(Fact, frozen=True, kw_only=True):
         """The unhealthy ones, those that accuse another component first: they are the likelier cause."""
         sick = (check for check in self.checks if not check.healthy)
         return tuple(sorted(sick, key=lambda check: check.blames in ("", "backend")))
+
+    @property
+    def statement(self) -> str:
+        """What the first failing one says of its problem: it is the one that the symptom names."""
+        return self.failing[0].detail
 
     @property
     def symptom(self) -> str:
@@ -198,12 +222,14 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
 
     samples: in the order they were sent; one that was cut off counts with the seconds that it was waited for.
     failure: the answer that ended the sampling because it was not a success; None: all were.
+    body_problem: what is wrong with what that answer says, as words after the path; empty: its status is what is wrong.
     """
 
     endpoint: str
     path: str
     samples: tuple[Exchange, ...]
     failure: Exchange | None = None
+    body_problem: str = ""
 
     def inconclusive_reason(self) -> str | None:
         if self.failure is not None:
@@ -234,7 +260,14 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
     @property
     def manner(self) -> Manner | None:
         """Slow where nothing else is wrong."""
-        return self.failure.manner if self.failure else "late"
+        if self.failure is None:
+            return "late"
+        return self.failure.manner or (None if self.failure.problem else "wrong answer")
+
+    @property
+    def at(self) -> str:
+        """The host:port that was asked."""
+        return self.failure.at if self.failure else self.samples[0].at if self.samples else ""
 
     @property
     def mostly(self) -> str:
@@ -248,7 +281,7 @@ class ResponseTimes(Fact, frozen=True, kw_only=True):
         """What was answered instead of success, as words after the path."""
         if self.failure is None:
             return None
-        return self.failure.problem or f"answers {self.failure.status}"
+        return self.failure.problem or self.body_problem or self.failure.answer
 
     @property
     def evidence(self) -> dict[str, Value]:

@@ -25,6 +25,7 @@ class Page(Fact, frozen=True, kw_only=True):
     text_length: visible characters; elements: tags inside the body.
     fingerprint: of the body, so that the same page in a script's place is recognised.
     named: what the page names on its own site; `elsewhere` counts the rest.
+    moved_key: the key of the target file that says where the page is, when its own server answers at another address.
     """
 
     exchange: Exchange
@@ -35,6 +36,7 @@ class Page(Fact, frozen=True, kw_only=True):
     fingerprint: str = ""
     named: tuple[Named, ...] = ()
     elsewhere: int = 0
+    moved_key: str = ""
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()
@@ -48,7 +50,9 @@ class Page(Fact, frozen=True, kw_only=True):
         if exchange.status in GATEWAY:
             return f"answers {GATEWAY[exchange.status]}: a gateway error"
         if exchange.status != 200:
-            return f"answers {exchange.status} instead of its page"
+            return f"{exchange.answer} instead of its page{self._mend}"
+        if exchange.endless:
+            return exchange.endless
         if not exchange.length:
             return "answers with an empty page"
         if exchange.media_type not in ("text/html", "application/xhtml+xml"):
@@ -60,8 +64,17 @@ class Page(Fact, frozen=True, kw_only=True):
         return None
 
     @property
+    def _mend(self) -> str:
+        return f": set {self.moved_key} if people open that" if self.moved_key else ""
+
+    @property
     def layer(self) -> Layer:
         return self.exchange.layer
+
+    @property
+    def manner(self) -> Manner | None:
+        """Whatever else comes in the place of a page is a wrong answer."""
+        return self.exchange.manner or (None if self.exchange.problem else "wrong answer")
 
     @property
     def evidence(self) -> dict[str, Value]:
@@ -80,6 +93,7 @@ class Asset(Struct, frozen=True, kw_only=True):
     seconds: float
     problem: str = ""
     manner: Manner | None = None
+    at: str = ""
 
 
 class Assets(Fact, frozen=True, kw_only=True):
@@ -122,6 +136,11 @@ class Assets(Fact, frozen=True, kw_only=True):
     def manner(self) -> Manner | None:
         """Of the worst one: whatever is not merely silent or late counts first."""
         return next((one.manner for one in self.broken if one.manner not in TIMED), self.broken[0].manner)
+
+    @property
+    def asked(self) -> str:
+        """The host:port of the first broken one."""
+        return self.broken[0].at
 
     @property
     def evidence(self) -> dict[str, str]:

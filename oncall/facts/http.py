@@ -26,6 +26,11 @@ def told(**evidence: Value | None) -> dict[str, Value]:
     return {name.replace("_", " "): value for name, value in evidence.items() if value not in (None, "")}
 
 
+def size(count: int) -> str:
+    """A number of bytes as people say it."""
+    return f"{count >> 20} MiB" if count >= 1 << 20 and count % (1 << 20) == 0 else f"{count} bytes"
+
+
 class Phases(Struct, frozen=True, kw_only=True):
     """Where the seconds of a request went; a part that was not reached took none."""
 
@@ -49,7 +54,13 @@ class Phases(Struct, frozen=True, kw_only=True):
 
 
 class Exchange(Struct, frozen=True, kw_only=True):
-    """How one request went. `at` is where it was sent (host:port), `status` is 0 when none came."""
+    """How one request went. `at` is where it was sent (host:port), `status` is 0 when none came.
+
+    length: bytes of the body that came, unpacked. declared_length: what Content-Length promised, packed; 0: nothing.
+    read_limit: where we stopped reading, in bytes, of a body that goes on; 0: it was read to its end.
+    location: where a redirect leads, without a query. circle: the paths that its redirects go round, if they do.
+    dead_end: what is wrong where they end, on the same host, as words after "which"; empty: nothing, or not asked.
+    """
 
     address: str = ""
     at: str = ""
@@ -62,6 +73,12 @@ class Exchange(Struct, frozen=True, kw_only=True):
     phases: Phases = Phases()
     content_type: str = ""
     length: int = 0
+    declared_length: int = 0
+    read_limit: int = 0
+    packed: bool = False
+    location: str = ""
+    circle: tuple[str, ...] = ()
+    dead_end: str = ""
 
     @property
     def answered(self) -> bool:
@@ -81,7 +98,36 @@ class Exchange(Struct, frozen=True, kw_only=True):
             return "late" if self.waiting_for == "rest" else "silent"
         if self.outcome == "refused":
             return "refused"
-        return "error answer" if self.status >= 500 else None
+        if self.outcome in ("tls", "garbled", "undecodable"):
+            return "wrong answer"
+        if self.outcome in ("reset", "cut") or self.status >= 500:
+            return "error answer"
+        return None
+
+    @property
+    def endless(self) -> str | None:
+        """Why the body was not read to its end, as words that follow a name; None: it was, or it is merely large."""
+        if not self.read_limit or (self.declared_length > self.read_limit and not self.packed):
+            return None
+        bound = size(self.read_limit)
+        if self.packed:
+            return f"sends a compressed body that unpacks to more than {bound}: cut there"
+        return f"sends a body that does not end: cut at {bound}"
+
+    @property
+    def answer(self) -> str:
+        """The status as words that follow a name, with where a redirect leads."""
+        if self.circle:
+            return f"redirects in a circle ({self.status}): {' -> '.join(self.circle)}"
+        to = f" to {self.location}" if self.location else ""
+        return f"answers {self.status}{to}" + (f", which {self.dead_end}" if self.dead_end else "")
+
+    @property
+    def _arrived(self) -> str:
+        """How much of the body came, as words that end a sentence; empty where none did."""
+        if self.declared_length > self.length:
+            return f": {self.length} of {self.declared_length} bytes came"
+        return f": {size(self.length)} came" if self.length else ""
 
     @property
     def blames(self) -> str | None:
@@ -102,7 +148,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
                 "name": f"has a host name that does not resolve {within}",
                 "connection": f"does not accept a connection on {self.at} {within}",
                 "tls": f"accepted the connection but did not finish TLS {within}",
-                "rest": f"began to answer but did not finish {within}",
+                "rest": f"began to answer but did not finish {within}{self._arrived}",
             }.get(self.waiting_for, f"accepted the connection but did not answer {within}")
         return {
             "answered": None,
@@ -111,7 +157,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
             "unreachable": f"cannot be reached on {self.at}: {self.detail}",
             "tls": f"fails TLS on {self.at}: {self.detail}",
             "reset": f"closed the connection on {self.at} without an answer",
-            "cut": "broke off in the middle of its answer",
+            "cut": f"broke off in the middle of its answer{self._arrived}",
             "undecodable": f"marks its answer as {self.detail}, which it is not: no browser can read it",
             "garbled": f"answers on {self.at}, but not with HTTP",
         }.get(self.outcome, f"gave no answer ({self.outcome})")
@@ -125,6 +171,7 @@ class Exchange(Struct, frozen=True, kw_only=True):
             mostly=self.phases.slowest if self.answered else None,
             content_type=self.content_type,
             detail=self.detail,
+            location=self.location,
         )
 
     def inconclusive_reason(self) -> str | None:

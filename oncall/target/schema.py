@@ -190,6 +190,11 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     method: ReadingMethod = "GET"
     headers: Headers = field(default_factory=dict)
     authorized: Flag = True
+    body: Literal["json", "text", "any"] = "json"
+    contains: Text = ""
+    items_key: Line = ""
+    min_items: Annotated[int, Meta(ge=0, le=10**6, description="be a whole number, 0 or more")] = 0
+    error_key: Line = "success=false"
 
 
 Endpoints = Annotated[tuple[Endpoint, ...], Meta(description="be a list of tables: write [[backend.endpoints]]")]

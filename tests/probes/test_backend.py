@@ -58,7 +58,7 @@ def test_a_healthy_answer_is_understood():
         (health({"status": {"ok": 1}}), "answers its health check without a verdict at 'status'"),
         (health(b" " * 2_000_000), "answers its health check with more than 1 MiB"),
         (health({"status": "ok"}, "500 Oops"), "answers 500"),
-        (health(b"", "302 Found", Location="/login"), "answers 302"),
+        (health(b"", "302 Found", Location="/login"), "redirects in a circle (302): /health -> /login -> /login"),
         (silent, "accepted the connection but did not answer within 0.8 s"),
     ],
     ids=(

@@ -128,3 +128,70 @@ def test_a_dead_backend_is_told_once():
 def test_an_endpoint_that_answers_beside_a_hanging_health_check_is_judged():
     """The health check hangs with the database; what answers is judged all the same."""
     assert times(after(0), health=None).problem is None
+
+
+def saying(served, content_type="application/json", /, **keys):
+    """Serve an endpoint with this body and 200; what is wrong with it, and how."""
+    endpoints = (Endpoint(name="suites", path="/api/suites", authorized=False, **keys),)
+    fact = times(
+        lambda connection, _: connection.sendall(response(served, content_type=content_type)), endpoints=endpoints
+    )
+    return fact.problem, fact.manner
+
+
+@pytest.mark.parametrize(
+    ("body", "keys", "words"),
+    [
+        (b"<!doctype html><h1>Maintenance", {}, "answers 200 with an HTML page instead of JSON"),
+        (b"", {}, "answers 200 with an empty body instead of JSON"),
+        (b"all good", {}, "answers 200 with a body that is no JSON"),
+        (b'{"success": false, "data": []}', {}, "answers 200 and says success is false"),
+        (b'{"errors": ["no"]}', {"error_key": "errors"}, "answers 200 with an error at 'errors'"),
+        (b"[]", {"min_items": 1}, "answers 200 with an empty list instead of at least 1"),
+        (b'{"data": {"rows": [1]}}', {"min_items": 2, "items_key": "data.rows"},
+         "answers 200 with 1 items at 'data.rows' instead of at least 2"),
+        (b'{"data": 3}', {"min_items": 1, "items_key": "data"}, "answers 200 without a list at 'data'"),
+        (b"[1]", {"contains": "Motel"}, "answers 200 without 'Motel'"),
+    ],
+)  # fmt: skip
+def test_a_success_that_says_something_else_is_a_wrong_answer(body, keys, words):
+    """A 200 is no success when its body is another one's, or an error."""
+    assert saying(body, **keys) == (words, "wrong answer")
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        (b"[]", {}),
+        (b'{"success": true, "error": null}', {"error_key": "error"}),
+        (b'{"success": false}', {"error_key": ""}),
+        (b"plain words", {"body": "text"}),
+        (b"<html>report", {"body": "any"}),
+        (b"[1, 2]", {"min_items": 2, "contains": "1"}),
+    ],
+)
+def test_a_success_that_says_what_it_should_is_one(body, keys):
+    """What the target file allows is no finding."""
+    assert saying(body, **keys) == (None, "late")
+
+
+def test_a_large_answer_is_no_endless_one(monkeypatch):
+    """Only what promises no end has none; of what is merely large the beginning is judged."""
+    monkeypatch.setattr("oncall.probes.http.response_times.LONGEST_BODY", 100)
+
+    assert saying(b"[" + b"1," * 200 + b"1]")[0] is None
+
+
+def test_a_body_without_an_end_is_told_with_our_bound(monkeypatch):
+    """What was seen is that it went on where we stopped to read."""
+    monkeypatch.setattr("oncall.probes.http.response_times.LONGEST_BODY", 1 << 20)
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n"
+
+    def endless(connection, count):
+        connection.sendall(head)
+        while True:
+            connection.sendall(b"1," * 50_000)
+
+    fact = times(endless, limits=Limits(health_seconds=0.3, response_seconds=5))
+
+    assert (fact.problem, fact.manner) == ("sends a body that does not end: cut at 1 MiB", "wrong answer")

@@ -9,6 +9,7 @@ from oncall.facts.backend import NO_ANSWER, HealthAnswer, HealthChecks, HealthMe
 from oncall.finding import CouldNotCheck, Declared
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.health_body import read_body
+from oncall.probes.http.redirects import traced
 from oncall.probing.ledger import Ledger, ledger_in, state_folder
 from oncall.probing.register import client, probe
 from oncall.target.schema import Backend, Frontend, Limits, Stack
@@ -58,7 +59,7 @@ def backend_health(stack: Stack, limits: Limits, secrets: Secrets, http: Http) -
     )
     body = read_body(answer, health)
     return HealthAnswer(
-        exchange=answer.exchange,
+        exchange=traced(http, answer, limits.health_seconds + GRACE - answer.seconds),
         expected=health.expected_status,
         body_problem=body.problem,
         status=body.status,
@@ -99,7 +100,10 @@ def health_checks(stack: Stack, backend_health: HealthAnswer) -> HealthChecks:
             f"set {stack.key('backend.health.check_status_key')}"
         )
     return HealthChecks(
-        address=backend_health.exchange.address, checks=backend_health.checks, silent=backend_health.silent
+        address=backend_health.exchange.address,
+        at=backend_health.exchange.at,
+        checks=backend_health.checks,
+        silent=backend_health.silent,
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEBIBYTE = 1 << 20
+LONGEST_LOCATION = 4096  # characters: what servers and browsers take of an address
 
 
 class Answer(Exchange, frozen=True, kw_only=True):
@@ -163,6 +164,10 @@ class Http:
             ),
             content_type=got.headers.get("content-type", "")[:200],
             length=len(got.body),
+            declared_length=got.declared_length,
+            read_limit=body_limit if got.truncated else 0,
+            packed=got.packed,
+            location=shown_location(got.headers.get("location", "")) if 300 <= got.status < 400 else "",
             headers=got.headers,
             cookies=got.cookies,
             body=bytes(got.body),
@@ -188,6 +193,13 @@ class _Received:
         self.cookies: tuple[str, ...] = ()
         self.body = bytearray()
         self.truncated = False
+        self.packed = False
+
+    @property
+    def declared_length(self) -> int:
+        """What Content-Length promises; 0 when it says nothing that can be read."""
+        told = self.headers.get("content-length", "").strip()
+        return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else 0
 
     def take(self, response: "httpx.Response") -> None:
         self.status = response.status_code
@@ -197,6 +209,7 @@ class _Received:
         pieces: Iterable[bytes] = response.iter_raw()
         if encoding in ("gzip", "x-gzip", "deflate"):
             pieces = _inflated(pieces, encoding, self.limit)
+            self.packed = True
         for piece in pieces:
             self.body += piece[: self.limit - len(self.body) + 1]
             if len(self.body) > self.limit:
@@ -264,6 +277,15 @@ def place(url: str) -> tuple[str, str]:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
     netloc = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=netloc, fragment="").geturl(), f"{host}:{port}"
+
+
+def shown_location(location: str) -> str:
+    """Where a redirect leads, without a name, a password or a query: those carry tokens."""
+    try:
+        parts = urlsplit(location.strip()[:LONGEST_LOCATION])
+    except ValueError:
+        return "an address that is none"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:200]
 
 
 def lower(headers: Mapping[str, str]) -> dict[str, str]:

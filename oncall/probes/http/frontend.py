@@ -4,10 +4,12 @@ import hashlib
 from urllib.parse import urlsplit
 
 from oncall.facts.frontend import Asset, Assets, Named, Page
+from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.backend import GRACE
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.page import looks_like, names_in_css, read_page
+from oncall.probes.http.redirects import traced
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
 from oncall.probing.register import probe
@@ -33,8 +35,9 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     address = stack.frontend.url.rstrip("/") + stack.frontend.path
     answer = http.ask("GET", address, headers={"accept": "text/html"}, seconds=limits.page_seconds + GRACE)
     reading = read_page(answer.text, answer.address)
+    exchange = traced(http, answer, limits.page_seconds + GRACE - answer.seconds)
     return Page(
-        exchange=answer.exchange,
+        exchange=exchange,
         title=reading.title,
         looks_like=looks_like(reading, answer.text),
         text_length=len(reading.text),
@@ -42,7 +45,17 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
         fingerprint=fingerprint(answer) if answer.body else "",
         named=tuple(reading.named),
         elsewhere=len(reading.elsewhere),
+        moved_key=moved_key(stack, exchange),
     )
+
+
+def moved_key(stack: Stack, exchange: Exchange) -> str:
+    """The key that says where the page is, when a redirect leads from there to an answer; empty otherwise."""
+    if not exchange.location or exchange.circle or exchange.dead_end:
+        return ""
+    here, there = urlsplit(exchange.address), urlsplit(exchange.location)
+    elsewhere = there.netloc and (here.scheme, here.netloc) != (there.scheme, there.netloc)
+    return stack.key("frontend.url" if elsewhere else "frontend.path")
 
 
 @probe(of="frontend", deadline=SECONDS + 1.0)
@@ -138,7 +151,8 @@ def judged(one: Named, answer: Answer, page: Page) -> Asset:
         length=answer.length,
         seconds=answer.seconds,
         problem=_problem(one.kind, answer, page) or "",
-        manner=answer.manner,
+        manner=answer.manner or (None if answer.problem else "wrong answer"),
+        at=answer.at,
     )
 
 
@@ -146,7 +160,9 @@ def _problem(kind: str, answer: Answer, page: Page) -> str | None:
     if answer.problem:
         return answer.problem
     if answer.status != 200:
-        return f"answers {answer.status}"
+        return answer.answer
+    if answer.endless:
+        return answer.endless
     if not answer.body:
         return "is empty"
     if fingerprint(answer) == page.fingerprint:

@@ -34,7 +34,7 @@ def read_body(answer: Answer, health: Health) -> Body:
     if not answer.answered:
         return Body(problem="sent no whole body")
     if answer.truncated:
-        return Body(problem="answers its health check with more than 1 MiB")
+        return Body(problem=answer.endless or "answers its health check with more than 1 MiB")
     if not answer.body.strip():
         return Body(problem="answers its health check with an empty body")
     try:

@@ -51,8 +51,8 @@ def metrics_page(stack: Stack, secrets: Secrets, http: Http, backend_health: Hea
         raise CouldNotCheck(f"the backend answers {answer.status} to everything", root="backend_health")
     if answer.status in (401, 403):
         key = stack.key("backend.metrics.headers")
-        refused = f"our {key}: correct them" if metrics.headers else f"us: set {key}"
-        raise CouldNotCheck(f"the metrics page refuses {refused} ({answer.status})")
+        refused = f"the value that we send as {', '.join(metrics.headers)}" if metrics.headers else "us"
+        raise CouldNotCheck(f"the metrics page refuses {refused} ({answer.status}): set {key}", setting=key)
     return read_metrics(answer, metrics)
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from oncall.facts.backend import NO_ANSWER, HealthAnswer, ResponseTimes
 from oncall.facts.http import NEVER_ARRIVED, Exchange
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.http.answer_body import LONGEST_BODY, wrong_body
 from oncall.probes.http.backend import GRACE, expanded
 from oncall.probes.http.client import Answer, Http
 from oncall.probing.lag import stack_time
@@ -14,6 +15,7 @@ from oncall.target.schema import Endpoint, Limits, Stack
 from oncall.target.secrets import Secrets
 
 FEW, MANY = 5, 20
+READ_EACH = 64 << 10  # bytes: of longer answers the first one is read, the others are timed alone
 SECONDS = 4.0
 
 
@@ -52,9 +54,18 @@ def response_times(
         headers |= access_token.header()
 
     def ask(seconds: float) -> Answer:
-        return http.ask(asked.method, stack.backend.url.rstrip("/") + asked.path, headers=headers, seconds=seconds)
+        return http.ask(
+            asked.method,
+            stack.backend.url.rstrip("/") + asked.path,
+            headers=headers,
+            seconds=seconds,
+            body_limit=LONGEST_BODY,
+        )
 
-    samples, failure = sampled(ask, limits.response_seconds)
+    def wrong(answer: Answer) -> str:
+        return wrong_body(answer, asked)
+
+    samples, failure, body_problem = sampled(ask, limits.response_seconds, wrong)
     if failure is not None:
         _refusal_is_unknown(failure, asked)
     ended = failure or samples[-1]
@@ -62,11 +73,17 @@ def response_times(
         raise CouldNotCheck(NO_ANSWER, root="backend_health")
     if failure is not None and failure.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(f"the backend no longer answers: it {failure.problem}")
-    return ResponseTimes(endpoint=endpoint, path=asked.path, samples=samples, failure=failure)
+    return ResponseTimes(
+        endpoint=endpoint, path=asked.path, samples=samples, failure=failure, body_problem=body_problem
+    )
 
 
-def sampled(ask: Callable[[float], Answer], limit: float) -> tuple[tuple[Exchange, ...], Exchange | None]:
+def sampled(
+    ask: Callable[[float], Answer], limit: float, wrong: Callable[[Answer], str]
+) -> tuple[tuple[Exchange, ...], Exchange | None, str]:
     """Ask until the verdict is settled: all well under the limit, two over it, something else than success, no time.
+
+    wrong: what is wrong with what a success says, in words; empty: nothing.
 
     A request that is cut off has lasted longer than the limit, so it is a sample like the others.
     """
@@ -77,16 +94,20 @@ def sampled(ask: Callable[[float], Answer], limit: float) -> tuple[tuple[Exchang
         if left < 0.05:
             break
         given = min(left, limit + GRACE)
-        exchange = ask(given).exchange
+        answer = ask(given)
+        exchange = answer.exchange
         if exchange.outcome == "timeout" and given < limit:
             break  # our time was up, not the endpoint's: this one proves nothing
         if exchange.outcome != "timeout" and not (exchange.answered and 200 <= exchange.status < 300):
-            return tuple(samples), exchange
+            return tuple(samples), exchange, ""
+        judged = not samples or exchange.length <= READ_EACH
+        if exchange.answered and judged and (problem := wrong(answer)):
+            return tuple(samples), exchange, problem
         samples.append(exchange)
         slow = sum(sample.seconds > limit for sample in samples)
         if slow > MANY - 0.95 * MANY or (len(samples) >= FEW and max(s.seconds for s in samples) < limit / 2):
             break
-    return tuple(samples), None
+    return tuple(samples), None, ""
 
 
 def _refusal_is_unknown(failure: Exchange, endpoint: Endpoint) -> None:
@@ -94,7 +115,7 @@ def _refusal_is_unknown(failure: Exchange, endpoint: Endpoint) -> None:
     if failure.status in (401, 403):
         what = "our token" if endpoint.authorized else "a request without token: set authorized = true"
         if endpoint.headers and not endpoint.authorized:
-            what = "the headers that its entry in the target has"
+            what = f"the value that we send as {', '.join(endpoint.headers)}"
         root = "issued_token_use" if endpoint.authorized else ""
         raise CouldNotCheck(f"{endpoint.path} refuses {what} ({failure.status})", root=root)
     if failure.status == 429:

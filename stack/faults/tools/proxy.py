@@ -21,7 +21,7 @@ from email.utils import formatdate, parsedate_to_datetime
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 WHOLE_HEAD = 1 << 16
 PONG = 0xA
-HTTP_ONLY = ("only", "route", "status", "turn", "set", "clock", "cut", "replace", "without_upgrade")
+HTTP_ONLY = ("only", "route", "status", "turn", "set", "clock", "cut", "replace", "without_upgrade", "endless")
 WEBSOCKET_ONLY = ("wrong_accept", "swallow")
 
 
@@ -42,6 +42,7 @@ def options() -> argparse.Namespace:
     add("--type", default="text/plain", help="HTTP: its content type")
     add("--turn", default="", help="HTTP: OLD=NEW, another status of the answers that have this one")
     add("--set", action="append", default=[], help="HTTP: 'Name: value' of every answer")
+    add("--endless", action="store_true", help="HTTP: a body that has no end")
     add("--clock", type=float, default=0.0, help="HTTP: move the answer's Date by so many seconds")
     add("--drip", type=float, default=0.0, help="one byte of the answer every so many seconds")
     add("--cut", type=int, default=None, help="HTTP: hang up after so many bytes of the body")
@@ -52,7 +53,7 @@ def options() -> argparse.Namespace:
     add("--hang-up", type=float, default=None, help="WebSocket: close it so many seconds after it opened")
     given = parser.parse_args()
     given.http = any(getattr(given, name) for name in HTTP_ONLY + WEBSOCKET_ONLY) or given.hang_up is not None
-    if not given.to and not (given.blackhole or given.reset or given.banner or given.status):
+    if not given.to and not (given.blackhole or given.reset or given.banner or given.status or given.endless):
         parser.error("--to says where everything is passed on to")
     return given
 
@@ -161,8 +162,13 @@ async def speak(given: argparse.Namespace, reader: Reader, writer: Writer, port:
         await asyncio.sleep(given.delay)
         text = given.text.encode()
         head = b"HTTP/1.1 %d Changed\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        writer.write(head % (given.status, given.type.encode(), len(text)) + text)
+        writer.write(changed_head(given, head % (given.status, given.type.encode(), len(text))) + text)
         await writer.drain()
+    elif spoilt and given.endless:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nConnection: close\r\n\r\n" % given.type.encode())
+        while True:
+            writer.write(b" " * WHOLE_HEAD)
+            await writer.drain()
     else:
         await pass_on(given, reader, writer, port, head, body, spoilt)
 
