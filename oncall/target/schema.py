@@ -163,7 +163,7 @@ class Health(Struct, frozen=True, kw_only=True):
     expected_status: Statuses = (200,)
     body: Literal["json", "text"] = "json"
     status_key: Line = "status"
-    healthy_values: Values = ("ok", "up", "healthy", "pass")
+    healthy_values: Values = ("ok", "up", "healthy", "pass", "warn")
     checks_key: Line = "checks"
     check_status_key: Line = "status"
     memory_used_key: Line = "checks.memory.used"

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.target.schema import Health
+from oncall.probes.http.sub_check_names import Blaming
+from oncall.target.kinds import Component, PostgresServer
+from oncall.target.schema import Health, Stack
 from tests.probes.looking import backend, look
 from tests.probes.patients import free_port, raw_server, response, says, silent
 
@@ -184,3 +186,79 @@ def test_a_backend_declared_absent_is_not_asked():
     """No backend, no look."""
     with pytest.raises(NotPart):
         look("backend_health", backend(free_port(), absent=True))
+
+
+HEALTH_JSON = {
+    "status": "fail",
+    "checks": {
+        "pg:responseTime": [{"componentType": "datastore", "status": "fail", "output": "role app is not permitted"}],
+        "cpu:utilization": [
+            {"componentId": "node-1", "status": "pass", "observedValue": 85},
+            {"componentId": "node-2", "status": "warn", "observedValue": 95},
+        ],
+        "uptime": [{"observedValue": 12}],
+    },
+}
+
+
+def test_health_json_is_read():
+    """Lists under a name, pass, warn and fail, the part before the colon (draft-inadarei-api-health-check)."""
+    talk = health(HEALTH_JSON, "503 Unavailable", content_type="application/health+json")
+    with raw_server(talk) as port:
+        fact = look("backend_health", backend(port))
+
+    assert fact.problem == "answers 503: pg:responseTime is 'fail'"
+    assert (fact.blames, fact.statement, fact.manner) == ("postgres", "role app is not permitted", "error answer")
+    assert [(check.name, check.healthy) for check in fact.checks] == [
+        ("pg:responseTime", False),
+        ("cpu:utilization node-1", True),
+        ("cpu:utilization node-2", True),
+    ]
+    assert fact.silent == ("uptime",)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ({"status": "DOWN", "components": {"db": {"status": "DOWN", "details": {"error": "no route"}}}}, "components"),
+        ({"status": "error", "info": {}, "error": {"database": {"status": "down", "message": "no route"}},
+          "details": {"database": {"status": "down", "message": "no route"}}}, "details"),
+    ],
+    ids=["spring-boot", "nestjs"],
+)  # fmt: skip
+def test_health_of_the_usual_frameworks_is_read(body, key):
+    """Whom it accuses, and in which words."""
+    with raw_server(health(body, "503 Unavailable")) as port:
+        fact = look("backend_health", backend(port, health=Health(checks_key=key)))
+
+    assert fact.blames == "postgres"
+    assert "no route" in fact.statement
+
+
+@pytest.mark.parametrize(
+    ("name", "accused"),
+    [
+        ("cache", "cache"),
+        ("redisCache", "cache"),
+        ("orders-db", "orders-db"),
+        ("ordersdbPool", ""),
+        ("pg:connections", "postgres"),
+        ("PostgreSQL", "postgres"),
+        ("mailer", ""),
+        ("memory", "backend"),
+    ],
+)
+def test_a_sub_check_is_known_by_the_names_of_components(name, accused):
+    """Their own, their services', and what their kind is called; the database that this backend needs before others."""
+    stack = Stack(
+        components={"cache": Component(service="valkey"), "orders-db": PostgresServer(host="db2")},
+    )
+
+    assert Blaming(Health(), stack).of(name) == accused
+
+
+def test_of_two_that_fit_none_is_named():
+    """A guess would send somebody to the wrong one."""
+    stack = Stack(components={"cache-a": Component(service="cache"), "cache-b": Component(service="cache")})
+
+    assert Blaming(Health(), stack).of("cache") == ""

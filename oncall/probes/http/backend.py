@@ -10,6 +10,7 @@ from oncall.finding import CouldNotCheck, Declared
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.health_body import read_body
 from oncall.probes.http.redirects import traced
+from oncall.probes.http.sub_check_names import Blaming
 from oncall.probing.ledger import Ledger, ledger_in, state_folder
 from oncall.probing.register import client, probe
 from oncall.target.schema import Backend, Frontend, Limits, Stack
@@ -57,7 +58,7 @@ def backend_health(stack: Stack, limits: Limits, secrets: Secrets, http: Http) -
         headers=expanded(health.headers, secrets),
         seconds=limits.health_seconds + GRACE,
     )
-    body = read_body(answer, health)
+    body = read_body(answer, health, Blaming(health, stack))
     return HealthAnswer(
         exchange=traced(http, answer, limits.health_seconds + GRACE - answer.seconds),
         expected=health.expected_status,
@@ -92,12 +93,14 @@ def health_checks(stack: Stack, backend_health: HealthAnswer) -> HealthChecks:
         _readable(backend_health)
         raise CouldNotCheck(
             f"the health body has no sub-checks at {health.checks_key!r}: "
-            f"set {stack.key('backend.health.checks_key')} (empty: none)"
+            f"set {stack.key('backend.health.checks_key')} (empty: none)",
+            setting=stack.key("backend.health.checks_key"),
         )
     if not backend_health.checks:
         raise CouldNotCheck(
             f"no sub-check says how it is at {health.check_status_key!r}: "
-            f"set {stack.key('backend.health.check_status_key')}"
+            f"set {stack.key('backend.health.check_status_key')}",
+            setting=stack.key("backend.health.check_status_key"),
         )
     return HealthChecks(
         address=backend_health.exchange.address,
@@ -118,7 +121,8 @@ def health_memory(stack: Stack, backend_health: HealthAnswer) -> HealthMemory:
             _readable(backend_health)
             raise CouldNotCheck(
                 f"the health body has no number above 0 at {name!r}: "
-                f"set {stack.key('backend.health')}.{key}_key (empty: none)"
+                f"set {stack.key('backend.health')}.{key}_key (empty: none)",
+                setting=f"{stack.key('backend.health')}.{key}_key",
             )
     return HealthMemory(
         address=backend_health.exchange.address,

@@ -1,18 +1,25 @@
-"""A health body, read the way the target file describes it; whatever has another shape is said, never guessed."""
+"""A health body, read the way the target file describes it; whatever has another shape is said, never guessed.
+
+Sub-checks are a table of names (`{"database": {"status": "ok"}}`), a list, or lists under names, as health+json has
+them (`{"pg:responseTime": [{"status": "pass"}]}`).
+"""
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct
 
 from oncall.facts.backend import SubCheck
 from oncall.probes.http.client import Answer
+from oncall.probes.http.sub_check_names import Blaming
 from oncall.target.schema import Health
 
 MISSING = object()
 DETAIL_KEYS = ("message", "error", "detail", "details", "reason", "output", "description")
+MOST_CHECKS = 200
 
 
 class Body(Struct, frozen=True):
@@ -27,8 +34,8 @@ class Body(Struct, frozen=True):
     memory_limit: float | None = None
 
 
-def read_body(answer: Answer, health: Health) -> Body:
-    """Interpret the answer's body by `backend.health`."""
+def read_body(answer: Answer, health: Health, blaming: Blaming) -> Body:
+    """Interpret the answer's body by `backend.health`; blaming: whom its sub-checks are about."""
     if health.body == "text" or health.method == "HEAD":
         return Body(says_healthy=True)
     if not answer.answered:
@@ -44,7 +51,7 @@ def read_body(answer: Answer, health: Health) -> Body:
         return Body(problem=f"answers its health check with {'an HTML page' if html else 'a body that is no JSON'}")
     if not isinstance(value, dict):
         return Body(problem="answers its health check with JSON that is no object")
-    checks, silent = _sub_checks(value, health)
+    checks, silent = _sub_checks(value, health, blaming)
     memory_used, memory_limit = _number(value, health.memory_used_key), _number(value, health.memory_limit_key)
     verdict = at(value, health.status_key) if health.status_key else None
     if verdict is MISSING or verdict == "" or isinstance(verdict, dict | list):
@@ -68,13 +75,15 @@ def at(value: Any, key: str) -> Any:
     return MISSING
 
 
-def _sub_checks(body: dict[str, Any], health: Health) -> tuple[tuple[SubCheck, ...] | None, tuple[str, ...]]:
+def _sub_checks(
+    body: dict[str, Any], health: Health, blaming: Blaming
+) -> tuple[tuple[SubCheck, ...] | None, tuple[str, ...]]:
     """The sub-checks that say how they are, and the names of those that do not; None when there are none at all."""
     found = at(body, health.checks_key)
     if not isinstance(found, dict | list) or not found:
         return None, ()
     checks, silent = [], []
-    for name, check in _named(found):
+    for name, check in islice(_named(found, health), MOST_CHECKS):
         verdict = at(check, health.check_status_key) if isinstance(check, dict) else check
         if isinstance(verdict, str | bool) and verdict != "":
             checks.append(
@@ -83,7 +92,7 @@ def _sub_checks(body: dict[str, Any], health: Health) -> tuple[tuple[SubCheck, .
                     status=_word(verdict),
                     healthy=_healthy(verdict, health),
                     detail=_detail(check) if isinstance(check, dict) else "",
-                    blames=_lower(health.blames).get(name.lower(), ""),
+                    blames=blaming.of(name),
                 )
             )
         else:
@@ -91,13 +100,28 @@ def _sub_checks(body: dict[str, Any], health: Health) -> tuple[tuple[SubCheck, .
     return tuple(checks), tuple(silent)
 
 
-def _named(found: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(found, dict):
-        yield from ((name[:100], check) for name, check in found.items())
+def _named(found: dict[str, Any] | list[Any], health: Health) -> Iterator[tuple[str, Any]]:
+    if isinstance(found, list):
+        for index, check in enumerate(found):
+            name = check.get("name") if isinstance(check, dict) else None
+            yield (name[:100] if isinstance(name, str) and name else f"number {index + 1}"), check
         return
-    for index, check in enumerate(found):
-        name = check.get("name") if isinstance(check, dict) else None
-        yield (name[:100] if isinstance(name, str) and name else f"number {index + 1}"), check
+    for name, check in found.items():
+        if not _measurements(check, health):
+            yield name[:100], check
+            continue
+        for one in check:
+            of = one.get("componentId") if len(check) > 1 else None
+            yield (f"{name[:60]} {of[:39]}" if isinstance(of, str) and of else name[:100]), one
+
+
+def _measurements(check: Any, health: Health) -> bool:
+    """Whether this is a list of measurements of one thing, as health+json has them."""
+    return (
+        isinstance(check, list)
+        and bool(check)
+        and all(isinstance(one, dict) and at(one, health.check_status_key) is not MISSING for one in check)
+    )
 
 
 def _detail(check: dict[str, Any]) -> str:
@@ -128,7 +152,3 @@ def _number(body: dict[str, Any], key: str) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) and number > 0 else None
-
-
-def _lower(names: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): component for name, component in names.items()}
