@@ -26,6 +26,7 @@ class Page(Fact, frozen=True, kw_only=True):
     fingerprint: of the body, so that the same page in a script's place is recognised.
     named: what the page names on its own site; `elsewhere` counts the rest.
     moved_key: the key of the target file that says where the page is, when its own server answers at another address.
+    roots, origins: what its own text calls: first steps of paths ("/api"), and origins ("https://api.example").
     """
 
     exchange: Exchange
@@ -37,6 +38,8 @@ class Page(Fact, frozen=True, kw_only=True):
     named: tuple[Named, ...] = ()
     elsewhere: int = 0
     moved_key: str = ""
+    roots: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()
@@ -99,13 +102,15 @@ class Asset(Struct, frozen=True, kw_only=True):
 class Assets(Fact, frozen=True, kw_only=True):
     """What the page names, each asked for once. `unasked`: how many were left out for lack of time.
 
-    css_names: what the stylesheets name in turn.
+    css_names: what the stylesheets name in turn. roots, origins: what the scripts call, as in Page.
     """
 
     page: str
     assets: tuple[Asset, ...]
     unasked: int = 0
     css_names: tuple[Named, ...] = ()
+    roots: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
 
     def inconclusive_reason(self) -> str | None:
         if any(asset.status or asset.problem for asset in self.assets):

@@ -57,6 +57,7 @@ At = Annotated[
 ]
 HttpUrl = Annotated[str, text(r"https?://.*", "start with http:// or https://", form="base")]
 WebSocketUrl = Annotated[str, text(r"wss?://.*", "start with ws:// or wss://", form="url")]
+MaybeHttpUrl = Annotated[str, text(r"(https?://.*)?", "start with http:// or https://, or be empty", form="base")]
 MaybeWebSocketUrl = Annotated[str, text(r"(wss?://.*)?", "start with ws:// or wss://, or be empty", form="url")]
 Origin = Annotated[
     str, text(r"(https?://[^\s/?#@]+)?", 'be an origin such as "https://shop.example", or empty', form="url")
@@ -240,6 +241,7 @@ class Backend(Part, frozen=True, kw_only=True):
     """An HTTP API."""
 
     url: HttpUrl = "http://localhost:3001"
+    public_url: MaybeHttpUrl = ""
     service: Service = "backend"
     depends_on: Dependencies = ("postgres",)
     env_file: HostFile = ""

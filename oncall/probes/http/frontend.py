@@ -9,6 +9,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.backend import GRACE
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.page import looks_like, names_in_css, read_page
+from oncall.probes.http.page_calls import Calls, calls_in, together
 from oncall.probes.http.redirects import traced
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
@@ -35,6 +36,7 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     address = stack.frontend.url.rstrip("/") + stack.frontend.path
     answer = http.ask("GET", address, headers={"accept": "text/html"}, seconds=limits.page_seconds + GRACE)
     reading = read_page(answer.text, answer.address)
+    calls = calls_in(answer.text)
     exchange = traced(http, answer, limits.page_seconds + GRACE - answer.seconds)
     return Page(
         exchange=exchange,
@@ -46,6 +48,8 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
         named=tuple(reading.named),
         elsewhere=len(reading.elsewhere),
         moved_key=moved_key(stack, exchange),
+        roots=calls.roots,
+        origins=calls.origins,
     )
 
 
@@ -100,6 +104,7 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
     ends = stack_time() + SECONDS
     waiting = list(reversed(named))
     answers: dict[str, tuple[Asset, list[Named]]] = {}
+    calls: list[Calls] = []
 
     def work() -> None:
         while True:
@@ -118,17 +123,22 @@ def fetched(http: Http, page: Page, named: list[Named]) -> Assets:
             if answer.outcome == "timeout" and answer.allowed_seconds < 1.0:
                 continue  # our time was up, not the server's
             names = names_in_css(answer.text, one.url, page.exchange.address) if one.kind == "stylesheet" else []
+            if one.kind == "script":
+                calls.append(calls_in(answer.text))
             answers[one.url] = (judged(one, answer, page), names)
 
     wait_for([side_thread(work, name="asset") for _ in range(min(AT_ONCE, len(waiting)))], ends + 0.2)
     done = dict(answers)
     assets = tuple(done[one.url][0] for one in named if one.url in done)
+    called = together(list(calls))
     in_css = {name.url: name for _, names in done.values() for name in names}
     return Assets(
         page=page.exchange.address,
         assets=assets,
         unasked=len(named) - len(assets),
         css_names=tuple(in_css.values()),
+        roots=called.roots,
+        origins=called.origins,
     )
 
 

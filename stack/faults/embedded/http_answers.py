@@ -1,8 +1,8 @@
 """Ways to answer wrongly: redirects in a circle, bodies without an end, success that is none."""
 
 from stack.faults import fault
-from stack.faults.expected.unknowns import NO_BODY, NO_PAGE
-from stack.faults.tools.interposed_proxy import put_before
+from stack.faults.expected.unknowns import ENDPOINTS, NO_BODY, NO_PAGE, PUBLIC_API
+from stack.faults.tools.interposed_proxy import proxy, put_before
 from stack.running import Running
 
 TASKS = "test_endpoint_answers_in_time[tasks]"
@@ -48,3 +48,46 @@ def backend_endpoint_says_failure(stack: Running) -> None:
     put_before(
         stack, "backend", "--only", "/api/tasks", "--status", "200", "--type", "application/json", "--text", text
     )
+
+
+@fault(
+    "frontend-without-api-route",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=[PUBLIC_API],
+)
+def frontend_without_api_route(stack: Running) -> None:
+    """The proxy lost its route for the API and answers every path of it with the page."""
+    stack.restart("frontend", PROXY_PATHS="/realtime")
+
+
+@fault(
+    "frontend-rewrites-the-api",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=[PUBLIC_API],
+)
+def frontend_rewrites_the_api(stack: Running) -> None:
+    """The proxy passes paths of the API on under another name, which the backend does not know."""
+    stack.restart("frontend", UPSTREAM=f"http://127.0.0.1:{rewriting(stack)}")
+
+
+def rewriting(stack: Running) -> int:
+    """A proxy before the backend, for the frontend alone, that asks for /v2/ in the place of /api/; its port."""
+    port = stack.free_port()
+    proxy(stack, "rewriting", port, "--to", str(stack.ports["backend"]), "--rewrite", "/api/=/v2/")
+    return port
+
+
+@fault(
+    "backend-api-maintenance",
+    component="backend",
+    cause_class="misconfiguration",
+    must_fail=["test_api_answers_requests", *ENDPOINTS, "test_forged_tokens_are_refused[no-token]"],
+    may_fail=["test_issued_token_is_accepted", "test_forged_tokens_are_refused"],
+    unknown=[PUBLIC_API],
+)
+def backend_api_maintenance(stack: Running) -> None:
+    """A page of maintenance answers every path of the API with 200; login and health check go on."""
+    spoil = ["--status", "200", "--type", "text/html", "--text", MAINTENANCE]
+    put_before(stack, "backend", "--only", "/api/suites", "/api/tasks", *spoil)

@@ -15,8 +15,12 @@ NO_BODY = ["test_every_health_sub_check_is_ok", "test_backend_memory_is_under_it
 
 METRICS = ["test_connections_are_under_their_limit", "test_file_descriptors_are_under_their_limit"]
 
+PUBLIC_API = "test_browsers_get_what_the_api_answers"
+NO_API = ["test_api_answers_requests", PUBLIC_API]
+
 # The backend does not answer at all.
 SILENT_BACKEND = [
+    *NO_API,
     *NO_BODY,
     "test_connection_count_is_exported",
     *METRICS,
@@ -28,6 +32,7 @@ SILENT_BACKEND = [
 # The frontend does not answer at all.
 NO_PAGE = ["test_scripts_and_styles_are_served", "test_images_fonts_and_icons_are_served"]
 SILENT_FRONTEND = [
+    PUBLIC_API,
     *NO_PAGE,
     "test_certificates_are_not_near_their_end",
     "test_handshake_succeeds_through_the_proxy",

@@ -21,7 +21,19 @@ from email.utils import formatdate, parsedate_to_datetime
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 WHOLE_HEAD = 1 << 16
 PONG = 0xA
-HTTP_ONLY = ("only", "route", "status", "turn", "set", "clock", "cut", "replace", "without_upgrade", "endless")
+HTTP_ONLY = (
+    "only",
+    "route",
+    "rewrite",
+    "status",
+    "turn",
+    "set",
+    "clock",
+    "cut",
+    "replace",
+    "without_upgrade",
+    "endless",
+)
 WEBSOCKET_ONLY = ("wrong_accept", "swallow")
 
 
@@ -37,6 +49,7 @@ def options() -> argparse.Namespace:
     add("--banner", default="", help="say this to whoever connects, and nothing else")
     add("--only", nargs="+", default=[], help="HTTP: spoil only these paths (patterns)")
     add("--route", nargs="+", default=[], help="HTTP: PREFIX=PORT, other places for some paths")
+    add("--rewrite", default="", help="HTTP: OLD=NEW, the beginning of another path to ask for")
     add("--status", type=int, default=0, help="HTTP: answer so instead of asking anybody")
     add("--text", default="", help="HTTP: the body of that answer")
     add("--type", default="text/plain", help="HTTP: its content type")
@@ -177,6 +190,9 @@ async def pass_on(
     given: argparse.Namespace, reader: Reader, writer: Writer, port: int, head: bytes, body: bytes, spoilt: bool
 ) -> None:
     """Ask the part itself, and spoil what it says."""
+    old, _, new = given.rewrite.partition("=")
+    if spoilt and old:
+        head = head.replace(f" {old}".encode(), f" {new}".encode(), 1)
     upgrade = header(head, b"upgrade")
     if not upgrade or (spoilt and given.without_upgrade):
         head = with_header(with_header(head, b"Upgrade", None), b"Connection", b"close")
