@@ -15,6 +15,7 @@ def test_endpoint_answers_in_time(endpoint, response_times, limits, finding):
         layer=response_times.layer,
         manner=response_times.manner,
         address=response_times.at,
+        root="api_answers",
     )
     assert response_times.p95 <= limits.response_seconds, finding(
         f"{response_times.name} takes {response_times.p95:.1f} s at the 95th percentile, {response_times.mostly}",

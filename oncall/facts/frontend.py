@@ -27,6 +27,8 @@ class Page(Fact, frozen=True, kw_only=True):
     named: what the page names on its own site; `elsewhere` counts the rest.
     moved_key: the key of the target file that says where the page is, when its own server answers at another address.
     roots, origins: what its own text calls: first steps of paths ("/api"), and origins ("https://api.example").
+    insecure: http:// addresses that it names, when it came by https itself.
+    policies: its Content-Security-Policies, from the header and its meta elements. cache_control: the header.
     """
 
     exchange: Exchange
@@ -40,6 +42,9 @@ class Page(Fact, frozen=True, kw_only=True):
     moved_key: str = ""
     roots: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    insecure: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+    cache_control: str = ""
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()

@@ -136,6 +136,8 @@ class Handshake(Fact, frozen=True, kw_only=True):
         proxy that answers its page in the same way, or a replica that knows another secret."""
         if self.status and self.status == self.page_status:
             return "frontend_page"
+        if self.status >= 500 or not self.status:
+            return "public_api"  # the proxy reaches no backend, whatever it is asked for
         return "jwt_secret_copies" if self.status == 401 and self.with_token else ""
 
     @property

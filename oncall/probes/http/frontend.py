@@ -8,6 +8,7 @@ from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.backend import GRACE
 from oncall.probes.http.client import Answer, Http
+from oncall.probes.http.content_policy import LONGEST
 from oncall.probes.http.page import looks_like, names_in_css, read_page
 from oncall.probes.http.page_calls import Calls, calls_in, together
 from oncall.probes.http.redirects import traced
@@ -16,7 +17,7 @@ from oncall.probing.lag import stack_time
 from oncall.probing.register import probe
 from oncall.target.schema import Limits, Stack
 
-MOST_DECORATIONS = 40
+MOST_DECORATIONS, MOST_INSECURE = 40, 10
 AT_ONCE = 4
 SECONDS = 4.0
 BODY_LIMIT = 4 << 20
@@ -36,7 +37,7 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
     address = stack.frontend.url.rstrip("/") + stack.frontend.path
     answer = http.ask("GET", address, headers={"accept": "text/html"}, seconds=limits.page_seconds + GRACE)
     reading = read_page(answer.text, answer.address)
-    calls = calls_in(answer.text)
+    calls, header = calls_in(answer.text), answer.headers.get("content-security-policy", "")
     exchange = traced(http, answer, limits.page_seconds + GRACE - answer.seconds)
     return Page(
         exchange=exchange,
@@ -50,6 +51,11 @@ def frontend_page(stack: Stack, limits: Limits, http: Http) -> Page:
         moved_key=moved_key(stack, exchange),
         roots=calls.roots,
         origins=calls.origins,
+        insecure=tuple(sorted(one[:200] for one in reading.elsewhere if one.startswith("http:")))[:MOST_INSECURE]
+        if answer.address.startswith("https:")
+        else (),
+        policies=tuple(policy[:LONGEST] for policy in (header, *reading.policies) if policy),
+        cache_control=answer.headers.get("cache-control", "")[:200],
     )
 
 

@@ -39,7 +39,7 @@ ERROR_MARKS = (
         "an error message",
     ),
 )
-READ = ("base", "script", "link", "img", "source", "input", "video", "image", "use")
+READ = ("base", "meta", "script", "link", "img", "source", "input", "video", "image", "use")
 FAR = 60  # characters of text: an error page says little else
 MOST_NAMED = 500  # addresses of a page, or of a stylesheet: a large page has 100, a stylesheet of icons 300
 MOST_COMMENTS = 20_000  # of a stylesheet: what follows is read as it is
@@ -56,6 +56,7 @@ class Reading(Struct):
     named: list[Named] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     elsewhere: set[str] = field(default_factory=set)
+    policies: list[str] = field(default_factory=list)
 
 
 def read_page(page: str, address: str) -> Reading:
@@ -67,6 +68,7 @@ def read_page(page: str, address: str) -> Reading:
         else:
             reader.say(token.text)
     reading = Reading(" ".join(reader.title.split())[:200], " ".join(reader.text), reader.elements)
+    reading.policies = reader.policies
     for kind, reference in reader.references:
         add(reading, kind, reference, reader.base, address)
     return reading
@@ -151,6 +153,7 @@ class _Reader:
         self.text: list[str] = []
         self.elements = 0
         self.references: list[tuple[str, str]] = []
+        self.policies: list[str] = []
         self._inside: str | None = None
 
     def tag(self, tag: Tag) -> None:
@@ -165,6 +168,8 @@ class _Reader:
         values = tag.attributes
         if tag.name == "base" and values.get("href") and not self.based:
             self._rebase(values["href"])
+        elif tag.name == "meta" and values.get("http-equiv", "").strip().lower() == "content-security-policy":
+            self.policies = [*self.policies[:9], values.get("content", "")]
         elif tag.name == "script":
             self._script(values)
         elif tag.name == "link":

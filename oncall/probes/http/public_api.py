@@ -154,5 +154,5 @@ def _told_by_the_page(answers: PublicAnswers, page: Page | Missing) -> None:
         return
     if not page.exchange.answered and not public.answered:
         raise CouldNotCheck(f"the frontend {page.exchange.problem}", root="frontend_page")
-    if public.status >= 500 and page.exchange.status == public.status:
+    if public.status >= 400 and page.exchange.status == public.status:
         raise CouldNotCheck(f"the frontend answers {public.status} to everything", root="frontend_page")

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from stack.faults import fault
 from stack.faults.embedded.auth import ACCEPTED, LOGIN, ROUTE, TIMES, TOKEN_REFUSED, stack_python
 from stack.faults.expected.database_failures import BACKEND_BLIND, BACKEND_FAILS, BLOCKED, WRITES
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, SOCKET
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, PUBLIC_API, SOCKET
 from stack.faults.tools.interposed_proxy import answers, put_before
 from stack.running import Running
 
@@ -47,7 +47,7 @@ def frontend_gzip_garbage(stack: Running) -> None:
 
 
 @fault("frontend-behind-a-password", component="frontend", cause_class="misconfiguration", must_fail=[PAGE, PROXY],
-       unknown=NO_PAGE, held_out_result="auth beside frontend")  # fmt: skip
+       unknown=[*NO_PAGE, PUBLIC_API], held_out_result="auth beside frontend")  # fmt: skip
 def frontend_behind_a_password(stack: Running) -> None:
     """The staging site's password prompt was deployed with the proxy: everything answers 401 before anybody logs in."""
     put_before(stack, "frontend", "--status", "401", "--type", "text/html", "--text", PROMPT)

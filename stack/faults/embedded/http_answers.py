@@ -1,7 +1,7 @@
 """Ways to answer wrongly: redirects in a circle, bodies without an end, success that is none."""
 
 from stack.faults import fault
-from stack.faults.expected.unknowns import ENDPOINTS, NO_BODY, NO_PAGE, PUBLIC_API
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_BODY, NO_PAGE, ORIGINS, PUBLIC_API
 from stack.faults.tools.interposed_proxy import proxy, put_before
 from stack.running import Running
 
@@ -80,14 +80,13 @@ def rewriting(stack: Running) -> int:
 
 
 @fault(
-    "backend-api-maintenance",
+    "backend-api-crashes",
     component="backend",
-    cause_class="misconfiguration",
-    must_fail=["test_api_answers_requests", *ENDPOINTS, "test_forged_tokens_are_refused[no-token]"],
-    may_fail=["test_issued_token_is_accepted", "test_forged_tokens_are_refused"],
-    unknown=[PUBLIC_API],
+    cause_class="code defect",
+    must_fail=["test_api_answers_requests", *ENDPOINTS],
+    unknown=[PUBLIC_API, ORIGINS, "test_issued_token_is_accepted", *FORGED],
 )
-def backend_api_maintenance(stack: Running) -> None:
-    """A page of maintenance answers every path of the API with 200; login and health check go on."""
-    spoil = ["--status", "200", "--type", "text/html", "--text", MAINTENANCE]
+def backend_api_crashes(stack: Running) -> None:
+    """Every path of the API crashes on every request; login and health check go on."""
+    spoil = ["--status", "500", "--text", "Internal Server Error"]
     put_before(stack, "backend", "--only", "/api/suites", "/api/tasks", *spoil)

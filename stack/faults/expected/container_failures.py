@@ -1,6 +1,6 @@
 """What a broken container, engine or network takes with it: the lists that many faults under Docker share."""
 
-from stack.faults.expected.unknowns import NO_TOKEN, PUBLIC_API
+from stack.faults.expected.unknowns import NO_PAGE, NO_TOKEN, PUBLIC_API
 
 RUNNING, UP, HEALTHY = "test_service_is_running", "test_service_stays_up", "test_service_is_healthy"
 MEMORY = "test_container_memory_is_under_its_limit"
@@ -38,7 +38,7 @@ def restarting(service: str) -> list[str]:
 
 # No certificate is watched under Docker: it has no TLS address.
 SILENT_PAGE = [
-    *("test_scripts_and_styles_are_served", "test_images_fonts_and_icons_are_served"),
+    *NO_PAGE,
     *("test_handshake_succeeds_through_the_proxy", PUBLIC_API),
 ]
 

@@ -16,7 +16,8 @@ NO_BODY = ["test_every_health_sub_check_is_ok", "test_backend_memory_is_under_it
 METRICS = ["test_connections_are_under_their_limit", "test_file_descriptors_are_under_their_limit"]
 
 PUBLIC_API = "test_browsers_get_what_the_api_answers"
-NO_API = ["test_api_answers_requests", PUBLIC_API]
+ORIGINS = "test_requests_of_the_page_are_accepted"
+NO_API = ["test_api_answers_requests", PUBLIC_API, ORIGINS]
 
 # The backend does not answer at all.
 SILENT_BACKEND = [
@@ -30,7 +31,15 @@ SILENT_BACKEND = [
 ]
 
 # The frontend does not answer at all.
-NO_PAGE = ["test_scripts_and_styles_are_served", "test_images_fonts_and_icons_are_served"]
+NO_PAGE = [
+    *("test_scripts_and_styles_are_served", "test_images_fonts_and_icons_are_served"),
+    *(
+        "test_content_policy_allows_the_page",
+        "test_secure_page_loads_nothing_without_tls",
+        "test_page_calls_this_stack",
+    ),
+    *("test_page_is_not_kept_past_a_deployment", "test_missing_script_is_not_answered_with_a_page"),
+]
 SILENT_FRONTEND = [
     PUBLIC_API,
     *NO_PAGE,

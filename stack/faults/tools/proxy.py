@@ -49,6 +49,7 @@ def options() -> argparse.Namespace:
     add("--banner", default="", help="say this to whoever connects, and nothing else")
     add("--only", nargs="+", default=[], help="HTTP: spoil only these paths (patterns)")
     add("--route", nargs="+", default=[], help="HTTP: PREFIX=PORT, other places for some paths")
+    add("--asked-with", default="", help="HTTP: spoil only requests that have this header")
     add("--rewrite", default="", help="HTTP: OLD=NEW, the beginning of another path to ask for")
     add("--status", type=int, default=0, help="HTTP: answer so instead of asking anybody")
     add("--text", default="", help="HTTP: the body of that answer")
@@ -164,6 +165,7 @@ async def speak(given: argparse.Namespace, reader: Reader, writer: Writer, port:
     body = await reader.readexactly(int(header(head, b"content-length") or 0))
     path = head.split(b" ")[1].decode("latin-1")
     spoilt = not given.only or any(re.match(pattern, path) for pattern in given.only)
+    spoilt = spoilt and (not given.asked_with or header(head, given.asked_with.encode()) is not None)
     for route in given.route:
         prefix, _, place = route.partition("=")
         port = int(place) if path.startswith(prefix) else port
