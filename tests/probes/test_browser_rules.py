@@ -2,7 +2,7 @@
 
 import pytest
 
-from oncall.facts.browser import PageRules
+from oncall.facts.browser_rules import PageRules
 from oncall.facts.frontend import Page
 from oncall.facts.http import Exchange
 from oncall.facts.public_api import ApiAnswers, PathAnswer

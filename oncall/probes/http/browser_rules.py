@@ -2,7 +2,7 @@
 
 from urllib.parse import urljoin, urlsplit
 
-from oncall.facts.browser import Blocked, MissingScript, PageKeeping, PageRules
+from oncall.facts.browser_rules import Blocked, MissingScript, PageKeeping, PageRules
 from oncall.facts.frontend import Assets, Page
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern

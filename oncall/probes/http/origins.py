@@ -1,6 +1,6 @@
 """Requests as a page sends them: with its Origin, and with the question that comes before those across origins."""
 
-from oncall.facts.browser import OriginUse, Preflight
+from oncall.facts.browser_rules import OriginUse, Preflight
 from oncall.facts.frontend import Assets
 from oncall.facts.public_api import ApiAnswers
 from oncall.finding import CouldNotCheck, Declared, NotPart
