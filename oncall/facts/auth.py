@@ -13,6 +13,7 @@ class Login(Fact, frozen=True, kw_only=True):
     body: "json", "html", "text" or "empty".
     token_place: where the token should be, as words; `seen` names what stood there instead (names, never values).
     blames: the component that the health body accused when it was asked just before.
+    set_cookies: the cookies that it set, without their values: "session; Path=/; Secure".
     """
 
     exchange: Exchange
@@ -23,6 +24,7 @@ class Login(Fact, frozen=True, kw_only=True):
     token_found: bool = False
     seen: tuple[str, ...] = ()
     blames: str | None = None
+    set_cookies: tuple[str, ...] = ()
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()

@@ -142,6 +142,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
         token_found=bool(token),
         seen=() if token or not answer.status else names_seen(answer, auth),
         blames=accused(answer, backend_health),
+        set_cookies=answer.cookies_without_values,
     )
     if not token:
         return Attempt(login, None)

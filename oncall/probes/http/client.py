@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEBIBYTE = 1 << 20
+LONGEST_COOKIE, MOST_COOKIES = 8 << 10, 20  # characters: twice what browsers keep of one
 LONGEST_LOCATION = 4096  # characters: what servers and browsers take of an address
 
 
@@ -49,6 +50,12 @@ class Answer(Exchange, frozen=True, kw_only=True):
     def json(self) -> Any:
         """The body's value; raises ValueError when it is not JSON, or nested too deeply."""
         return shallow_json(self.body)
+
+    @property
+    def cookies_without_values(self) -> tuple[str, ...]:
+        """Names and attributes: what a browser judges a cookie by, and no secret."""
+        split = (cookie[:LONGEST_COOKIE].partition(";") for cookie in self.cookies[:MOST_COOKIES])
+        return tuple(f"{pair.partition('=')[0].strip()[:100]};{rest[:300]}" for pair, _, rest in split)
 
     @property
     def exchange(self) -> Exchange:
