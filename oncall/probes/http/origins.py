@@ -58,9 +58,9 @@ def origin_use(stack: Stack, limits: Limits, secrets: Secrets, http: Http, api_a
     return OriginUse(origin=sender, exchange=answer.exchange)
 
 
-@probe(of="backend", optional=("page_assets",))
+@probe(of="backend", optional=("page_assets", "api_answers"))
 def preflight(
-    stack: Stack, limits: Limits, http: Http, api_answers: ApiAnswers, page_assets: Assets | Missing
+    stack: Stack, limits: Limits, http: Http, api_answers: ApiAnswers | Missing, page_assets: Assets | Missing
 ) -> Preflight:
     """Whether a page of another origin may send its token to the API."""
     sender = page_origin(stack)
@@ -69,6 +69,8 @@ def preflight(
     base = stack.backend.public_url or (stack.backend.url if straight in map(origin, called) else "")
     if not base or origin(base) == sender:
         raise Declared(f"says that page and API have one origin ({stack.key('backend.public_url')})")
+    if isinstance(api_answers, Exception):
+        raise api_answers
     by_cookie = stack.auth.send_token_in != "header"  # noqa: S105  a place, no password
     name = "content-type" if by_cookie else stack.auth.send_token_name.lower()
     headers = {

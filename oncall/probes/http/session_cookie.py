@@ -4,18 +4,20 @@ from urllib.parse import urlsplit
 
 from oncall.facts.auth import Login
 from oncall.facts.session_cookie import SessionCookie
-from oncall.finding import CouldNotCheck, Declared
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probing.register import probe
 from oncall.target.schema import Stack
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")  # there browsers take Secure cookies over http, too
 
 
-@probe(of="auth")
-def session_cookie(stack: Stack, login: Login) -> SessionCookie:
+@probe(of="auth", optional=("login",))
+def session_cookie(stack: Stack, login: Login | CouldNotCheck | NotPart) -> SessionCookie:
     """The cookie that the login's session is kept in."""
     if stack.auth.token_in != "cookie":  # noqa: S105  a place, no password
         raise Declared(f"says that no cookie carries the session ({stack.key('auth.token_in')})")
+    if isinstance(login, Exception):
+        raise login
     found = [one for one in login.set_cookies if one.partition(";")[0].strip() == stack.auth.token_key]
     if not found:
         raise CouldNotCheck("the login set no cookie of that name", root="login")
