@@ -4,12 +4,11 @@ from oncall.facts.browser_rules import OriginUse, Preflight
 from oncall.facts.frontend import Assets
 from oncall.facts.public_api import ApiAnswers
 from oncall.finding import CouldNotCheck, Declared, NotPart
-from oncall.probes.http.backend import GRACE, expanded
+from oncall.probes.http.backend import GRACE
 from oncall.probes.http.client import Answer, Http
 from oncall.probes.http.page_calls import origin
 from oncall.probing.register import probe
 from oncall.target.schema import Limits, Stack
-from oncall.target.secrets import Secrets
 
 FORBIDDEN = 403
 Missing = CouldNotCheck | NotPart
@@ -22,13 +21,9 @@ def page_origin(stack: Stack) -> str:
     return stack.websocket.origin or origin(stack.frontend.url)
 
 
-@probe(
-    of="backend",
-    deadline=lambda limits: 3 * (limits.response_seconds + 2 * GRACE),
-    keep=lambda use, facts: not use.refused,
-)
-def origin_use(stack: Stack, limits: Limits, secrets: Secrets, http: Http, api_answers: ApiAnswers) -> OriginUse:
-    """Whether the API and the login take requests that carry the page's Origin."""
+@probe(of="backend", deadline=lambda limits: 3 * (limits.response_seconds + 2 * GRACE))
+def origin_use(stack: Stack, limits: Limits, http: Http, api_answers: ApiAnswers) -> OriginUse:
+    """Whether the API and the login take requests that carry the page's Origin. Nobody is logged in for it."""
     sender = page_origin(stack)
     direct = next((one for one in api_answers.answers if not one.problem), None)
     if direct is None:
@@ -40,19 +35,18 @@ def origin_use(stack: Stack, limits: Limits, secrets: Secrets, http: Http, api_a
     if stack.auth.absent:
         return OriginUse(origin=sender, exchange=answer.exchange)
 
-    def log_in(headers: dict[str, str]) -> Answer:  # an empty login: nobody's account is tried
-        return http.ask(
-            stack.auth.login_method,
-            stack.backend.url.rstrip("/") + stack.auth.login_path,
-            headers=expanded(stack.auth.login_headers, secrets) | headers,
-            json={},
-            seconds=seconds,
-            refusable="login",
-        )
+    def ask_login(headers: dict[str, str]) -> Answer:  # what a browser asks before it logs in across origins: no login
+        path = stack.backend.url.rstrip("/") + stack.auth.login_path
+        return http.ask("OPTIONS", path, headers=headers, seconds=seconds)
 
-    answer = log_in({"origin": sender})
+    asking = {
+        "origin": sender,
+        "access-control-request-method": stack.auth.login_method,
+        "access-control-request-headers": "content-type",
+    }
+    answer = ask_login(asking)
     if answer.status == FORBIDDEN:
-        without = log_in({})
+        without = ask_login({})
         if without.answered and without.status not in (FORBIDDEN, 429):
             return OriginUse(origin=sender, exchange=answer.exchange, refused="login answers 403 to it")
     return OriginUse(origin=sender, exchange=answer.exchange)
