@@ -3,7 +3,7 @@
 import pytest
 
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.target.schema import Auth, Backend, Endpoint, Frontend, Limits, Stack
+from oncall.target.schema import Auth, Backend, Endpoint, Frontend, Health, Limits, Stack
 from tests.probes.looking import look
 from tests.probes.patients import free_port, raw_server, response, silent, site
 
@@ -127,7 +127,7 @@ def test_one_address_for_both_is_not_compared():
     """Only the proxy is published: there is one way."""
     stack = Stack(backend=Backend(url="http://localhost:3000"), frontend=Frontend(url="http://localhost:3000/"))
     with pytest.raises(NotPart, match="public address"):
-        look("public_answers", stack, api_answers=None)
+        look("public_answers", stack, api_answers=None, backend_health=None)
 
 
 def test_a_frontend_that_hangs_is_told_once():
@@ -140,3 +140,15 @@ def test_an_api_that_fails_straight_is_not_compared():
     """The proxy can pass on only what comes."""
     with pytest.raises(CouldNotCheck, check=lambda error: error.root == "api_answers"):
         both(PAGE, straight=response(b"", "404 Gone"))
+
+
+def test_a_health_check_among_the_apis_paths_is_compared_as_well():
+    """One route of the proxy is right, another is not."""
+    health = {"/api/health": HEALTH, "/api/suites": REFUSED}
+    through = {"/": PAGE, "/app.js": SCRIPT, "/api/suites": REFUSED, "/api/health": PAGE}
+    with raw_server(site(health)) as port, raw_server(site(through)) as page:
+        backend = Backend(url=f"http://127.0.0.1:{port}", endpoints=ENDPOINTS[:1], health=Health(path="/api/health"))
+        stack = Stack(backend=backend, frontend=Frontend(url=f"http://127.0.0.1:{page}"))
+        fact = look("public_api", stack, limits=LIMITS)
+
+    assert fact.problem == "direct works, proxy does not: /api/health answers 200 with an HTML page"

@@ -90,10 +90,13 @@ def _problem(asked: Endpoint, answer: Answer, refused: tuple[int, ...]) -> str:
 
 
 @probe(of="frontend", deadline=lambda limits: 2 * (limits.response_seconds + 2 * GRACE))
-def public_answers(stack: Stack, limits: Limits, http: Http, api_answers: ApiAnswers) -> PublicAnswers:
+def public_answers(
+    stack: Stack, limits: Limits, http: Http, api_answers: ApiAnswers, backend_health: HealthAnswer
+) -> PublicAnswers:
     """What browsers get for a path of the API that works when it is asked straight."""
     base = public_base(stack)
     working = [one for one in api_answers.answers if not one.problem]
+    working += _health_among(working, stack, backend_health)
     if not working:
         raise CouldNotCheck("the API fails when it is asked straight", root="api_answers")
     pairs = []
@@ -105,6 +108,17 @@ def public_answers(stack: Stack, limits: Limits, http: Http, api_answers: ApiAns
             raise CouldNotCheck(f"the frontend {answer.problem}", root="frontend_page")
         pairs.append((direct, told(Endpoint(name="public", path=direct.path), answer, ())))
     return PublicAnswers(base=base, pairs=tuple(pairs))
+
+
+def _health_among(working: list[PathAnswer], stack: Stack, answer: HealthAnswer) -> list[PathAnswer]:
+    """The health check, where it is well and among the API's paths: elsewhere proxies do not pass it on."""
+    health = stack.backend.health
+    there = health.path not in {one.path for one in working} and root(health.path) in {
+        root(one.path) for one in working
+    }
+    if not there or answer.problem or health.method != "GET" or health.headers:
+        return []
+    return [PathAnswer(path=health.path, exchange=answer.exchange)]
 
 
 def public_base(stack: Stack) -> str:
