@@ -19,6 +19,7 @@ from oncall.target.schema import Endpoint, Limits, Stack
 from oncall.target.secrets import Secrets
 
 MORE = 3.0  # seconds for further paths, when the first one is silent
+BESIDE_SILENCE = 1.0  # seconds for a path beside a health check that hangs: most likely it hangs as well
 LEAST = 0.3  # seconds: less than this is no time to ask in
 NOT_THERE = (404, 405, 410)
 Missing = CouldNotCheck | NotPart
@@ -42,6 +43,7 @@ def api_answers(
         raise Declared(f"names no path of the API to ask ({stack.key('backend.endpoints')})")
     if backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER, root="backend_health")
+    given = limits.response_seconds + GRACE if backend_health.exchange.answered else BESIDE_SILENCE
     ends = stack_time() + limits.response_seconds + GRACE + MORE
     answers: list[PathAnswer] = []
     for one in paths:
@@ -52,7 +54,7 @@ def api_answers(
             "GET",
             stack.backend.url.rstrip("/") + one.path,
             headers={} if one.authorized else expanded(one.headers, secrets),
-            seconds=min(left, limits.response_seconds + GRACE),
+            seconds=min(left, given),
         )
         if answer.status == 429:
             raise CouldNotCheck(f"{one.path} limits our rate (429)")

@@ -16,6 +16,7 @@ PAGE = "test_frontend_serves_its_page"
 BUILD = "test_scripts_and_styles_are_served"
 DECORATIONS = "test_images_fonts_and_icons_are_served"
 CERTIFICATES = "test_certificates_are_not_near_their_end"
+MISSING = "test_missing_script_is_not_answered_with_a_page"
 PROXY = "test_handshake_succeeds_through_the_proxy"
 GATEWAY_ERROR = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 WELCOME = "<html><head><title>Welcome to nginx!</title></head><body><h1>Welcome to nginx!</h1></body></html>"
@@ -166,7 +167,7 @@ def frontend_style_missing(stack: Running) -> None:
     asset(stack, "style.*.css").unlink()
 
 
-@fault("frontend-scripts-hang", component="frontend", cause_class="hung", must_fail=[BUILD])
+@fault("frontend-scripts-hang", component="frontend", cause_class="hung", must_fail=[BUILD], unknown=[MISSING])
 def frontend_scripts_hang(stack: Running) -> None:
     """The page opens, its scripts never come."""
     put_before(stack, "frontend", "--only", r"/assets/.*\.js", "--blackhole")
