@@ -128,21 +128,28 @@ class Message(str):
         return super().__new__(cls, f"{finding.symptom} ({evidence})" if evidence else finding.symptom)
 
 
-def recorder(
-    keep: Callable[[Finding], None],
-    components: tuple[str, ...],
-    named: Callable[[str], str] = str,
-    at_run_time: Callable[[], Collection[str]] = tuple,
-) -> Callable[..., Message]:
-    """The function that a check calls as `finding(...)`.
+class Recorder:
+    """What a check calls as `finding(...)`.
 
     keep: takes the finding as data; an answer that is empty is left out of its evidence, for it proves nothing.
     components: the names that a finding may use; any other raises ValueError.
-    named: the component that a role stands for in this check ("backend"); of any other word the word itself.
+    name: the component that a role stands for in this check ("backend"); of any other word the word itself. Checks use
+        it where a sentence names the part.
     at_run_time: further names, of parts that only the run finds out; asked for a name that is none of the components.
     """
 
-    def finding(
+    def __init__(
+        self,
+        keep: Callable[[Finding], None],
+        components: tuple[str, ...],
+        name: Callable[[str], str] = str,
+        at_run_time: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        self.name = name
+        self._keep, self._components, self._at_run_time = keep, components, at_run_time
+
+    def __call__(
+        self,
         symptom: str,
         *,
         component: str,
@@ -157,11 +164,11 @@ def recorder(
         speaker: Speaker = "",
         address: str = "",
     ) -> Message:
-        role, component = component, named(component)
-        blames = named(blames) if blames else blames
+        role, component = component, self.name(component)
+        blames = self.name(blames) if blames else blames
         for name in (component, blames):
-            if name is not None and name not in components and name not in at_run_time():
-                raise ValueError(f"{name!r} is not a component; these are: {', '.join(components)}")
+            if name is not None and name not in self._components and name not in self._at_run_time():
+                raise ValueError(f"{name!r} is not a component; these are: {', '.join(self._components)}")
         if layer not in LAYERS:
             raise ValueError(f"{layer!r} is not a layer; these are: {', '.join(LAYERS)}")
         if manner is not None and manner not in MANNERS:
@@ -185,7 +192,5 @@ def recorder(
             speaker=speaker if statement else "",
             address=address,
         )
-        keep(found)
+        self._keep(found)
         return Message(found)
-
-    return finding

@@ -1,11 +1,10 @@
 """The pytest plugin: which checks run, and the run itself. Inert unless a check uses a probe."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from oncall.finding import Finding, Message, recorder
+from oncall.finding import Finding, Recorder
 from oncall.notify.notifier import Notifier
 from oncall.probing.register import PROBES
 from oncall.session import hooks, main_loop, options, parts, recording, signals
@@ -80,14 +79,14 @@ def limits(request: pytest.FixtureRequest) -> Limits:
 
 
 @pytest.fixture
-def finding(request: pytest.FixtureRequest) -> Callable[..., Message]:
+def finding(request: pytest.FixtureRequest) -> Recorder:
     """Turns a failed check's message into data: `assert ..., finding(symptom, evidence=..., component=...)`."""
 
     def keep(found: Finding) -> None:
         request.node.stash[FOUND] = found
 
     known = components(request.config.stash[CONTEXT].target.stack)
-    return recorder(keep, known, lambda role: recording.named(request.node, role), lambda: parts.named(request.node))
+    return Recorder(keep, known, lambda role: recording.named(request.node, role), lambda: parts.named(request.node))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

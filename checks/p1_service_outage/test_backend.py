@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("backend-down"), pytest.mark.
 def test_backend_answers_its_health_check(backend_health, limits, finding):
     """Nothing in the application works, or all of it is slow."""
     assert not backend_health.problem, finding(
-        f"backend {backend_health.problem}",
+        f"{finding.name('backend')} {backend_health.problem}",
         evidence=backend_health.evidence,
         component="backend",
         layer=backend_health.layer,
@@ -20,7 +20,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         blames=backend_health.exchange.blames or backend_health.blames,
     )
     assert backend_health.exchange.seconds <= limits.health_seconds, finding(
-        f"backend takes {backend_health.exchange.seconds:.1f} s to answer its health check",
+        f"{finding.name('backend')} takes {backend_health.exchange.seconds:.1f} s to answer its health check",
         evidence=backend_health.evidence,
         component="backend",
         layer="fast",
@@ -33,7 +33,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
 def test_every_health_sub_check_is_ok(health_checks, finding):
     """The application is up, but a part that it needs is not."""
     assert not health_checks.failing, finding(
-        health_checks.symptom,
+        f"{finding.name('backend')} {health_checks.symptom}",
         evidence=health_checks.evidence,
         component="backend",
         manner="error answer",

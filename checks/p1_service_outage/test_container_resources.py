@@ -62,7 +62,7 @@ def test_backend_has_a_memory_limit(backend_service, finding):
     """One leak in the backend takes the whole host down."""
     unlimited = backend_service.without_memory_limit
     assert not unlimited, finding(
-        "backend has no memory limit",
+        f"{finding.name('backend')} has no memory limit",
         evidence=backend_service.described(unlimited),
         component="backend",
         layer="config",

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.p1, pytest.mark.playbook("frontend-down"), pytest.mark
 def test_frontend_serves_its_page(frontend_page, limits, finding):
     """People see an error page, an empty one, or none at all."""
     assert not frontend_page.problem, finding(
-        f"frontend {frontend_page.problem}",
+        f"{finding.name('frontend')} {frontend_page.problem}",
         evidence=frontend_page.evidence,
         component="frontend",
         layer=frontend_page.layer,
@@ -18,7 +18,7 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         blames=frontend_page.exchange.blames,
     )
     assert frontend_page.exchange.seconds <= limits.page_seconds, finding(
-        f"frontend takes {frontend_page.exchange.seconds:.1f} s to serve its page",
+        f"{finding.name('frontend')} takes {frontend_page.exchange.seconds:.1f} s to serve its page",
         evidence=frontend_page.evidence,
         component="frontend",
         layer="fast",

@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.p2, pytest.mark.playbook("browser-rules"), pytest.mark
 def test_requests_of_the_page_are_accepted(origin_use, finding):
     """The login fails in every browser, and works with curl."""
     assert not origin_use.refused, finding(
-        f"backend refuses the page's origin {origin_use.origin}: {origin_use.refused}",
+        f"{finding.name('backend')} refuses the page's origin {origin_use.origin}: {origin_use.refused}",
         evidence=origin_use.evidence,
         component="backend",
         layer="config",

@@ -33,7 +33,7 @@ def test_connections_are_under_their_limit(websocket_connections, limits, findin
 def test_file_descriptors_are_under_their_limit(open_files, limits, finding):
     """The backend stops accepting connections, with 'too many open files' in its log."""
     assert open_files.percent <= limits.open_fds_percent, finding(
-        f"backend has {open_files.percent:.0f} % of its file descriptors open",
+        f"{finding.name('backend')} has {open_files.percent:.0f} % of its file descriptors open",
         evidence={"open": open_files.open, "limit": open_files.limit},
         component="backend",
         layer="fast",

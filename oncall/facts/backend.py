@@ -127,7 +127,7 @@ class HealthChecks(Fact, frozen=True, kw_only=True):
     def symptom(self) -> str:
         """The failing sub-check that says most, and how many more there are."""
         first, more = self.failing[0], len(self.failing) - 1
-        return f"backend says {first.name[:30]} is {first.status[:20]!r}" + (f", and {more} more" if more else "")
+        return f"says {first.name[:30]} is {first.status[:20]!r}" + (f", and {more} more" if more else "")
 
     @property
     def evidence(self) -> dict[str, str]:

@@ -96,7 +96,7 @@ def test_a_failing_sub_check_alone_is_not_told_twice():
         fact, checks = look("backend_health", stack), look("health_checks", stack)
 
     assert fact.problem is None
-    assert checks.symptom == "backend says database is 'down'"
+    assert checks.symptom == "says database is 'down'"
     assert checks.evidence == {"database": "down no route"}
 
 
