@@ -20,7 +20,7 @@ def test_docker_engine_answers(docker_engine, finding):
         },
         component="docker",
         layer="answers" if docker_engine.outcome in ("hangs", "garbled") else "reachable",
-        manner={"hangs": "silent", "refused": "refused"}.get(docker_engine.outcome),
+        manner=docker_engine.manner,
     )
 
 
@@ -43,8 +43,8 @@ def test_service_is_running(service, service_containers, limits, finding):
         manner=down[0].manner,
         ambiguity=down[0].ambiguity,
         root=service_containers.last_words.root,
-        statement=service_containers.last_words.telling,
-        speaker=service_containers.last_words.speaker,
+        statement=service_containers.last_words.telling or down[0].error[:300],
+        speaker=service_containers.last_words.speaker if service_containers.last_words.telling else "server",
     )
 
 
@@ -75,4 +75,6 @@ def test_service_is_healthy(service, service_health, finding):
         manner=sick[0].manner,
         blames=service_health.blames,
         root=service_health.root,
+        statement=service_health.statement,
+        speaker=service_health.speaker,
     )

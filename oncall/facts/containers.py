@@ -99,6 +99,11 @@ class DockerEngine(Fact, frozen=True, kw_only=True):
         return self.outcome == "answers"
 
     @property
+    def manner(self) -> Manner | None:
+        refused = self.outcome in ("refused", "no socket")
+        return "silent" if self.outcome == "hangs" else "refused" if refused else None
+
+    @property
     def problem(self) -> str:
         return ENGINE_PROBLEM.get(self.outcome, "")
 
@@ -343,11 +348,15 @@ class HealthResult(Struct, frozen=True, kw_only=True):
     failing_since: when the first of its failures in a row ended, by the engine's clock; None while it does not fail.
     since_within_seconds: how much earlier that may have been: that check's own length, and more where the engine has
         forgotten it.
+    unstartable: whether the engine could not start the check's command at all, whatever code it gives that.
+    missing: the command that is not in the image; "" when its name was not told.
     """
 
     id: str
     name: str
     status: HealthStatus
+    unstartable: bool = False
+    missing: str = ""
     streak: int = 0
     exit_code: int | None = None
     output: str = ""
@@ -368,8 +377,8 @@ class HealthResult(Struct, frozen=True, kw_only=True):
             return f"is still starting after {ago(self.up_seconds)}"
         if self.status != "unhealthy":
             return ""
-        if self.exit_code in (126, 127):
-            return f"has a health check that cannot be run itself (exit code {self.exit_code})"
+        if self.cannot_run:
+            return f"has a health check that cannot run: {self._hindrance}"
         if self.exit_code == -1:
             return "does not answer its health check in time"
         return "fails its health check"
@@ -377,13 +386,28 @@ class HealthResult(Struct, frozen=True, kw_only=True):
     @property
     def layer(self) -> Layer:
         """How far the health check got; one that cannot be run itself says nothing of the service."""
-        if self.exit_code in (126, 127):
+        if self.cannot_run:
             return "config"
         return "answers" if self.overdue or self.exit_code == -1 else "correct"
 
     @property
     def manner(self) -> Manner | None:
-        return "late" if self.overdue else "silent" if self.problem and self.exit_code == -1 else None
+        if self.cannot_run:
+            return "config"
+        if self.overdue:
+            return "late"
+        return ("silent" if self.exit_code == -1 else "error answer") if self.problem else None
+
+    @property
+    def cannot_run(self) -> bool:
+        """Whether the check's own command cannot run: that says nothing of the service."""
+        return self.unstartable or self.exit_code in (126, 127)
+
+    @property
+    def _hindrance(self) -> str:
+        if self.missing:
+            return f"{self.missing} is missing in its image"
+        return f"exit code {self.exit_code}" if self.exit_code in (126, 127) else "the engine cannot start its command"
 
 
 class ServiceHealth(Fact, frozen=True, kw_only=True):
@@ -409,14 +433,24 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
         return sick
 
     @property
+    def statement(self) -> str:
+        """What the first failing check said, or the engine of it."""
+        return next((one.output for one in self.unhealthy if one.output), "")
+
+    @property
+    def speaker(self) -> Speaker:
+        """The engine says definitely why a command cannot start; other words are the check's own."""
+        return "server" if any(one.cannot_run for one in self.unhealthy) else "sub-check"
+
+    @property
     def root(self) -> str:
         """The fact of the look that asks what most services' own health checks ask, and says how it was answered."""
-        return "" if any(one.exit_code in (126, 127) for one in self.unhealthy) else self.asked_by
+        return "" if any(one.cannot_run for one in self.unhealthy) else self.asked_by
 
     @property
     def blames(self) -> str | None:
         """Whom the failure accuses; a check that cannot be run itself accuses nobody else."""
-        return None if any(one.exit_code in (126, 127) for one in self.unhealthy) else self.accused
+        return None if any(one.cannot_run for one in self.unhealthy) else self.accused
 
     @property
     def evidence(self) -> dict[str, str | int]:

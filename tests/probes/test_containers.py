@@ -8,16 +8,18 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bench.counting_proxy import CountingProxy, proxies
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.containers.services import _connect
+from oncall.probes.containers.services import _connect, health_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import plain
+from oncall.runtimes.runtime import Container, Health
 from oncall.target.kinds import Component
 from oncall.target.schema import Docker, Stack
 from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patients, state, wait
@@ -27,6 +29,7 @@ pytestmark = [pytest.mark.docker]
 ROOT = Path(__file__).parent.parent.parent
 engine = pytest.mark.skipif(bool(NO_ENGINE), reason=NO_ENGINE or "there is one")
 
+NOW = datetime.now(UTC)
 QUICK = ["--health-interval", "300ms", "--health-retries", "2", "--health-timeout", "300ms"]
 
 
@@ -126,7 +129,7 @@ def test_a_service_without_a_container_says_what_is_there(ward):
     [
         ("sick", "fails its health check"),
         ("hanging", "does not answer its health check in time"),
-        ("toolless", "has a health check that cannot be run itself (exit code 127)"),
+        ("toolless", "has a health check that cannot run: nosuchcurl is missing in its image"),
     ],
 )
 def test_health_checks_fail_in_their_own_ways(ward, service, words):
@@ -135,6 +138,32 @@ def test_health_checks_fail_in_their_own_ways(ward, service, words):
 
     assert one.problem == words
     assert service != "sick" or one.output == "not today"
+
+
+OCI = "OCI runtime exec failed: exec failed: "
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "problem", "manner"),
+    [
+        (-1, OCI + 'container_linux.go:380: starting container process caused: exec: "wget": executable file not found '
+         "in $PATH: unknown", "has a health check that cannot run: wget is missing in its image", "config"),
+        (-1, OCI + 'unable to start container process: exec: "/check": permission denied: unknown',
+         "has a health check that cannot run: the engine cannot start its command", "config"),
+        (127, "/bin/sh: 1: curl: not found", "has a health check that cannot run: curl is missing in its image",
+         "config"),
+        (126, "", "has a health check that cannot run: exit code 126", "config"),
+        (-1, "Health check exceeded timeout (3s)", "does not answer its health check in time", "silent"),
+        (1, "GET /page: not found", "fails its health check", "error answer"),
+    ],
+)  # fmt: skip
+def test_a_health_check_that_cannot_run_is_told_from_one_that_fails(code, output, problem, manner):
+    """Engines give -1 both for a command that they cannot start and for one that takes too long."""
+    health = Health(status="unhealthy", streak=3, exit_code=code, output=output)
+    (found,) = health_of([Container(id="a", name="web", service="web", status="running", health=health)], NOW)
+
+    assert (found.problem, found.manner) == (problem, manner)
+    assert found.layer == {"config": "config", "silent": "answers"}.get(manner, "correct")
 
 
 @engine

@@ -48,6 +48,13 @@ NOT_IN_DOCKER = "says that no part runs in Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
 VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
+# What an engine says of a health check whose command it cannot start, with exit code -1 up to Docker 20.10, and what
+# shells say of a command that they do not find.
+UNSTARTABLE = Pattern(r"(?:OCI runtime exec failed|unable to start container process|runc did not terminate)")
+MISSING = Pattern(
+    r"exec: \"([^\"\s]{1,100})\": (?:executable file not found|stat [^:]{0,200}: no such file)|"
+    r"(?:^|[:\s])([A-Za-z0-9_./-]{1,100}): (?:command )?not found"
+)
 
 
 class Attempt(Struct, frozen=True):
@@ -369,10 +376,18 @@ def health_of(found: Iterable[Container], now: datetime) -> tuple[HealthResult, 
             starting_seconds=one.health.starting_seconds,
             failing_since=one.health.failing_since,
             since_within_seconds=one.health.since_within_seconds,
+            **_startable(one.health.exit_code, one.health.output),
         )
         for one in found
         if one.health
     )
+
+
+def _startable(code: int | None, output: str) -> dict[str, Any]:
+    """Whether the check's command could be started, and which command is missing."""
+    unstartable = code in (-1, 126, 127) and UNSTARTABLE.search(output) is not None
+    missing = MISSING.search(output) if unstartable or code in (126, 127) else None
+    return {"unstartable": unstartable, "missing": (missing[1] or missing[2]) if missing else ""}
 
 
 def _asked_by(stack: Stack, service: str) -> str:
