@@ -24,6 +24,7 @@ TO_FILL_IN = {
     "YOUR_CONDITION": "project_id = 1",
     "'PID'": "'0'",
     "TABLE_NAME": "tasks",
+    "ROLE_NAME": "postgres",
     "COLUMN_NAME": "project_id",
     "INDEX_NAME": "tasks_pkey",
 }

@@ -7,12 +7,15 @@ from stack.faults.expected.database_failures import (
     ACCOUNTS,
     BACKEND_BLIND,
     BACKEND_FAILS,
+    BLOCKED,
     LOGIN,
     NO_SESSION,
     PROBE_LOGIN,
     SESSIONS,
     SLOTS,
     SLOW,
+    TABLES_FREE,
+    USES_TABLES,
     without,
 )
 from stack.running import Running
@@ -171,7 +174,7 @@ def postgres_probe_role_limit_reached(stack: Running) -> None:
 
 
 @fault("postgres-probe-without-pg-monitor", component="postgres", cause_class="missing privilege",
-       unknown=[SLOTS, SLOW, *SESSIONS])  # fmt: skip
+       unknown=[SLOTS, SLOW, TABLES_FREE, *SESSIONS])  # fmt: skip
 def postgres_probe_without_pg_monitor(stack: Running) -> None:
     """The probe role was made without pg_monitor: it sees no session but its own."""
     stack.sql("REVOKE pg_monitor FROM oncall")
@@ -187,10 +190,8 @@ def postgres_probe_may_not_read_accounts(stack: Running) -> None:
 @fault(
     "postgres-application-may-not-read-accounts",
     component="postgres",
-    # the login answers 500, and the database lets everybody read who is asked: the probe role
-    indistinguishable_from="auth",
     cause_class="missing privilege",
-    must_fail=[PROBE_LOGIN],
+    must_fail=[USES_TABLES, PROBE_LOGIN],
     unknown=BACKEND_BLIND,
 )
 def postgres_application_may_not_read_accounts(stack: Running) -> None:
@@ -202,12 +203,37 @@ def postgres_application_may_not_read_accounts(stack: Running) -> None:
     "postgres-accounts-locked",
     component="postgres",
     cause_class="lock",
-    must_fail=[PROBE_LOGIN],
+    kind="limit-moved",
+    must_fail=[TABLES_FREE, PROBE_LOGIN],
+    may_fail=[BLOCKED],
     unknown=[ACCOUNTS, *BACKEND_BLIND],
 )
 def postgres_accounts_locked(stack: Running) -> None:
     """Somebody's open transaction holds the accounts table: nobody can log in."""
     stack.hold_session("BEGIN", "LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+    stack.edit_target("limits.query_blocked_seconds", 0.1)
+    held_for(stack, 0.1)
+
+
+@fault(
+    "postgres-table-locked-without-traffic",
+    component="postgres",
+    cause_class="lock",
+    kind="limit-moved",
+    must_fail=[TABLES_FREE, "test_endpoint_answers_in_time[tasks]"],
+    may_fail=[BLOCKED],
+)
+def postgres_table_locked(stack: Running) -> None:
+    """A migration that nobody finished holds one table, and nobody has asked for it yet."""
+    stack.hold_session("BEGIN", "LOCK TABLE tasks", name="nightly-report")
+    stack.edit_target("limits.query_blocked_seconds", 0.1)
+    held_for(stack, 0.1)
+
+
+def held_for(stack: Running, seconds: float) -> None:
+    """Wait until the transaction that holds a lock has been idle for longer."""
+    idle = f"SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in%' AND now() - state_change > '{seconds} s'"
+    stack.wait(lambda: stack.sql(idle), "the lock to be held for long enough")
 
 
 def end_sessions(stack: Running) -> None:

@@ -8,6 +8,10 @@ STARTED = "test_database_is_started_and_primary"
 TIMELY = "test_database_answers_in_time"
 WRITES = "test_database_accepts_writes"
 SLOTS = "test_database_has_free_connection_slots"
+MAY_LOG_IN = "test_application_role_can_log_in"
+USES_TABLES = "test_application_role_can_use_its_tables"
+THIS_DATABASE = "test_application_uses_this_database"
+TABLES_FREE = "test_no_table_is_locked"
 CHECKSUMS = "test_no_data_page_fails_its_checksum"
 LOG = "test_database_log_shows_no_corruption"
 SLOW = "test_no_query_is_slow_on_average"
@@ -23,10 +27,14 @@ LOCKED = "test_no_migration_is_locked"
 PENDING = "test_no_migration_is_pending"
 
 SESSIONS = [LONG, BLOCKED, IDLE]
+APPLICATION = [MAY_LOG_IN, USES_TABLES, THIS_DATABASE]
 MIGRATIONS = [FAILED, LOCKED, PENDING]
 
 # We are let in, and then no query is answered.
-NO_QUERY = [STARTED, WRITES, SLOTS, CHECKSUMS, SLOW, *SESSIONS, INVALID, READS, KEYS, ACCOUNTS, *MIGRATIONS]
+NO_QUERY = [
+    *(STARTED, WRITES, SLOTS, *APPLICATION, TABLES_FREE, CHECKSUMS, SLOW, *SESSIONS),
+    *(INVALID, READS, KEYS, ACCOUNTS, *MIGRATIONS),
+]
 
 # We are not let in; a fault whose refusal itself is judged takes that check out.
 NO_SESSION = [LOGIN, TIMELY, *NO_QUERY]

@@ -1,0 +1,56 @@
+"""Ways to break the database for the application's role alone: its last day, its settings, its privileges."""
+
+from stack.faults import fault
+from stack.faults.expected.database_failures import (
+    BACKEND_BLIND,
+    BACKEND_FAILS,
+    MAY_LOG_IN,
+    PROBE_LOGIN,
+    THIS_DATABASE,
+    USES_TABLES,
+)
+from stack.running import Running
+
+
+@fault("postgres-application-role-expired", component="postgres", cause_class="credentials",
+       must_fail=[MAY_LOG_IN, *BACKEND_FAILS], unknown=BACKEND_BLIND)  # fmt: skip
+def postgres_application_role_expired(stack: Running) -> None:
+    """The password of the application's role had a last day, and it is over."""
+    stack.sql("ALTER ROLE motel VALID UNTIL '2020-01-01'")
+
+
+@fault("postgres-application-role-limit-of-none", component="postgres", cause_class="misconfiguration",
+       must_fail=[MAY_LOG_IN, *BACKEND_FAILS], unknown=BACKEND_BLIND)  # fmt: skip
+def postgres_application_role_limit_of_none(stack: Running) -> None:
+    """Somebody closed the application out for a maintenance with a connection limit of 0."""
+    stack.sql("ALTER ROLE motel CONNECTION LIMIT 0")
+
+
+@fault("postgres-application-search-path", component="postgres", cause_class="misconfiguration",
+       must_fail=[USES_TABLES, PROBE_LOGIN], unknown=BACKEND_BLIND)  # fmt: skip
+def postgres_application_search_path(stack: Running) -> None:
+    """A migration of the schemas set the role's search_path, and stopped before it moved the tables."""
+    stack.sql("CREATE SCHEMA legacy; ALTER ROLE motel SET search_path = legacy")
+
+
+@fault("postgres-application-statement-timeout", component="postgres", cause_class="misconfiguration",
+       must_fail=[USES_TABLES], may_fail=[*BACKEND_FAILS, *BACKEND_BLIND])  # fmt: skip
+def postgres_application_statement_timeout(stack: Running) -> None:
+    """Somebody took the milliseconds of the role's statement_timeout for seconds."""
+    stack.sql("ALTER ROLE motel SET statement_timeout = 1")
+
+
+@fault("postgres-application-may-not-read-tasks", component="postgres", cause_class="missing privilege",
+       must_fail=[USES_TABLES, "test_endpoint_answers_in_time[tasks]"])  # fmt: skip
+def postgres_application_may_not_read_tasks(stack: Running) -> None:
+    """A clean-up of privileges took SELECT on one table from the application's role."""
+    stack.sql("REVOKE SELECT ON tasks FROM motel")
+
+
+@fault("backend-database-of-another-name", component="backend", cause_class="misconfiguration",
+       must_fail=[THIS_DATABASE, *BACKEND_FAILS], unknown=BACKEND_BLIND)  # fmt: skip
+def backend_database_of_another_name(stack: Running) -> None:
+    """The backend's address names a database that does not exist on this server."""
+    address = stack.env("backend")["DATABASE_URL"]
+    stack.restart("backend", wait=False, DATABASE_URL=address.removesuffix("motel") + "motel_2025")
+    stack.wait(lambda: stack.problem("backend"), "the backend to say that its database is gone")
