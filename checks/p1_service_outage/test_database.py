@@ -14,6 +14,7 @@ def test_database_is_reachable(database_connection, finding):
         component="postgres",
         layer=database_connection.layer,
         manner=database_connection.manner,
+        address=database_connection.address,
         blames="network" if database_connection.outcome in ("unresolved", "unreachable") else None,
         address=database_connection.address,
     )
@@ -26,6 +27,9 @@ def test_database_accepts_the_login(database_login, finding):
         f"the database refuses the login of {database_login.user}",
         evidence={"sqlstate": database_login.sqlstate, "said": database_login.message},
         component="postgres",
+        manner="error answer",
+        statement=database_login.message,
+        speaker="server",
     )
 
 
@@ -37,6 +41,9 @@ def test_database_is_started_and_primary(database_role, finding):
         evidence={"state": database_role.state, "said": database_role.message, "up_seconds": database_role.up_seconds},
         component="postgres",
         layer=database_role.layer,
+        manner="config" if database_role.state == "standby" else "error answer",
+        statement=database_role.message,
+        speaker="server",
     )
 
 
@@ -62,6 +69,7 @@ def test_database_accepts_writes(database_writes, finding):
             "set by": database_writes.set_by if database_writes.default_read_only else "ALTER ROLE",
         },
         component="postgres",
+        manner="config",
     )
 
 
@@ -75,4 +83,7 @@ def test_database_has_free_connection_slots(connection_slots, limits, finding):
         evidence=connection_slots.evidence,
         component="postgres",
         layer="answers" if full else "fast",
+        manner="error answer" if full else None,
+        statement=connection_slots.message,
+        speaker="server",
     )

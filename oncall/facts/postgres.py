@@ -138,7 +138,7 @@ class ConnectionSlots(Fact, frozen=True, kw_only=True):
     """The server's connection slots, without the one that we hold.
 
     limit: max_connections less what is reserved.
-    refused: our connection found no free slot; nothing else is known then.
+    refused: our connection found no free slot; the rest is known then only where the server's container may be asked.
     scope: what is full when refused: "server", or the role or database whose own limit is reached.
     full: roles and databases whose own CONNECTION LIMIT is reached, as "role app (20 of 20)".
     """
@@ -156,10 +156,20 @@ class ConnectionSlots(Fact, frozen=True, kw_only=True):
     @property
     def symptom(self) -> str:
         if self.refused:
-            return f"no connection slot is free for {self.scope}" if self.scope else "no connection slot is free"
+            return f"no connection slot is free{f' for {self.scope}' if self.scope else ''}{self._taker}"
         if self.full:
             return f"the connection limit is reached for {self.full[0]}"
-        return f"only {self.free} of {self.limit} connection slots are free"
+        return f"only {self.free} of {self.limit} connection slots are free{self._taker}"
+
+    @property
+    def _taker(self) -> str:
+        """ ": 58 of 60 held by reporting-cron", when one holder has more than half of them."""
+        counts: dict[str, int] = {}
+        for one in self.holders:
+            name = one.application or (f"user {one.user}" if one.user else "")
+            counts[name] = counts.get(name, 0) + one.count
+        name = max(counts, key=lambda one: counts[one], default="")
+        return f": {counts[name]} of {self.limit} held by {name}" if name and 2 * counts[name] > self.limit > 0 else ""
 
     @property
     def evidence(self) -> dict[str, str | int]:

@@ -7,11 +7,13 @@ from msgspec import Struct
 from oncall.facts.postgres import ConnectionSlots, SlotHolder
 from oncall.facts.queries import Blocked, Sessions
 from oncall.facts.queries import Session as SessionSeen
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.sql_text import masked
+from oncall.probes.postgres.from_inside import asked_inside
 from oncall.probes.postgres.server import Attempt, why_not
 from oncall.probes.postgres.session import Session, lacks
 from oncall.probing.register import probe
+from oncall.target.schema import Stack
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,9 @@ class OwnLimit(Struct, frozen=True):
     database: str | None
 
 
-LIMITS = f"""
-    SELECT {SEES_ALL} AS sees_all, current_setting('max_connections')::int
-      - current_setting('superuser_reserved_connections')::int
-      - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0) AS slots
-"""
+SLOTS = """current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+      - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)"""
+LIMITS = f"SELECT {SEES_ALL} AS sees_all, {SLOTS} AS slots"
 HOLDERS = """
     SELECT coalesce(application_name, '') AS application, coalesce(usename, '')::text AS "user",
       coalesce(datname, '')::text AS database, coalesce(host(client_addr), '') AS client,
@@ -63,12 +63,18 @@ OWN_LIMITS = """
 """
 
 
-@probe(of="postgres", deadline=4.5)
-def connection_slots(database_attempt: Attempt) -> ConnectionSlots:
+# The same from inside the server's container, whichever database it is, when no slot is left for us.
+INSIDE = f"""
+    SELECT application, "user", client, state, count, {SLOTS} FROM ({HOLDERS}) h LIMIT 50
+"""  # noqa: S608  constants
+
+
+@probe(of="postgres", deadline=8.0)
+def connection_slots(stack: Stack, database_attempt: Attempt) -> ConnectionSlots:
     """How many connection slots are left, and who holds the others."""
     failed, session = database_attempt.failure, database_attempt.session
     if failed and failed.sqlstate == "53300":
-        return ConnectionSlots(refused=True, by_state={}, scope=_scope(failed.message), message=failed.message)
+        return _refused(stack, failed.message)
     if session is None:
         raise why_not(database_attempt)
     general = session.row(Limits, LIMITS, vital=True)
@@ -91,6 +97,33 @@ def connection_slots(database_attempt: Attempt) -> ConnectionSlots:
             for row in holders[:10]
         ),
         full=tuple(_full(own, holders)),
+    )
+
+
+def _refused(stack: Stack, message: str) -> ConnectionSlots:
+    """No slot for us: the holders as the server's own container tells them, where it may be asked."""
+    try:
+        rows = asked_inside(stack, INSIDE, 6)
+    except (CouldNotCheck, NotPart) as error:
+        log.info("who holds the slots is not known: %s", error)
+        rows = []
+    holders = tuple(
+        SlotHolder(application=row[0][:64], user=row[1][:64], client=row[2][:64], state=row[3][:40], count=int(row[4]))
+        for row in rows
+        if row[4].isdecimal() and len(row[4]) < 7
+    )
+    by_state: dict[str, int] = {}
+    for one in holders:
+        by_state[one.state] = by_state.get(one.state, 0) + one.count
+    limit = int(rows[0][5]) if rows and rows[0][5].isdecimal() and len(rows[0][5]) < 7 else 0
+    return ConnectionSlots(
+        refused=True,
+        limit=limit,
+        used=sum(by_state.values()),
+        by_state=by_state,
+        holders=holders[:10],
+        scope=_scope(message),
+        message=message,
     )
 
 

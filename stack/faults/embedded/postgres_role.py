@@ -6,7 +6,6 @@ from stack.faults.expected.database_failures import (
     BACKEND_FAILS,
     MAY_LOG_IN,
     PROBE_LOGIN,
-    THIS_DATABASE,
     USES_TABLES,
 )
 from stack.running import Running
@@ -45,12 +44,3 @@ def postgres_application_statement_timeout(stack: Running) -> None:
 def postgres_application_may_not_read_tasks(stack: Running) -> None:
     """A clean-up of privileges took SELECT on one table from the application's role."""
     stack.sql("REVOKE SELECT ON tasks FROM motel")
-
-
-@fault("backend-database-of-another-name", component="backend", cause_class="misconfiguration",
-       must_fail=[THIS_DATABASE, *BACKEND_FAILS], unknown=BACKEND_BLIND)  # fmt: skip
-def backend_database_of_another_name(stack: Running) -> None:
-    """The backend's address names a database that does not exist on this server."""
-    address = stack.env("backend")["DATABASE_URL"]
-    stack.restart("backend", wait=False, DATABASE_URL=address.removesuffix("motel") + "motel_2025")
-    stack.wait(lambda: stack.problem("backend"), "the backend to say that its database is gone")
