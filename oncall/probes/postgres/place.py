@@ -79,8 +79,8 @@ def local(host: str) -> bool:
     return host.startswith(("/", "@"))
 
 
-def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place:
-    """The database's address as the target says it.
+def place(stack: Stack, secrets: Secrets, contained: ContainerPassword, address: str = "") -> Place:
+    """The database's address as the target says it. address: its container's own, in place of the host.
 
     Raises CouldNotCheck when the variable with a whole address is not set or holds something else. A password that
     is not set does not stop the attempt: whether the server answers at all can be seen without one.
@@ -88,7 +88,7 @@ def place(stack: Stack, secrets: Secrets, contained: ContainerPassword) -> Place
     part = stack.postgres
     if part.url_variable:
         return from_url(secrets[part.url_variable], part, secrets)
-    parameters = {"host": part.host, "port": str(part.port), "dbname": part.dbname, "user": part.user}
+    parameters = {"host": address or part.host, "port": str(part.port), "dbname": part.dbname, "user": part.user}
     missing: CouldNotCheck | None = None
     if contained.asked:
         missing = contained.missing

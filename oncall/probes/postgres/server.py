@@ -23,6 +23,7 @@ from oncall.facts.postgres import (
 )
 from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.own_address import not_asked
 from oncall.probes.containers.password import ContainerPassword
 from oncall.probes.postgres import wire
 from oncall.probes.postgres.attempt import ATTEMPT_SECONDS, CONNECT_SECONDS, Failure, failure, telling
@@ -35,6 +36,7 @@ from oncall.target.secrets import Secrets
 
 log = logging.getLogger(__name__)
 
+ELSEWHERE = ("unresolved", "unreachable", "refused", "timeout", "closed", "garbled")  # nothing of ours has answered
 STATES: tuple[tuple[RoleState, Pattern[str]], ...] = (
     ("starting up", Pattern("starting up")),
     ("shutting down", Pattern("shutting down")),
@@ -53,11 +55,13 @@ class Attempt(Struct, frozen=True):
 
 
 @client(of="postgres", deadline=ATTEMPT_SECONDS + 0.5)
-def database_attempt(stack: Stack, secrets: Secrets, container_password: ContainerPassword) -> Iterator[Attempt]:
+def database_attempt(
+    stack: Stack, secrets: Secrets, container_password: ContainerPassword, container_address: str
+) -> Iterator[Attempt]:
     """The one connection to the database, or why there is none."""
     if stack.postgres.absent:
         raise Declared("says that there is no database")
-    where = place(stack, secrets, container_password)
+    where = place(stack, secrets, container_password, container_address)
     attempt = _connect(where)
     log.info("connecting to %s: %s in %.3f s", where.address, _told(attempt), attempt.seconds)
     yield attempt
@@ -155,10 +159,13 @@ def why_not(attempt: Attempt) -> CouldNotCheck:
     return CouldNotCheck(f"the database refused the session in words that are not understood: {failed.message}")
 
 
-@probe(of="postgres")
-def database_connection(database_attempt: Attempt) -> DatabaseConnection:
+@probe(of="postgres", deadline=8.0)
+def database_connection(stack: Stack, database_attempt: Attempt) -> DatabaseConnection:
     """Whether anything that speaks PostgreSQL answers at the address."""
     failed = database_attempt.failure or Failure("accepted")
+    asked, unresolved = stack.postgres, failed.outcome == "unresolved"
+    if failed.outcome in ELSEWHERE and (other := not_asked(stack, asked.host, asked.port, unresolved=unresolved)):
+        raise other
     return DatabaseConnection(
         address=database_attempt.place.address,
         outcome=failed.outcome,
@@ -169,14 +176,16 @@ def database_connection(database_attempt: Attempt) -> DatabaseConnection:
     )
 
 
-@probe(of="postgres")
-def database_login(database_attempt: Attempt) -> DatabaseLogin:
+@probe(of="postgres", deadline=8.0)
+def database_login(stack: Stack, database_attempt: Attempt) -> DatabaseLogin:
     """Whether our account may log in to this database."""
     user = database_attempt.place.parameters.get("user", "")
     failed = database_attempt.failure
     if failed is None:
         return DatabaseLogin(user=user or "oncall", outcome="accepted")
     if failed.outcome == "rejected" and failed.sqlstate and failed.sqlstate not in ("57P03", "53300"):
+        if other := not_asked(stack, stack.postgres.host, stack.postgres.port):
+            raise other
         return DatabaseLogin(user=user, outcome="refused", sqlstate=failed.sqlstate, message=failed.message)
     raise why_not(database_attempt)
 
