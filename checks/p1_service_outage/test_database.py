@@ -41,7 +41,7 @@ def test_database_is_started_and_primary(database_role, finding):
         evidence={"state": database_role.state, "said": database_role.message, "up_seconds": database_role.up_seconds},
         component="postgres",
         layer=database_role.layer,
-        manner="config" if database_role.state == "standby" else "error answer",
+        manner="error answer",
         statement=database_role.message,
         speaker="server",
     )
@@ -69,7 +69,7 @@ def test_database_accepts_writes(database_writes, finding):
             "set by": database_writes.set_by if database_writes.default_read_only else "ALTER ROLE",
         },
         component="postgres",
-        manner="config",
+        manner="error answer",
     )
 
 

@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 
 from bench.counting_proxy import CountingProxy, proxies
+from oncall import testing
+from oncall.facts.postgres import DatabaseConnection
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.containers.services import _connect, health_of
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import plain
-from oncall.runtimes.runtime import Container, Health
+from oncall.runtimes.runtime import Container, Health, Project
 from oncall.target.kinds import Component
-from oncall.target.schema import Docker, Stack
+from oncall.target.schema import Backend, Docker, Frontend, Postgres, Stack
 from tests.probes.docker_patients import NO_ENGINE, docker, look, looks, patients, state, wait
 from tests.probes.postgres_server import as_nobody
 
@@ -110,17 +112,47 @@ def test_a_loop_is_a_loop_whatever_it_does_right_now(ward):
         time.sleep(0.2)
 
 
+def test_a_project_of_another_name_is_unknown_while_its_parts_answer():
+    """Nothing of this name is there, and the database answers: the target file names the wrong project, or none."""
+    stack, none = Stack(), Project("motel", (), ("shop",))
+    given = {
+        "project": none,
+        "database_connection": DatabaseConnection(address="localhost:5432", outcome="accepted"),
+        "backend_health": CouldNotCheck("late"),
+        "frontend_page": NotPart("none"),
+    }
+    with pytest.raises(CouldNotCheck, check=lambda error: error.setting == "docker.project") as raised:
+        testing.look("compose_project", stack, given=given)
+    assert (
+        str(raised.value)
+        == "the engine has no project motel, and postgres answers: set docker.project, or docker.absent"
+    )
+
+    refused = DatabaseConnection(address="localhost:5432", outcome="refused")
+    gone = testing.look("compose_project", stack, given=given | {"database_connection": refused})
+    assert (gone.containers, gone.others) == (0, ("shop",))
+
+
 @engine
 def test_a_service_without_a_container_says_what_is_there(ward):
-    """A wrong project's name looks like a stack that is down, so the evidence tells them apart."""
-    stack = ward.stack()
-    other = Stack(docker=Docker(project="oncall-no-such-project"))
-    lacking = look("service_containers", stack, "postgres")
-    wrong = look("service_containers", other)
+    """A wrong project's name looks like a stack that is down: that is another fact's to tell."""
+    nowhere = "http://127.0.0.1:1"
+    other = Stack(
+        docker=Docker(project="oncall-no-such-project"),
+        postgres=Postgres(host="127.0.0.1", port=1),
+        backend=Backend(url=nowhere),
+        frontend=Frontend(url=nowhere),
+    )
+    lacking = look("service_containers", ward.stack(), "postgres")
 
-    assert lacking.containers == wrong.containers == ()
+    assert lacking.containers == ()
     assert "healthy" in lacking.absence["services with containers"]
-    assert ward.project in wrong.absence["projects on this engine"]
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root == "compose_project"):
+        look("service_containers", other)
+    found = look("compose_project", other)
+    assert found.containers == 0
+    assert ward.project in found.evidence["projects on this engine"]
+    assert look("compose_project", ward.stack()).containers > 0
 
 
 @engine
@@ -387,7 +419,7 @@ def test_a_log_comes_in_pieces(ward):
 LEAVING = """
 import sys, warnings
 from oncall.session.tuning import warn_of_no_socks
-from oncall.target.schema import Docker, Stack
+from oncall.target.schema import Backend, Docker, Frontend, Postgres, Stack
 from tests.probes.asking import ask
 
 class Leaving:

@@ -254,6 +254,8 @@ def service_containers(
 ) -> ServiceContainers:
     """The state of each container of one service, and the last words of those that have ended or loop."""
     found = containers_of(service, stack, project)
+    if found.kind == "container" and not found.in_project:
+        raise CouldNotCheck(f"the project {project.name} has no container", root="compose_project")
     pairs = list(zip(found.containers, project.of(found.service), strict=True))
     watched = at_once(lambda pair: _watched(*pair, runtime), pairs, WATCHED + 0.5)
     seen = (one if isinstance(one, ContainerState) else state for one, (state, _) in zip(watched, pairs, strict=True))

@@ -126,7 +126,9 @@ def undeclared_service_log(
 def _parts(stack: Stack, project: Project) -> Parts:
     """The undeclared services; raises CouldNotCheck for a project without any container, which is a wrong name."""
     if not project.containers:
-        raise CouldNotCheck(f"the project {project.name} has no container", setting="docker.project")
+        raise CouldNotCheck(
+            f"the project {project.name} has no container", root="compose_project", setting="docker.project"
+        )
     return undeclared(stack, project)
 
 

@@ -2,6 +2,7 @@
 
 from stack.faults.expected.unknowns import NO_PAGE, NO_TOKEN, PUBLIC_API
 
+PROJECT = "test_project_has_containers"
 RUNNING, UP, HEALTHY = "test_service_is_running", "test_service_stays_up", "test_service_is_healthy"
 MEMORY = "test_container_memory_is_under_its_limit"
 CPU = "test_container_cpu_is_not_pegged"
@@ -50,7 +51,7 @@ SPACE = "test_data_volume_has_space"
 SECRET = ["test_jwt_secret_is_set", "test_jwt_secret_is_not_a_default", "test_jwt_secret_is_long_enough"]
 NO_ENGINE = [
     *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, *STATS, NETWORK, LOG, BURST)),
-    *(*FROM_INSIDE, *UNDECLARED),
+    *(*FROM_INSIDE, *UNDECLARED, PROJECT),
     *("test_backend_has_a_memory_limit", KILLED, "test_database_log_shows_no_corruption"),
     *("test_data_volume_is_in_place", "test_data_volume_is_writable", SPACE),
     *("test_no_burst_of_authentication_errors", "test_no_burst_of_socket_errors"),
