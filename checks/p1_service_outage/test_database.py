@@ -16,7 +16,6 @@ def test_database_is_reachable(database_connection, finding):
         manner=database_connection.manner,
         address=database_connection.address,
         blames="network" if database_connection.outcome in ("unresolved", "unreachable") else None,
-        address=database_connection.address,
     )
 
 

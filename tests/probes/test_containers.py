@@ -17,7 +17,8 @@ from bench.counting_proxy import CountingProxy, proxies
 from oncall import testing
 from oncall.facts.postgres import DatabaseConnection
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.containers.services import _connect, health_of
+from oncall.probes.containers.health_checks import health_of
+from oncall.probes.containers.services import _connect
 from oncall.runtimes.compose import DockerCompose
 from oncall.runtimes.engine_address import engine_address
 from oncall.runtimes.engine_answers import plain

@@ -15,8 +15,8 @@ from oncall.facts.containers import DockerEngine
 from oncall.facts.oom import EngineEvent, OomKill, OomKills, Source
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.health_checks import since
 from oncall.probes.containers.parts import undeclared
-from oncall.probes.containers.services import since
 from oncall.probes.host.machine import Shell
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Event, Project, Runtime, at_once

@@ -5,7 +5,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import (
     ContainerState,
     DockerEngine,
-    HealthResult,
     ServiceContainers,
     ServiceHealth,
 )
@@ -24,6 +23,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.logs.containers import LogReader
 from oncall.probes.logs.last_words import words_of
+from oncall.probes.containers.health_checks import health_of, since
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
 from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
@@ -48,13 +48,6 @@ NOT_IN_DOCKER = "says that no part runs in Docker"
 ANY = "1.24"  # the SDK wants a version at once; the one that counts is what the engine answers
 NOWHERE = "http://engine:2375"  # the SDK wants an address too; the connections know the true one
 VERSION = Pattern(r"\d{1,3}\.\d{1,3}")
-# What an engine says of a health check whose command it cannot start, with exit code -1 up to Docker 20.10, and what
-# shells say of a command that they do not find.
-UNSTARTABLE = Pattern(r"(?:OCI runtime exec failed|unable to start container process|runc did not terminate)")
-MISSING = Pattern(
-    r"exec: \"([^\"\s]{1,100})\": (?:executable file not found|stat [^:]{0,200}: no such file)|"
-    r"(?:^|[:\s])([A-Za-z0-9_./-]{1,100}): (?:command )?not found"
-)
 
 
 class Attempt(Struct, frozen=True):
@@ -319,11 +312,6 @@ def state_of(one: Container, now: datetime) -> ContainerState:
     )
 
 
-def since(then: datetime | None, now: datetime) -> float | None:
-    """Seconds that have passed; None when it never was."""
-    return max(0.0, (now - then).total_seconds()) if then else None
-
-
 def steady(service: str, found: tuple[Container, ...], limits: Limits) -> tuple[Container, ...]:
     """The containers, all of which run and stay up; raises CouldNotCheck otherwise, whatever the moment shows."""
     now = datetime.now(UTC)
@@ -362,34 +350,6 @@ def service_health(
         accused=_accused(stack, service, backend_health),
         containers=results,
     )
-
-
-def health_of(found: Iterable[Container], now: datetime) -> tuple[HealthResult, ...]:
-    """The last health checks of those containers that have any, as facts."""
-    return tuple(
-        HealthResult(
-            id=one.short,
-            name=one.name,
-            status=one.health.status,
-            streak=one.health.streak,
-            exit_code=one.health.exit_code,
-            output=one.health.output,
-            up_seconds=since(one.started_at, now) or 0.0,
-            starting_seconds=one.health.starting_seconds,
-            failing_since=one.health.failing_since,
-            since_within_seconds=one.health.since_within_seconds,
-            **_startable(one.health.exit_code, one.health.output),
-        )
-        for one in found
-        if one.health
-    )
-
-
-def _startable(code: int | None, output: str) -> dict[str, Any]:
-    """Whether the check's command could be started, and which command is missing."""
-    unstartable = code in (-1, 126, 127) and UNSTARTABLE.search(output) is not None
-    missing = MISSING.search(output) if unstartable or code in (126, 127) else None
-    return {"unstartable": unstartable, "missing": (missing[1] or missing[2]) if missing else ""}
 
 
 def _asked_by(stack: Stack, service: str) -> str:

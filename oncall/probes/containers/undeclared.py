@@ -22,8 +22,9 @@ from oncall.facts.undeclared import (
     UndeclaredStats,
 )
 from oncall.finding import CouldNotCheck
+from oncall.probes.containers.health_checks import health_of
 from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
-from oncall.probes.containers.services import health_of, state_of, steady
+from oncall.probes.containers.services import state_of, steady
 from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
 from oncall.probes.logs.counting import fatal_lines
