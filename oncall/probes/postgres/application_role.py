@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from oncall.facts.application_role import TIMEOUTS, ApplicationRole, ApplicationRoles, KnownBy, NamedDatabase
 from oncall.finding import CouldNotCheck, NotPart
@@ -16,6 +17,7 @@ from oncall.probes.postgres.session import Session
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Project
 from oncall.target.schema import Stack
+from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
@@ -104,14 +106,16 @@ def application_roles(
             "the role that the application logs in as is not known: no variable names it, it has no session, and it "
             "owns no table"
         )
+    components = {part.found_by: name for name, part in parts(stack).items()}
     serving = {login.user for login in own} or {row.name for row in rows if len(rows) == 1}
     log.info("the application's roles, by %s: %s", KNOWN_BY[rows[0].rank], ", ".join(row.name for row in rows))
+    said = {name: replace(login, service=components.get(login.service, login.service)) for name, login in named.items()}
     return ApplicationRoles(
         database=database_session.dbname,
         roles=tuple(
-            _role(row, named.get(row.name), accounts, row.name in serving, database_session.dbname) for row in rows
+            _role(row, said.get(row.name), accounts, row.name in serving, database_session.dbname) for row in rows
         ),
-        databases=tuple(_databases(own, rows[0].databases)),
+        databases=tuple(_databases(own, stack.named("backend"), rows[0].databases)),
     )
 
 
@@ -144,10 +148,10 @@ def _day(then: datetime | None) -> str:
     return then.strftime("%Y-%m-%d %H:%M:%S+00") if then else "-infinity"
 
 
-def _databases(found: tuple[DatabaseLogin, ...], there: tuple[str, ...]) -> list[NamedDatabase]:
+def _databases(found: tuple[DatabaseLogin, ...], component: str, there: tuple[str, ...]) -> list[NamedDatabase]:
     """Each database that the variables name, once."""
     named = {login.database: login for login in reversed(found) if login.database}
     return [
-        NamedDatabase(name=name, service=login.service, variable=login.variable, exists=name in there)
+        NamedDatabase(name=name, service=component, variable=login.variable, exists=name in there)
         for name, login in sorted(named.items())
     ]

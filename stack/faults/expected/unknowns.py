@@ -2,6 +2,7 @@
 
 FORGERIES = ["no-token", "tampered", "expired", "alg-none", "empty-key"]
 FORGED = [f"test_forged_tokens_are_refused[{forgery}]" for forgery in FORGERIES]
+ACCEPTED = "test_issued_token_is_accepted"
 TOKEN_FORM = ["test_token_is_well_formed", "test_token_times_are_sane", "test_token_is_signed_with_the_current_secret"]
 SOCKET = ["test_handshake_succeeds", "test_handshake_succeeds_through_the_proxy", "test_ping_is_answered_in_time"]
 BEHIND_SOCKET = SOCKET[1:]
