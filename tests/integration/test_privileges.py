@@ -8,6 +8,10 @@ SLOTS = "test_database_has_free_connection_slots"
 DATABASE = {  # whatever asks the database something, once connected
     "test_database_answers_in_time",
     "test_database_accepts_writes",
+    "test_application_role_can_log_in",
+    "test_application_role_can_use_its_tables",
+    "test_application_uses_this_database",
+    "test_no_table_is_locked",
     "test_no_data_page_fails_its_checksum",
     "test_accounts_table_is_readable",
     "test_no_migration_has_failed",
