@@ -22,7 +22,7 @@ class ApplicationRole(Struct, frozen=True, kw_only=True):
     expired: when its password ended (rolvaliduntil), as the server writes it; "" when it has not.
     connection_limit: rolconnlimit, -1 when there is none; a superuser has none in effect.
     settings: what ALTER ROLE and ALTER DATABASE set for it, the nearer in place of the farther.
-    table_schemas: schemas that hold a table.
+    table_schemas: schemas that hold a table or a view.
     unreadable: tables that it owns or may change, and may not read. closed: schemas of such tables that it may not use.
     accounts_schemas: schemas that hold the accounts table; accounts_unreadable: it serves the login, and may not read
         that table.

@@ -138,6 +138,10 @@ def test_why_statements_fail(server, statement, back, words):
         ("ALTER ROLE app SET statement_timeout = 0", "ALTER ROLE app RESET statement_timeout"),
         ("CREATE TABLE audit (); GRANT INSERT ON audit TO app", "DROP TABLE audit"),
         ("CREATE TABLE hidden ()", "DROP TABLE hidden"),
+        (
+            "CREATE SCHEMA api; CREATE VIEW api.users AS SELECT 1; ALTER ROLE app SET search_path = api",
+            "DROP SCHEMA api CASCADE; ALTER ROLE app RESET search_path",
+        ),
         ("ALTER ROLE app VALID UNTIL '2999-01-01'", "ALTER ROLE app VALID UNTIL 'infinity'"),
         ("ALTER ROLE oncall SET statement_timeout = 50", "ALTER ROLE oncall RESET statement_timeout"),
     ],

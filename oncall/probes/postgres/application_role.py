@@ -48,10 +48,12 @@ class Row(Struct, frozen=True):
 
 # Of a role that no variable names, only what can log in and is no superuser is the application's.
 QUERY = """
-    WITH tables AS (
-      SELECT c.oid, c.relname, c.relowner, n.oid AS schema_oid, n.nspname FROM pg_class c
+    WITH relations AS (
+      SELECT c.oid, c.relname, c.relkind, c.relowner, n.oid AS schema_oid, n.nspname FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_|^information_schema$'
+      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_|^information_schema$'
+    ), tables AS (
+      SELECT * FROM relations WHERE relkind IN ('r', 'p')
     ), wanted AS (
       SELECT n::name AS name, 1 AS rank FROM json_array_elements_text(%s::json) n
       UNION SELECT a.usename, 2 FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid
@@ -70,7 +72,7 @@ QUERY = """
       (SELECT to_json(coalesce(array_agg(left(c, 500) ORDER BY s.setrole <> 0, s.setdatabase <> 0), '{}'))::text
        FROM pg_db_role_setting s, unnest(s.setconfig) c
        WHERE s.setrole IN (0, r.oid) AND s.setdatabase IN (0, here.oid)) AS settings,
-      (SELECT to_json(coalesce(array_agg(DISTINCT nspname::text), '{}'))::text FROM tables) AS table_schemas,
+      (SELECT to_json(coalesce(array_agg(DISTINCT nspname::text), '{}'))::text FROM relations) AS table_schemas,
       (SELECT to_json(coalesce(array_agg(u.name ORDER BY u.name), '{}'))::text FROM (
          SELECT t.nspname || '.' || t.relname AS name FROM tables t
          WHERE NOT has_any_column_privilege(r.oid, t.oid, 'SELECT') AND (t.relowner = r.oid
@@ -79,7 +81,7 @@ QUERY = """
       (SELECT to_json(coalesce(array_agg(DISTINCT t.nspname::text), '{}'))::text FROM tables t
        WHERE NOT has_schema_privilege(r.oid, t.schema_oid, 'USAGE')
          AND (t.relowner = r.oid OR has_table_privilege(r.oid, t.oid, 'UPDATE'))) AS closed,
-      (SELECT to_json(coalesce(array_agg(t.nspname::text), '{}'))::text FROM tables t
+      (SELECT to_json(coalesce(array_agg(t.nspname::text), '{}'))::text FROM relations t
        WHERE t.relname = %s) AS accounts_schemas,
       coalesce((SELECT bool_and(NOT has_any_column_privilege(r.oid, t.oid, 'SELECT')) FROM tables t
        WHERE t.relname = %s), false) AS accounts_unreadable,
