@@ -21,9 +21,9 @@ from oncall.facts.containers import (
 )
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.health_checks import health_of, since
 from oncall.probes.logs.containers import LogReader
 from oncall.probes.logs.last_words import words_of
-from oncall.probes.containers.health_checks import health_of, since
 from oncall.probing.libraries import IMPORTING
 from oncall.probing.register import client, probe
 from oncall.runtimes.chosen import Machine, Missing, chosen, made_of
