@@ -6,10 +6,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from stack.faults import fault
 from stack.faults.embedded.auth import ACCEPTED, LOGIN, ROUTE, TIMES, TOKEN_REFUSED, stack_python
-<<<<<<< HEAD
-from stack.faults.expected.database_failures import BACKEND_BLIND, BACKEND_FAILS, BLOCKED, WRITES
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, PUBLIC_API, SOCKET
-=======
 from stack.faults.expected.database_failures import (
     BACKEND_BLIND,
     BACKEND_FAILS,
@@ -18,8 +14,7 @@ from stack.faults.expected.database_failures import (
     THIS_DATABASE,
     WRITES,
 )
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, SOCKET
->>>>>>> 48c9b4a (Who holds all connection slots is asked inside the server's container and named; the database's findings quote the server)
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, PUBLIC_API, SOCKET
 from stack.faults.tools.interposed_proxy import answers, put_before
 from stack.running import Running
 
@@ -85,6 +80,7 @@ def postgres_read_only_role(stack: Running) -> None:
     component="postgres",
     cause_class="lock",
     must_fail=[TABLES_FREE, BLOCKED, *ENDPOINTS],
+    may_fail=[HEALTH, "test_every_health_sub_check_is_ok"],  # once the requests that hang have all its connections
     unknown=[ACCEPTED, *FORGED],
     held_out_result="right",
 )
