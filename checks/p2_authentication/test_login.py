@@ -28,7 +28,7 @@ def test_unknown_account_is_refused(refused_login, finding):
         evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
         component="auth",
         layer=refused_login.exchange.layer,
-        manner=refused_login.exchange.manner,
+        manner=refused_login.manner,
         blames=refused_login.blames,
     )
 

@@ -195,6 +195,10 @@ def test_a_gateway_that_answers_502_to_everything_is_said_once():
     ("answer", "words"),
     [
         (JSONResponse({"token": "a.b.c"}), "issues a token for a nonexistent account"),
+        (
+            JSONResponse({"token": "x"}),
+            "answers 200 to an account that does not exist, with a token that opens nothing",
+        ),
         (JSONResponse({"error": "no"}), "answers 200 to an account that does not exist, without a token"),
         (JSONResponse({}, 500), "fails with 500 on an unknown account instead of refusing it"),
         (JSONResponse({}, 302), "answers 302 to an account that does not exist"),
@@ -207,6 +211,7 @@ def test_an_unknown_account_must_be_refused(answer, words):
     patient = Patient()
     healthy = patient.login
     patient.login = lambda body: healthy(body) if body["username"] == "probe" else answer
+    patient.protected = lambda token: 200 if token in ("a.b.c", patient.token()) else 401
     with served(patient.app) as port:
         assert Look(stack(port))("refused_login").problem == words
 

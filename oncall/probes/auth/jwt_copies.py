@@ -6,9 +6,15 @@ The values are compared in here; what leaves is which places agree.
 from pathlib import Path
 
 from oncall.facts.token import JwtSecretCopies, SecretCopy
-from oncall.finding import CouldNotCheck, Declared
-from oncall.probes.auth.jwt_parts import SHARED
-from oncall.probes.auth.jwt_secret import UNRESOLVED, WrittenSecret, backend_containers, learn, written_in
+from oncall.finding import CouldNotCheck
+from oncall.probes.auth.jwt_secret import (
+    UNRESOLVED,
+    WrittenSecret,
+    backend_containers,
+    learn,
+    shared_secret,
+    written_in,
+)
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Project
 from oncall.target.schema import Stack
@@ -18,8 +24,7 @@ from oncall.target.secrets import Secrets, shown
 @probe(of="auth")
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
-    if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
-        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
+    shared_secret(stack)
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
     if not containers or (containers[0].kind != "container" and containers[0].status not in ("running", "paused")):

@@ -67,6 +67,7 @@ class WrittenSecret:
 @client(of="auth", optional=("project",))
 def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCheck | NotPart) -> WrittenSecret:
     """The backend's signing secret, from its containers, or from the file of its variables where it has none."""
+    shared_secret(stack)
     if isinstance(project, CouldNotCheck):
         raise project
     containers, name = backend_containers(stack, project), stack.auth.secret_variable
@@ -75,6 +76,15 @@ def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCh
     for value in secret.readings:
         learn(secrets, value)
     return secret
+
+
+def shared_secret(stack: Stack) -> None:
+    """Raise NotPart when the target file says that no token is signed with a shared secret."""
+    auth = stack.auth
+    if auth.scheme == "opaque" and not auth.absent:
+        raise Declared(f"says that tokens are opaque ({stack.key('auth.scheme')})")
+    if auth.absent or not any(name in SHARED for name in auth.algorithms):
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
 
 
 def backend_containers(stack: Stack, project: Project | NotPart) -> tuple[Container, ...]:
@@ -146,8 +156,6 @@ def jwt_secret(
 ) -> JwtSecret:
     """Whether the backend's signing secret is there, and how good it is."""
     shared = [name for name in stack.auth.algorithms if name in SHARED]
-    if stack.auth.absent or not shared:
-        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name, source = stack.auth.secret_variable, written_secret.source
     if written_secret.written is None:
         return JwtSecret(variable=name, source=source)
