@@ -333,6 +333,19 @@ class Websocket(Struct, frozen=True, kw_only=True):
     absent: Flag = False
 
 
+class Browser(Struct, frozen=True, kw_only=True):
+    """The page in a real browser, with --active browser: CSS selectors of its login form and its offline indicator."""
+
+    executable: OurFile = ""
+    path: MaybePath = ""
+    account_selector: Line = ""
+    password_selector: Line = "input[type=password]"
+    submit_selector: Line = ""
+    logged_in_selector: Line = ""
+    offline_selector: Line = ""
+    offline_text: Line = ""
+
+
 class Postgres(Part, frozen=True, kw_only=True):
     """The database server, and the role that looks at it."""
 
@@ -369,6 +382,7 @@ class StackKeys(Struct, frozen=True, kw_only=True):
     frontend: Frontend = Frontend()
     auth: Auth = Auth()
     websocket: Websocket = Websocket()
+    browser: Browser = Browser()
     postgres: Postgres = Postgres()
     components: Parts = field(default_factory=dict)
 
@@ -401,6 +415,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     recent_minutes: Number = 15
     health_seconds: Number = 2.0
     page_seconds: Number = 2.0
+    browser_seconds: Number = 8
     login_seconds: Number = 2.0
     response_seconds: Number = 2.0
     filesystem_used_percent: Percent = 90
