@@ -520,6 +520,12 @@ def test_an_unset_secret_has_no_strength(env_file):
             getattr(fact, judgement)
 
 
+def test_a_secret_in_a_named_file_is_named(env_file):
+    """JWT_SECRET_FILE in the file of variables: where the secret stands is said, not that it is missing."""
+    with pytest.raises(CouldNotCheck, match=r"JWT_SECRET stands in /run/secrets/jwt \(JWT_SECRET_FILE\)"):
+        secret_fact("JWT_SECRET_FILE=/run/secrets/jwt\n", env_file)
+
+
 def test_no_place_to_look_is_unknown(tmp_path):
     """A file that was not named, or is not there, says nothing about the secret."""
     with pytest.raises(CouldNotCheck, match=r"no place to look for JWT_SECRET: set backend\.env_file"):

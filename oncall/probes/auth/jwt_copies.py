@@ -12,6 +12,7 @@ from oncall.probes.auth.jwt_secret import (
     WrittenSecret,
     backend_containers,
     learn,
+    named_file,
     shared_secret,
     written_in,
 )
@@ -32,6 +33,10 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     if unreadable := next((one for one in containers if one.unreadable), None):
         mend = "" if unreadable.kind == "container" else "; run the checks as its user or as root"
         raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}{mend}")
+    if any(named_file((one,), name) for one in containers):
+        raise CouldNotCheck(
+            f"{name} stands in a file of each container ({name}_FILE): whether these agree is not compared"
+        )
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
         raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")
