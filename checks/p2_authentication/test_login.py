@@ -18,6 +18,7 @@ def test_probe_account_logs_in(login, limits, finding):
         layer=login.layer,
         manner=login.manner,
         blames=login.blames,
+        address=login.exchange.at,
     )
 
 
@@ -30,6 +31,7 @@ def test_unknown_account_is_refused(refused_login, finding):
         layer=refused_login.exchange.layer,
         manner=refused_login.manner,
         blames=refused_login.blames,
+        address=refused_login.exchange.at,
     )
 
 

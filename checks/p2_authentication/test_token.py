@@ -19,6 +19,7 @@ def test_issued_token_is_accepted(issued_token_use, finding):
         layer=issued_token_use.exchange.layer,
         manner=issued_token_use.manner,
         blames=issued_token_use.blames,
+        address=issued_token_use.exchange.at,
     )
 
 
@@ -47,6 +48,7 @@ def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
         },
         component="auth",
         manner=forged_token_use.manner,
+        address=forged_token_use.exchange.at,
     )
 
 

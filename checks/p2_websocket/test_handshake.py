@@ -15,6 +15,7 @@ def test_handshake_succeeds(direct_handshake, finding):
         layer=direct_handshake.layer,
         manner=direct_handshake.manner,
         blames=direct_handshake.accuses,
+        address=direct_handshake.at,
     )
 
 
@@ -28,6 +29,7 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
         layer=public_handshake.layer,
         manner=public_handshake.manner,
         root=public_handshake.root,
+        address=public_handshake.at,
     )
 
 

@@ -20,7 +20,7 @@ def test_login_through_the_page_works(page_entered, finding):
         manner="wrong answer",
         root="login",
         statement=page_entered.first_error,
-        speaker="server",
+        speaker="log line",
     )
 
 
@@ -34,5 +34,5 @@ def test_page_shows_no_offline_indicator(page_online, finding):
         manner="wrong answer",
         root="public_handshake",
         statement=page_online.first_error,
-        speaker="server",
+        speaker="peer",
     )

@@ -19,7 +19,7 @@ def test_page_logs_no_errors(browser_page, finding):
         component="frontend",
         manner="wrong answer",
         statement=browser_page.first_error,
-        speaker="server",
+        speaker="log line",
     )  # fmt: skip
 
 

@@ -123,7 +123,8 @@ class Handshake(Fact, frozen=True, kw_only=True):
     def manner(self) -> Manner | None:
         if self.outcome == "open" and self.close_code is None and self.first_answer == "none":
             return "silent"
-        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for).manner
+        status = self.status if self.outcome == "status" else 0
+        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for, status=status).manner
 
     @property
     def accuses(self) -> str | None:
