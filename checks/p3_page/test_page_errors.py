@@ -12,15 +12,15 @@ pytestmark = [
 
 def test_page_logs_no_errors(browser_page, finding):
     """Parts of the page do not react, or stay empty."""
-    assert not browser_page.errors, finding(
-        f"the page logs an error: {browser_page.first_error[:160]}",
-        evidence={"address": browser_page.address, "errors": len(browser_page.errors),
-                  "source": browser_page.errors[0].source},
+    errors = browser_page.own_errors
+    assert not errors, finding(
+        f"the page logs an error: {errors[0].text[:160]}",
+        evidence={"address": browser_page.address, "errors": len(errors), "source": errors[0].source},
         component="frontend",
         manner="wrong answer",
-        statement=browser_page.first_error,
+        statement=errors[0].text,
         speaker="log line",
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.judges("browser_page")
@@ -31,4 +31,7 @@ def test_page_has_no_failed_requests(browser_page, finding):
         evidence=browser_page.evidence,
         component="frontend",
         manner="wrong answer",
+        root="page_online" if browser_page.only_sockets_failed else "",
+        statement=browser_page.said_of_requests,
+        speaker="log line",
     )

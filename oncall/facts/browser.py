@@ -80,6 +80,21 @@ class BrowserPage(Fact, frozen=True, kw_only=True):
         return None
 
     @property
+    def own_errors(self) -> tuple[ConsoleError, ...]:
+        """The errors that name no request of `failed`: what a browser writes of such a request tells the same."""
+        return tuple(one for one in self.errors if not any(failed.url in one.text for failed in self.failed))
+
+    @property
+    def said_of_requests(self) -> str:
+        """The browser's words on the first failed request; empty: it wrote none."""
+        return next((one.text for one in self.errors if self.failed and self.failed[0].url in one.text), "")
+
+    @property
+    def only_sockets_failed(self) -> bool:
+        """Whether no other request failed than WebSockets, whose story the offline indicator tells."""
+        return all(one.kind == "websocket" for one in self.failed)
+
+    @property
     def evidence(self) -> dict[str, Value]:
         return told(
             address=self.address,

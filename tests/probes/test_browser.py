@@ -119,6 +119,8 @@ def test_a_socket_that_refuses_the_browsers_origin_shows_offline():
 
     assert online.offline
     assert [one.kind for one in online.failed] == ["websocket"]
+    assert online.only_sockets_failed
+    assert online.own_errors == ()  # what the console says of the socket is the socket's story
 
 
 @pytest.mark.browser
@@ -149,6 +151,8 @@ def test_a_policy_that_blocks_the_pages_own_script_is_a_failed_request():
             page.failed[0].words
             == f"script http://127.0.0.1:{port}/app.js: blocked by the page's Content-Security-Policy"
         )
+        assert page.own_errors == ()
+        assert "Content Security Policy" in page.said_of_requests
         assert look("page_entered").login_problem.startswith("does not lead in")
         with pytest.raises(CouldNotCheck, check=lambda error: error.root == "page_entered"):
             look("page_online")

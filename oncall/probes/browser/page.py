@@ -77,7 +77,12 @@ def executable(stack: Stack) -> str:
     )
 
 
-@client(of="frontend", deadline=lambda limits: 4 * limits.browser_seconds + START_SECONDS)
+def _seconds(limits: Limits) -> float:
+    """To start, to load, to get in. What merely waits for it says the same: a run's budget is made of these."""
+    return 4 * limits.browser_seconds + START_SECONDS
+
+
+@client(of="frontend", deadline=_seconds)
 def browser_visit(stack: Stack, limits: Limits, secrets: Secrets, ledger: Ledger, frontend_page: Page) -> Visit:
     """The one visit of this run."""
     if frontend_page.problem:
@@ -173,7 +178,7 @@ def _driver(folder: str) -> "Iterator[subprocess.Popen[bytes]]":
         process.wait()
 
 
-@probe(of="frontend", deadline=3.0)
+@probe(of="frontend", deadline=_seconds)
 def browser_page(browser_visit: Visit) -> BrowserPage:
     """What a browser saw of the page."""
     if browser_visit.page is None:
@@ -198,7 +203,7 @@ def page_login(stack: Stack) -> str:
     return stack.browser.account_selector
 
 
-@probe(of="frontend", deadline=3.0)
+@probe(of="frontend", deadline=_seconds)
 def page_online(offline_indicator: str, browser_page: BrowserPage) -> BrowserPage:
     """The page as a browser shows it, where its offline indicator could be looked for."""
     if browser_page.offline is None:
@@ -209,7 +214,7 @@ def page_online(offline_indicator: str, browser_page: BrowserPage) -> BrowserPag
     return browser_page
 
 
-@probe(of="frontend", deadline=3.0)
+@probe(of="frontend", deadline=_seconds)
 def page_entered(page_login: str, browser_page: BrowserPage) -> BrowserPage:
     """The page as a browser shows it, after the login through its form."""
     return browser_page

@@ -12,7 +12,7 @@ STAGING = "https://staging.motel.example"
 
 
 @fault("websocket-refuses-the-pages-origin", component="websocket", cause_class="misconfiguration", active="browser",
-       must_fail=[OFFLINE, ERRORS, REQUESTS])  # fmt: skip
+       must_fail=[OFFLINE, REQUESTS])  # fmt: skip
 def websocket_refuses_the_pages_origin(stack: Running) -> None:
     """The socket allows staging's origin only, and so did whoever tried it by hand."""
     stack.edit_target("websocket.origin", STAGING)
@@ -28,7 +28,7 @@ def frontend_script_throws(stack: Running) -> None:
 
 
 @fault("frontend-policy-blocks-its-script", component="frontend", cause_class="misconfiguration", active="browser",
-       must_fail=[ERRORS, REQUESTS, LOGIN], unknown=[OFFLINE])  # fmt: skip
+       must_fail=[REQUESTS, LOGIN], unknown=[OFFLINE])  # fmt: skip
 def frontend_policy_blocks_its_script(stack: Running) -> None:
     """A Content-Security-Policy was added that forbids the page's own scripts."""
     put_before(stack, "frontend", "--set", "Content-Security-Policy: script-src 'none'")
