@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 from starlette.applications import Starlette
@@ -113,11 +114,15 @@ def test_a_healthy_page_is_online_and_quiet():
 @pytest.mark.browser
 def test_a_socket_that_refuses_the_browsers_origin_shows_offline():
     """By hand, without an Origin, the socket opens."""
+    began = datetime.now(UTC)
     with served(Site(origins=False).app) as port:
         look = looking(port)
         online = look("page_online")
+        ledger = look.runner.runs["ledger"].outcome.value
+        ours = ledger.since(began, [f"127.0.0.1:{port}"])
 
     assert online.offline
+    assert [one.kind for one in ours if one.ended].count("socket") == 1  # its line in the log is our own
     assert [one.kind for one in online.failed] == ["websocket"]
     assert online.only_sockets_failed
     assert online.own_errors == ()  # what the console says of the socket is the socket's story

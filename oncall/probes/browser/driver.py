@@ -75,6 +75,7 @@ class Seen:
         self.errors: list[dict[str, str]] = []
         self.failed: list[dict[str, Any]] = []
         self.foreign: list[str] = []
+        self.sockets = 0
         self.started = time.monotonic()
 
     def console(self, message: Any) -> None:
@@ -97,6 +98,7 @@ class Seen:
             self._note(self.failed, asked(response.request, response.status, ""))
 
     def socket(self, socket: Any) -> None:
+        self.sockets += 1
         socket.on("socketerror", lambda why: self._socket_failed(socket.url, str(why)))
 
     def _socket_failed(self, url: str, why: str) -> None:
@@ -132,7 +134,7 @@ class Seen:
             "foreign",
             "picture",
         )
-        return {key: getattr(self, key) for key in keys} | {"seconds": time.monotonic() - self.started}
+        return {key: getattr(self, key) for key in (*keys, "sockets")} | {"seconds": time.monotonic() - self.started}
 
 
 def plain(url: str) -> str:

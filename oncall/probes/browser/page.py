@@ -36,6 +36,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"
 LIBRARY = "the browser checks need Playwright: pip install 'pytest-oncall[browser]'"
 LARGEST_PICTURE = 200 << 10  # bytes: 1024 x 640 at quality 45 has 20 to 80 KiB
 LARGEST_ANSWER = 1 << 20
+MOST_SOCKETS = 20  # that are noted as ours: a page that reconnects every second opens so many
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 START_SECONDS = 25.0  # of a browser on a busy machine, beside the page's own patience
 
@@ -54,6 +55,7 @@ class Told(Struct, frozen=True):
     foreign: list[str]
     picture: str
     seconds: float
+    sockets: int = 0
 
 
 class Visit(Picture, frozen=True):
@@ -99,7 +101,11 @@ def browser_visit(stack: Stack, limits: Limits, secrets: Secrets, ledger: Ledger
         if not logs_in:
             order["account_selector"] = ""
         with ledger.sending("login" if logs_in else "request", place(stack.backend.url)[1]) as noted:
+            sockets = [ledger.sending("socket", place(stack.websocket.url)[1]) for _ in range(MOST_SOCKETS)]
             told = _driven(order, folder)
+            for socket in sockets[: told.sockets]:  # a page whose socket is refused tries again: its log lines are ours
+                socket.begin()
+                socket.end()
             noted.status = int(told.login_answer) if told.login_answer.isdecimal() else 200
     page = BrowserPage(
         address=address,
