@@ -12,6 +12,7 @@ class Login(Fact, frozen=True, kw_only=True):
 
     body: "json", "html", "text" or "empty".
     token_place: where the token should be, as words; `seen` names what stood there instead (names, never values).
+    form: it was sent as a form, not as JSON.
     csrf_place: where the CSRF token should have been ("cookie:csrftoken") when none came and no login was sent.
     back: it redirects to where the login began. login_page: the answer is a page that asks for a password.
     blames: the component that the health body accused when it was asked just before.
@@ -25,6 +26,7 @@ class Login(Fact, frozen=True, kw_only=True):
     token_place: str = ""
     token_found: bool = False
     seen: tuple[str, ...] = ()
+    form: bool = False
     csrf_place: str = ""
     back: bool = False
     login_page: bool = False
@@ -64,7 +66,8 @@ class Login(Fact, frozen=True, kw_only=True):
             401: "refuses the probe account's name and password (401)",
             403: "is forbidden to the probe account (403)",
             405: f"does not take {self.method} (405)",
-            415: "does not take JSON (415)",
+            415: f"does not take {'a form' if self.form else 'JSON'} (415)",
+            419: "refuses its CSRF token (419)",
             422: "does not understand the request (422)",
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
 

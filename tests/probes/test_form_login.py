@@ -88,6 +88,14 @@ def test_a_missing_csrf_token_is_said():
     assert site.posted == []
 
 
+def test_a_csrf_token_that_is_refused_is_said():
+    """It came, and was sent back where the site does not look for it."""
+    with served(FormLogin().app) as port:
+        look = looking(FormLogin(), port, csrf_send="field:other")
+
+        assert look("login").problem == "refuses its CSRF token (419)"
+
+
 def test_opaque_tokens_have_no_form_to_be_judged():
     """Shape, signature and secret are declared away; a made-up value must still be refused."""
     site = FormLogin()

@@ -129,6 +129,7 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
         }[auth.token_in],
         token_found=bool(token),
         seen=() if token or not answer.status else names_seen(answer, auth),
+        form=auth.login_body == "form",
         csrf_place=auth.csrf_from if reply.of_csrf else "",
         back=back,
         login_page=again,
