@@ -18,7 +18,7 @@ def test_login_through_the_page_works(page_entered, finding):
         evidence=page_entered.evidence,
         component="frontend",
         manner="wrong answer",
-        root="login",
+        root=page_entered.login_root,
         statement=page_entered.first_error,
         speaker="log line",
     )

@@ -10,12 +10,13 @@ pytestmark = [
 ]
 
 
-def test_page_logs_no_errors(browser_page, finding):
+@pytest.mark.judges("page_console")
+def test_page_logs_no_errors(page_console, finding):
     """Parts of the page do not react, or stay empty."""
-    errors = browser_page.own_errors
+    errors = page_console.own_errors
     assert not errors, finding(
         f"the page logs an error: {errors[0].text[:160]}",
-        evidence={"address": browser_page.address, "errors": len(errors), "source": errors[0].source},
+        evidence={"address": page_console.address, "errors": len(errors), "source": errors[0].source},
         component="frontend",
         manner="wrong answer",
         statement=errors[0].text,

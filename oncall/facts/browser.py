@@ -95,6 +95,16 @@ class BrowserPage(Fact, frozen=True, kw_only=True):
         return all(one.kind == "websocket" for one in self.failed)
 
     @property
+    def login_root(self) -> str:
+        """Where a login that leads nowhere is told nearer to its cause: the API's answer, a request that failed before,
+        an error of the page's own script."""
+        if self.login_answer:
+            return "login"
+        if self.failed and not self.only_sockets_failed:
+            return "browser_page"
+        return "page_console" if self.own_errors else ""
+
+    @property
     def evidence(self) -> dict[str, Value]:
         return told(
             address=self.address,

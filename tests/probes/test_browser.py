@@ -158,6 +158,7 @@ def test_a_policy_that_blocks_the_pages_own_script_is_a_failed_request():
         )
         assert page.own_errors == ()
         assert "Content Security Policy" in page.said_of_requests
+        assert look("page_entered").login_root == "browser_page"
         assert look("page_entered").login_problem.startswith("does not lead in")
         with pytest.raises(CouldNotCheck, check=lambda error: error.root == "page_entered"):
             look("page_online")
@@ -182,6 +183,7 @@ def test_a_login_that_is_refused_through_the_page_says_its_status():
         look = looking(port)
         entered = look("page_entered")
 
+    assert entered.login_root == "login"
     assert entered.login_problem == "does not lead in (its request was answered 401)"
 
 

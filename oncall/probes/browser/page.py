@@ -224,3 +224,9 @@ def page_online(offline_indicator: str, browser_page: BrowserPage) -> BrowserPag
 def page_entered(page_login: str, browser_page: BrowserPage) -> BrowserPage:
     """The page as a browser shows it, after the login through its form."""
     return browser_page
+
+
+@probe(of="frontend", deadline=_seconds)
+def page_console(browser_page: BrowserPage) -> BrowserPage:
+    """The page as a browser shows it, for what stands in its console."""
+    return browser_page
