@@ -188,6 +188,14 @@ def test_whose_the_token_is_comes_from_a_claim():
             mine("token_subject")
 
 
+def test_whose_an_unreadable_token_is_is_the_story_of_its_form():
+    """A word where a JWT is awaited has no claims: that it is none is told elsewhere."""
+    patient = Patient()
+    patient.token = lambda: "4f2a9c0d"
+    with served(patient.app) as port, pytest.raises(CouldNotCheck, check=lambda error: error.root == "issued_token"):
+        Look(stack(port, auth={"account_claim": "sub"}))("token_subject")
+
+
 def test_whose_the_token_is_comes_from_who_am_i():
     """An opaque token is asked about at the route that the target file names; the name is not kept."""
     site, auth = FormLogin(), {"whoami_path": "/me", "whoami_key": "user.name"}

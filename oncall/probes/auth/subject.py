@@ -35,6 +35,8 @@ def token_subject(stack: Stack, secrets: Secrets, http: Http, access_token: Acce
     if auth.whoami_path:
         return _asked(stack, http, access_token, account)
     parts = parts_of(access_token.value)
+    if parts is None and auth.account_claim and auth.scheme == "jwt":
+        raise CouldNotCheck("the issued token is not a JWT", root="issued_token")
     claims = parts.claims if parts else {}
     key = stack.key("auth.account_claim")
     if auth.account_claim:
