@@ -23,7 +23,7 @@ from stack.faults import Fault
 from stack.faults.pairs import HELD_OUT, pairs
 from stack.state import StackError
 from tests.faults.of import OF_THE_WHOLE_MACHINE
-from tests.scoring import as_whom, diagnose
+from tests.scoring import as_whom, asked_for, diagnose
 
 CALM = 2 * (os.cpu_count() or 1)  # the load up to which a machine keeps the limits that the checks go by
 
@@ -198,7 +198,7 @@ def scored(found, broken, home):
     found.load = round(os.getloadavg()[0], 1)
     through = next((through for fault in broken if (through := as_whom(fault))), ())
     try:
-        scoreboard.score(found, broken, diagnose(home.target, through=through))
+        scoreboard.score(found, broken, diagnose(home.target, *asked_for(broken), through=through))
     except subprocess.TimeoutExpired as error:
         found.wrong.append(f"no end within {error.timeout:.0f} s")
     return found

@@ -41,7 +41,7 @@ class Bound:
 
 BOUNDS = {
     "-m p1": Bound(connections=1, queries=40, database_ms=100.0, logins=0, handshakes=0, requests=10),
-    "all checks": Bound(connections=1, queries=60, database_ms=300.0, logins=2, handshakes=3, requests=60),
+    "all checks": Bound(connections=1, queries=60, database_ms=300.0, logins=2, handshakes=4, requests=60),
 }
 
 

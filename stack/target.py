@@ -44,7 +44,12 @@ def describe(home: Home, server: postgres.Server, ports: dict[str, int]) -> dict
             "certificates": [f"localhost:{ports['tls']}"],
             "ca_file": str(home.tls / "ca.pem"),
         },
-        "auth": {"migrations_folder": str(template.MIGRATIONS)},
+        "auth": {"migrations_folder": str(template.MIGRATIONS), "account_claim": "sub"},
+        "browser": {
+            "account_selector": "#login input[name=username]",
+            "submit_selector": "#login button",
+            "offline_selector": "#offline",
+        },
         "websocket": {
             "url": f"ws://{backend}/realtime",
             "public_url": f"ws://{frontend}/realtime",

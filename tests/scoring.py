@@ -29,6 +29,12 @@ def as_whom(fault):
     return KEYLESS if fault.name in AT_A_CLOSED_DOOR and os.geteuid() == 0 else ()
 
 
+def asked_for(broken):
+    """The options with which a run sees these faults."""
+    active = sorted({fault.active for fault in broken} - {""})
+    return (f"--active={','.join(active)}",) if active else ()
+
+
 def covers(entries, check):
     """Whether a list names this check, with its parameter or for all of them."""
     return check in entries or check.partition("[")[0] in entries
@@ -127,7 +133,7 @@ def main():
     for fault in faults.named(sys.argv[1:] or list(faults.catalogue(mode)), mode):
         lifecycle.heal(home, lambda line: None)
         faults.inject(lifecycle.running(home), [fault], lambda line: None)
-        run = diagnose(home.target, through=as_whom(fault))
+        run = diagnose(home.target, *asked_for([fault]), through=as_whom(fault))
         wrong = [*differences(fault, run.code, run.verdicts), *localisation([fault], run.result)]
         separator = "\n       " if wrong else " "
         print(f"{'ok  ' if not wrong else 'BAD '} {fault.name}", *wrong, sep=separator, flush=True)

@@ -99,6 +99,9 @@ def test_a_login_by_hand_sends_what_the_target_says():
     known = values(Stack(auth=auth), None, "", {})
 
     assert (known["login_method"], known["account_key"]) == ("PUT", "user.email")
+    form = values(Stack(auth=Auth(login_body="form", account_key="user[name]")), None, "", {})
+    assert shlex.split(form["login_body"]) == ["user%5Bname%5D=YOUR_NAME&password=YOUR_PASSWORD"]
+    assert (known["login_type"], form["login_type"]) == ("application/json", "application/x-www-form-urlencoded")
     assert json.loads(shlex.split(known["login_body"])[0]) == {
         "client": "it's",
         "user": {"email": "YOUR_NAME", "secret": "YOUR_PASSWORD"},

@@ -18,6 +18,7 @@ def test_probe_account_logs_in(login, limits, finding):
         layer=login.layer,
         manner=login.manner,
         blames=login.blames,
+        address=login.exchange.at,
     )
 
 
@@ -28,8 +29,9 @@ def test_unknown_account_is_refused(refused_login, finding):
         evidence={"account": refused_login.account, "status": refused_login.exchange.status or None},
         component="auth",
         layer=refused_login.exchange.layer,
-        manner=refused_login.exchange.manner,
+        manner=refused_login.manner,
         blames=refused_login.blames,
+        address=refused_login.exchange.at,
     )
 
 

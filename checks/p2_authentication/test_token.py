@@ -17,8 +17,20 @@ def test_issued_token_is_accepted(issued_token_use, finding):
         },
         component="auth",
         layer=issued_token_use.exchange.layer,
-        manner=issued_token_use.exchange.manner,
+        manner=issued_token_use.manner,
         blames=issued_token_use.blames,
+        address=issued_token_use.exchange.at,
+    )
+
+
+@pytest.mark.judges("token_subject")
+def test_token_belongs_to_the_account_that_logged_in(token_subject, finding):
+    """People see the data of somebody else."""
+    assert token_subject.agrees, finding(
+        f"login gives a token of another account ({token_subject.source})",
+        evidence={"read in": token_subject.source},
+        component="auth",
+        manner="wrong answer",
     )
 
 
@@ -35,7 +47,8 @@ def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
             "status": forged_token_use.exchange.status,
         },
         component="auth",
-        manner=forged_token_use.exchange.manner,
+        manner=forged_token_use.manner,
+        address=forged_token_use.exchange.at,
     )
 
 
@@ -50,6 +63,7 @@ def test_token_is_well_formed(issued_token, finding):
             "type": issued_token.type or None,
         },
         component="auth",
+        manner="wrong answer",
     )
 
 
@@ -57,7 +71,9 @@ def test_token_times_are_sane(issued_token, limits, finding):
     """Users are logged out at once, or never."""
     problems = issued_token.time_problems(limits.token_lifetime_hours, limits.clock_skew_seconds)
 
-    assert not problems, finding(f"issued token {problems[0]}", evidence=issued_token.evidence, component="auth")
+    assert not problems, finding(
+        f"issued token {problems[0]}", evidence=issued_token.evidence, component="auth", manner="wrong answer"
+    )
 
 
 @pytest.mark.judges("token_signature")
@@ -67,6 +83,7 @@ def test_token_is_signed_with_the_current_secret(token_signature, finding):
         f"issued token is not signed with the {token_signature.source}",
         evidence={"algorithm": token_signature.algorithm, "looked in": token_signature.source},
         component="auth",
+        manner="wrong answer",
     )
 
 

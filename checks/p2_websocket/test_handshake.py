@@ -15,6 +15,7 @@ def test_handshake_succeeds(direct_handshake, finding):
         layer=direct_handshake.layer,
         manner=direct_handshake.manner,
         blames=direct_handshake.accuses,
+        address=direct_handshake.at,
     )
 
 
@@ -28,6 +29,7 @@ def test_handshake_succeeds_through_the_proxy(public_handshake, finding):
         layer=public_handshake.layer,
         manner=public_handshake.manner,
         root=public_handshake.root,
+        address=public_handshake.at,
     )
 
 
@@ -48,6 +50,18 @@ def test_ping_is_answered_in_time(websocket_ping, limits, finding):
     )
 
 
+@pytest.mark.judges("stranger_socket")
+@pytest.mark.unnoticed
+def test_socket_refuses_a_made_up_token(stranger_socket, finding):
+    """Nobody notices: strangers can listen to what only users may hear."""
+    assert not stranger_socket.let_in, finding(
+        f"websocket takes a made-up token: it {stranger_socket.how}",
+        evidence={"address": stranger_socket.address, "token sent in": stranger_socket.sent_in},
+        component="websocket",
+        manner="wrong answer",
+    )
+
+
 @pytest.mark.active("hold")
 def test_socket_stays_open(websocket_hold, finding):
     """The interface reconnects every minute or so."""
@@ -57,7 +71,10 @@ def test_socket_stays_open(websocket_hold, finding):
             "address": websocket_hold.address,
             "through the proxy": websocket_hold.through_proxy,
             "held seconds": round(websocket_hold.held_seconds, 1),
+            "heartbeats answered": websocket_hold.heartbeats or None,
             "close reason": websocket_hold.close_reason or None,
         },
         component="websocket",
+        statement=websocket_hold.close_reason,
+        speaker="server",
     )

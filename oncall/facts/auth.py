@@ -12,6 +12,9 @@ class Login(Fact, frozen=True, kw_only=True):
 
     body: "json", "html", "text" or "empty".
     token_place: where the token should be, as words; `seen` names what stood there instead (names, never values).
+    form: it was sent as a form, not as JSON.
+    csrf_place: where the CSRF token should have been ("cookie:csrftoken") when none came and no login was sent.
+    back: it redirects to where the login began. login_page: the answer is a page that asks for a password.
     blames: the component that the health body accused when it was asked just before.
     set_cookies: the cookies that it set, without their values: "session; Path=/; Secure".
     """
@@ -23,6 +26,10 @@ class Login(Fact, frozen=True, kw_only=True):
     token_place: str = ""
     token_found: bool = False
     seen: tuple[str, ...] = ()
+    form: bool = False
+    csrf_place: str = ""
+    back: bool = False
+    login_page: bool = False
     blames: str | None = None
     set_cookies: tuple[str, ...] = ()
 
@@ -35,6 +42,15 @@ class Login(Fact, frozen=True, kw_only=True):
         status = self.exchange.status
         if not self.exchange.answered:
             return self.exchange.problem
+        if self.csrf_place:
+            without = (
+                f"without the CSRF token at {self.csrf_place}" if status < 400 else "to the request for its CSRF token"
+            )
+            return f"answers {status} {without}"
+        if self.back:
+            return f"redirects back to its login page ({status}): it refuses the probe account's name and password"
+        if self.login_page and status < 400:
+            return f"shows its login page again ({status}): it refuses the probe account's name and password"
         if status in self.expected:
             if self.token_found:
                 return None
@@ -50,14 +66,17 @@ class Login(Fact, frozen=True, kw_only=True):
             401: "refuses the probe account's name and password (401)",
             403: "is forbidden to the probe account (403)",
             405: f"does not take {self.method} (405)",
-            415: "does not take JSON (415)",
+            415: f"does not take {'a form' if self.form else 'JSON'} (415)",
+            419: "refuses its CSRF token (419)",
             422: "does not understand the request (422)",
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
 
     @property
     def manner(self) -> Manner | None:
-        """Slow where nothing else is wrong."""
-        return self.exchange.manner if self.problem else "late"
+        """Slow where nothing else is wrong; an answer without a token, or a refusal, is a wrong one."""
+        if not self.problem:
+            return "late"
+        return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)
 
     @property
     def layer(self) -> Layer:
@@ -81,6 +100,8 @@ class RefusedLogin(Fact, frozen=True, kw_only=True):
     """How an account that does not exist, with a random password, was answered.
 
     account: the made-up name, so that the backend's own log can be searched for it.
+    token_accepted: the token that came opens what is shut without one; that of an anonymous session does not.
+    back: it redirects to where the login began. login_page: the answer is a page that asks for a password.
     """
 
     account: str
@@ -88,10 +109,18 @@ class RefusedLogin(Fact, frozen=True, kw_only=True):
     refused: tuple[int, ...]
     welcome: tuple[int, ...]
     token_found: bool = False
+    token_accepted: bool = False
+    back: bool = False
+    login_page: bool = False
     blames: str | None = None
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()
+
+    @property
+    def manner(self) -> Manner | None:
+        """Let in, or answered as nobody should be; else as the exchange went."""
+        return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)
 
     @property
     def problem(self) -> str | None:
@@ -99,20 +128,25 @@ class RefusedLogin(Fact, frozen=True, kw_only=True):
         status = self.exchange.status
         if not self.exchange.answered:
             return self.exchange.problem
-        if self.token_found:
+        if self.token_accepted:
             return "issues a token for a nonexistent account"
-        if status in self.refused:
+        if status in self.refused or self.back or (self.login_page and status < 400):
             return None
         if status >= 500:
             return f"fails with {status} on an unknown account instead of refusing it"
         if status in self.welcome:
-            return f"answers {status} to an account that does not exist, without a token"
+            token = "with a token that opens nothing" if self.token_found else "without a token"
+            return f"answers {status} to an account that does not exist, {token}"
         return f"answers {status} to an account that does not exist"
 
 
 class IssuedTokenUse(Fact, frozen=True, kw_only=True):
-    """How a protected route received the token that the login had just issued."""
+    """How a protected route received the token that the login had just issued.
 
+    login_page: it shows the page that asks for a password, as it does to a request without a token.
+    """
+
+    login_page: bool = False
     exchange: Exchange
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
@@ -123,7 +157,12 @@ class IssuedTokenUse(Fact, frozen=True, kw_only=True):
 
     @property
     def is_accepted(self) -> bool:
-        return self.exchange.answered and self.exchange.status in self.accepted
+        return self.exchange.answered and self.exchange.status in self.accepted and not self.login_page
+
+    @property
+    def manner(self) -> Manner | None:
+        """A token that is refused right after it was issued is a wrong answer; else as the exchange went."""
+        return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)
 
     @property
     def problem(self) -> str | None:
@@ -133,6 +172,8 @@ class IssuedTokenUse(Fact, frozen=True, kw_only=True):
             return None
         if not self.exchange.answered:
             return self.exchange.problem
+        if self.login_page:
+            return f"shows its login page to the token just issued ({status})"
         if status in self.refused:
             return f"refuses the token just issued ({status})"
         if status >= 500:
@@ -140,11 +181,25 @@ class IssuedTokenUse(Fact, frozen=True, kw_only=True):
         return f"answers {status} to the token just issued"
 
 
+class TokenSubject(Fact, frozen=True, kw_only=True):
+    """Whose the token just issued is; neither name is kept.
+
+    source: where the name was read: "claim email", "answer of /api/me". agrees: it is the account that logged in.
+    """
+
+    source: str
+    agrees: bool = False
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.source else "no name was looked at"
+
+
 class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     """How a protected route received a token that nobody issued.
 
     forgery: the slug of the attempt; `words` says it as a sentence's subject: "a token signed with an empty key".
     genuine_type: the media type of the answer to the genuine token; empty: not known.
+    login_page: the answer is a page that asks for a password.
     """
 
     forgery: str
@@ -153,6 +208,7 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
     genuine_type: str = ""
+    login_page: bool = False
 
     def inconclusive_reason(self) -> str | None:
         return self.exchange.inconclusive_reason()
@@ -164,7 +220,8 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     @property
     def is_page(self) -> bool:
         """Whether it is answered with success and a page that is not the route's own answer: a login page, say."""
-        return self._welcome and self.exchange.media_type == PAGE and self.genuine_type != PAGE
+        foreign = self.exchange.media_type == PAGE and self.genuine_type != PAGE
+        return self._welcome and (self.login_page or foreign)
 
     @property
     def _welcome(self) -> bool:
@@ -172,7 +229,12 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
 
     @property
     def is_refused(self) -> bool:
-        return self.exchange.answered and self.exchange.status in self.refused
+        """A status of refusal; one that is also a status of success refuses with a page only."""
+        return self.exchange.answered and self.exchange.status in self.refused and not self.is_accepted
+
+    @property
+    def manner(self) -> Manner | None:
+        return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)
 
     @property
     def problem(self) -> str | None:
@@ -182,5 +244,11 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
         if self.is_accepted:
             return f"{self.words} is accepted"
         if self.is_page:
-            return f"protected route answers {self.exchange.status} with an HTML page to {self.words}, not a refusal"
+            return (
+                f"protected route answers {self.exchange.status} with {self.page_words} to {self.words}, not a refusal"
+            )
         return f"protected route fails with {self.exchange.status} on {self.words}"
+
+    @property
+    def page_words(self) -> str:
+        return "a login page" if self.login_page else "an HTML page"

@@ -123,7 +123,8 @@ class Handshake(Fact, frozen=True, kw_only=True):
     def manner(self) -> Manner | None:
         if self.outcome == "open" and self.close_code is None and self.first_answer == "none":
             return "silent"
-        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for).manner
+        status = self.status if self.outcome == "status" else 0
+        return Exchange(outcome=self.outcome, waiting_for=self.waiting_for, status=status).manner
 
     @property
     def accuses(self) -> str | None:
@@ -206,6 +207,7 @@ class WebSocketHold(Fact, frozen=True, kw_only=True):
     """A socket held open and idle, as a browser tab would, through the proxy where there is one.
 
     close_code: how the other side ended it; None: it was still open when the time was over.
+    heartbeats: messages of the server that were answered meanwhile.
     """
 
     address: str
@@ -214,6 +216,7 @@ class WebSocketHold(Fact, frozen=True, kw_only=True):
     held_seconds: float
     close_code: int | None = None
     close_reason: str = ""
+    heartbeats: int = 0
 
     def inconclusive_reason(self) -> str | None:
         return None if self.address and self.wanted_seconds > 0 else "no socket was held open"
@@ -229,3 +232,19 @@ class WebSocketHold(Fact, frozen=True, kw_only=True):
         """How it ended, as words after "websocket"."""
         after = f"after {self.held_seconds:.0f} s idle"
         return f"is closed {after} ({close_words(self.close_code or 1006)})"
+
+
+class StrangerSocket(Fact, frozen=True, kw_only=True):
+    """How a socket with a made-up token was received.
+
+    sent_in: where the token goes: "query", "message". let_in: it was answered as a user's, or stayed open. how: what
+    happened to it, as words after "websocket".
+    """
+
+    address: str
+    sent_in: str
+    how: str
+    let_in: bool = False
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.address and self.how else "no made-up token was sent"

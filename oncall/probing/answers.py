@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from oncall.facts import Fact
 from oncall.probing.lag import Load
+from oncall.probing.pictures import Picture
 from oncall.probing.snapshot import Saved
 
 
@@ -42,6 +43,9 @@ class Answers(Protocol):
 
     def facts(self) -> dict[str, Fact]:
         """What came in, by key."""
+
+    def pictures(self) -> list[Picture]:
+        """What probes took pictures of, in this very run."""
 
     def saved(self) -> dict[str, Saved]:
         """Facts and reasons as a snapshot keeps them, by key."""

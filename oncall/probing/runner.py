@@ -26,6 +26,7 @@ from oncall.finding import CouldNotCheck, Declared, Manner, NotPart, ProbeCrashe
 from oncall.probing.deadline import OPENED, Opened
 from oncall.probing.lag import METER, Load, stack_time
 from oncall.probing.outcome import Outcome, failed
+from oncall.probing.pictures import Picture
 from oncall.probing.register import PROBES, Probe, focus, narrowed, probe_key, qualified
 from oncall.probing.snapshot import Saved, saved, through
 from oncall.target.schema import Stack
@@ -333,6 +334,11 @@ class Runner:
         """What the looks brought so far."""
         runs = self.runs.items()
         return {key: run.outcome.value for key, run in runs if run.probe.fact and run.outcome and run.outcome.value}
+
+    def pictures(self) -> list[Picture]:
+        """What probes took pictures of; they are handles, and so in no snapshot."""
+        outcomes = [run.outcome for run in self.runs.values() if run.outcome]
+        return [one.value for one in outcomes if isinstance(one.value, Picture) and one.value.jpeg]
 
     def finish(self, seconds: float = 0.2) -> None:
         """Close what clients opened, all at once; what does not close in time is left to the end of the process.

@@ -24,6 +24,7 @@ from oncall.gate.patterns import whole
 from oncall.gate.reading import Unreadable, read_json
 from oncall.probing.lag import Load
 from oncall.probing.outcome import Outcome
+from oncall.probing.pictures import Picture
 from oncall.probing.plausible import implausible, texts
 from oncall.probing.register import PROBES, probe_key
 from oncall.target.reader import Target, TargetError, from_builtins
@@ -222,6 +223,10 @@ class Replay:
 
     def finish(self) -> None:
         """Nothing was opened."""
+
+    def pictures(self) -> list[Picture]:
+        """None: a snapshot keeps no pictures."""
+        return []
 
     def saved(self) -> dict[str, Saved]:
         return {

@@ -9,6 +9,7 @@ import pytest
 
 from oncall.gate.fact_gate import clean
 from oncall.playbook import Playbook
+from oncall.probing.register import RUNNER
 from oncall.results.files import Files
 from oncall.results.record import RunRecord
 from oncall.target.reader import Target
@@ -74,6 +75,10 @@ class Page:
             run, playbook, target = self._top
             prefix.append(f"<style>{html.css()}</style>")
             prefix.append(html.section(run, playbook, target.stack, target.limits))
+            answers = self.config.stash.get(RUNNER, None)
+            prefix.extend(
+                html.picture(self.redact(one.title), one.jpeg) for one in (answers.pictures() if answers else ())
+            )
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_html_results_table_row(self, report: Any, cells: list[str]) -> None:

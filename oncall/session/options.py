@@ -41,7 +41,7 @@ def add(parser: pytest.Parser) -> None:
         "--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for all probes together (10)"
     )
     group.addoption("--fail-on", choices=SEVERITIES, default="p4", help="lesser severities do not fail the run")
-    group.addoption("--active", default="", metavar="WHAT,...", help="also run these active checks: hold")
+    group.addoption("--active", default="", metavar="WHAT,...", help="also run these active checks: browser, hold")
     group.addoption("--explain", default="", metavar="COMPONENT", help="print the chain that led to its causes")
     group.addoption("--save", metavar="FILE", help="save every fact to a snapshot")
     group.addoption("--replay", metavar="FILE", help="judge a snapshot instead of a live stack")

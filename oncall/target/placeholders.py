@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from oncall.finding import Value
 from oncall.gate.patterns import Pattern
@@ -22,8 +22,20 @@ if TYPE_CHECKING:
 PLACEHOLDERS = frozenset(
     ("compose", "project", "backend", "frontend", "postgres", "service", "database", "database_user", "env_file")
     + ("secret_variable", "backup_file", "backend_url", "frontend_url", "health_path", "metrics_path", "page_path")
-    + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_body", "account_key")
-    + ("password_key", "pid", "mount", "asset_url", "address", "unit", "process", "log_files", "port", "in_postgres")
+    + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_type", "login_body")
+    + (
+        "account_key",
+        "password_key",
+        "pid",
+        "mount",
+        "asset_url",
+        "address",
+        "unit",
+        "process",
+        "log_files",
+        "port",
+        "in_postgres",
+    )
     + tuple(
         f"{name}_{kind}" for name in ("backend", "frontend", "postgres") for kind in ("unit", "process", "log_files")
     )
@@ -34,6 +46,7 @@ FREE = frozenset(name for name in PLACEHOLDERS if name.endswith(("process", "log
 Runtime = Literal["", "compose", "systemd", "process"]  # "": nobody has said, or it runs elsewhere
 RUNTIMES: tuple[Runtime, ...] = ("compose", "systemd", "process")
 OF_RUNTIME: Mapping[str, Runtime] = {"unit": "systemd", "process": "process", "log_files": "process", "port": "process"}
+FORM = "application/x-www-form-urlencoded"
 LONGEST = 2_000  # characters that a value of the evidence may have: a path has at most 4,096, an address is shorter
 UNQUOTED = frozenset("@%+=:,./_-")
 SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -171,6 +184,7 @@ def _of_the_target(stack: Stack, about: str) -> dict[str, str]:
         "address": _authority(stack.frontend.url),
         "login_path": stack.auth.login_path,
         "login_method": stack.auth.login_method,
+        "login_type": FORM if stack.auth.login_body == "form" else "application/json",
         "login_body": _login_body(stack),
         "account_key": stack.auth.account_key,
         "password_key": stack.auth.password_key,
@@ -254,8 +268,10 @@ def _in_postgres(stack: Stack) -> str:
 
 
 def _login_body(stack: Stack) -> str:
-    """The JSON that a login sends, with a person's own account: as the probe nests it, a.b within a."""
+    """What a login sends, with a person's own account: a form's fields, or JSON as the probe nests it, a.b within a."""
     body: dict[str, Any] = dict(stack.auth.login_extra)
+    if stack.auth.login_body == "form":
+        return urlencode(body | {stack.auth.account_key: "YOUR_NAME", stack.auth.password_key: "YOUR_PASSWORD"})
     for key, value in ((stack.auth.account_key, "YOUR_NAME"), (stack.auth.password_key, "YOUR_PASSWORD")):
         *path, last = key.split(".")
         inner = body

@@ -20,7 +20,7 @@ from oncall.gate.patterns import Pattern
 from oncall.target.graph import circles
 from oncall.target.kinds import KINDS, SHORT_FORMS, HttpApi, roles, short_form
 from oncall.target.runs import runtime_contradictions
-from oncall.target.schema import HTTP_NAME, Accepted, Backend, Limits, Part, Stack, StackKeys, Websocket
+from oncall.target.schema import HTTP_NAME, Accepted, Auth, Backend, Limits, Part, Stack, StackKeys, Websocket
 from oncall.target.short_forms import first_of_each, unfolded
 from oncall.target.untrusted import refusals, without_exec
 from oncall.target.validator import (
@@ -191,10 +191,20 @@ def contradictions(stack: Stack) -> Iterator[tuple[str, str]]:
     yield from _dependencies(stack)
     if stack.host.backup_reader and "{file}" not in stack.host.backup_reader:
         yield "host.backup_reader", "must hold {file}, the place of the backup's path"
+    yield from _login(stack.auth, "auth")
     yield from _socket(stack.websocket, "websocket")
     for name, part in stack.components.items():
         if isinstance(part, HttpApi):
+            yield from _login(part.auth, f"components.{name}.auth")
             yield from _socket(part.websocket, f"components.{name}.websocket")
+
+
+def _login(auth: Auth, at: str) -> Iterator[tuple[str, str]]:
+    if auth.absent:
+        return
+    for key, other in (("csrf_path", "csrf_from"), ("csrf_from", "csrf_path"), ("whoami_path", "whoami_key")):
+        if getattr(auth, key) and not getattr(auth, other):
+            yield f"{at}.{other}", f"is empty; {at}.{key} needs it"
 
 
 def _socket(socket: Websocket, at: str) -> Iterator[tuple[str, str]]:
@@ -210,6 +220,8 @@ def _socket(socket: Websocket, at: str) -> Iterator[tuple[str, str]]:
         for key in ("ping_message", "pong_contains"):
             if not getattr(socket, key):
                 yield f"{at}.{key}", 'is empty; websocket.ping = "message" needs it'
+    if (socket.heartbeat_message or socket.heartbeat_contains) and not socket.heartbeat_answer:
+        yield f"{at}.heartbeat_answer", "is empty; what the client answers to a heartbeat has to be said"
 
 
 def _dependencies(stack: Stack) -> Iterator[tuple[str, str]]:

@@ -65,6 +65,17 @@ Origin = Annotated[
 Address = Annotated[str, text(f"({HOST}):[0-9]+", 'be an address such as "shop.example:443"', form="address")]
 Addresses = Annotated[tuple[Address, ...], Meta(description='be a list of addresses such as ["shop.example:443"]')]
 Path = Annotated[str, text(r"/[^\s\x00-\x1f\x7f#]*", "be a path that starts with /")]
+MaybePath = Annotated[str, text(r"(/[^\s\x00-\x1f\x7f#]*)?", "be a path that starts with /, or empty")]
+CsrfSource = Annotated[
+    str,
+    text(
+        rf"((cookie|header):{HTTP_NAME}|(html|json):[^\x00-\x20\x7f]+)?",
+        'be "cookie:NAME", "header:NAME", "html:NAME" or "json:KEY", or be empty',
+    ),
+]
+CsrfTarget = Annotated[
+    str, text(rf"(header:{HTTP_NAME}|field:[^\x00-\x20\x7f]+)?", 'be "field:NAME" or "header:NAME", or be empty')
+]
 DatabaseHost = Annotated[
     str,
     text(
@@ -271,13 +282,21 @@ class Auth(Struct, frozen=True, kw_only=True):
     login_path: Path = "/api/auth/login"
     login_method: LoginMethod = "POST"
     login_headers: Headers = field(default_factory=dict)
+    login_body: Literal["json", "form"] = "json"
     login_expected_status: Statuses = (200, 201)
+    csrf_path: MaybePath = ""
+    csrf_from: CsrfSource = ""
+    csrf_send: CsrfTarget = ""
     account_key: Filled = "username"
     password_key: Filled = "password"
     login_extra: Payload = field(default_factory=dict)
     refused_status: Statuses = (400, 401, 403, 404, 422)
     token_in: Literal["body", "header", "cookie"] = "body"
     token_key: Filled = "token"
+    scheme: Literal["jwt", "opaque"] = "jwt"
+    account_claim: Line = ""
+    whoami_path: MaybePath = ""
+    whoami_key: Line = ""
     protected_path: Path = "/api/suites"
     protected_expected_status: Statuses = (200,)
     protected_refused_status: Statuses = (401, 403)
@@ -308,7 +327,23 @@ class Websocket(Struct, frozen=True, kw_only=True):
     ping: Literal["frame", "message", "none"] = "frame"
     ping_message: Message = ""
     pong_contains: Text = ""
+    heartbeat_message: Text = ""
+    heartbeat_contains: Text = ""
+    heartbeat_answer: Message = ""
     absent: Flag = False
+
+
+class Browser(Struct, frozen=True, kw_only=True):
+    """The page in a real browser, with --active browser: CSS selectors of its login form and its offline indicator."""
+
+    executable: OurFile = ""
+    path: MaybePath = ""
+    account_selector: Line = ""
+    password_selector: Line = "input[type=password]"
+    submit_selector: Line = ""
+    logged_in_selector: Line = ""
+    offline_selector: Line = ""
+    offline_text: Line = ""
 
 
 class Postgres(Part, frozen=True, kw_only=True):
@@ -347,6 +382,7 @@ class StackKeys(Struct, frozen=True, kw_only=True):
     frontend: Frontend = Frontend()
     auth: Auth = Auth()
     websocket: Websocket = Websocket()
+    browser: Browser = Browser()
     postgres: Postgres = Postgres()
     components: Parts = field(default_factory=dict)
 
@@ -379,6 +415,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     recent_minutes: Number = 15
     health_seconds: Number = 2.0
     page_seconds: Number = 2.0
+    browser_seconds: Number = 8
     login_seconds: Number = 2.0
     response_seconds: Number = 2.0
     filesystem_used_percent: Percent = 90

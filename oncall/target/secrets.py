@@ -20,6 +20,7 @@ from oncall.finding import CouldNotCheck
 from oncall.gate.patterns import Match, Pattern
 from oncall.gate.reading import Unreadable, read_regular
 
+PEM = "-----BEGIN "  # a key; in quotes it may go over several lines
 LARGEST_FILE = 256 << 10
 OWN = "ONCALL_"  # variables that are ours by their name
 ASSIGNMENT = Pattern(r"(?s)\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*=[ \t]*(.*)")
@@ -32,6 +33,7 @@ COMMENT = Pattern(r"(?:^|\s)#")
 REFERENCE = Pattern(r"\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BLANKS = Pattern(r"[\s\x0b\x1c-\x1f\x{85}\pZ]{200}")  # the parser takes time with the square of such a run
 SEVERAL = "shares a line with another variable: write one on each line"
+UNQUOTED = "begins a text over several lines without quotes: only its first line would be read"
 UNFINISHED = "has quotes that do not end where its value ends"
 
 
@@ -162,6 +164,8 @@ def parse_env_file(text: str) -> EnvFile:
             others = _others(name, value)
             written[name] = value
             problems.pop(name, None)
+            if value.startswith(PEM) and "\n" not in value:
+                problems[name] = UNQUOTED
             problems |= {one: SEVERAL for one in (name, *others) if others}
     return EnvFile(written={name: one for name, one in written.items() if name not in problems}, problems=problems)
 

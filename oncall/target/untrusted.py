@@ -36,6 +36,8 @@ def without_exec(stack: Stack) -> Stack:
 def _refused(stack: Stack, folder: str, table: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if stack.host.backup_reader:
         yield "host.backup_reader", "is a command: leave it out"
+    if stack.browser.executable:
+        yield "browser.executable", "is a program that is run: leave it out"
     if stack.compose not in COMPOSE:
         yield "compose", f"is a command of its own: say one of {', '.join(COMPOSE)}"
     docker = table.get("docker")

@@ -45,8 +45,10 @@ class Settings:
     login_seconds: float = _number("LOGIN_SECONDS", 0)  # what a login takes beside its work
     token_hours: float = _number("TOKEN_HOURS", 8)
     token_not_before: float = _number("TOKEN_NOT_BEFORE_SECONDS", 0)
+    token_subject: str = _text("TOKEN_SUBJECT", "")  # whose every token is; empty: of whoever logs in
     public_paths: tuple[str, ...] = _names("PUBLIC_PATHS", "")
     websocket_path: str = _text("WEBSOCKET_PATH", "/realtime")
     websocket_origins: tuple[str, ...] = _names("WEBSOCKET_ORIGINS", "")  # empty: any
+    websocket_verify: str = _text("WEBSOCKET_VERIFY", "on")
     websocket_limit: float = _number("WEBSOCKET_LIMIT", 2000)
     websocket_idle: float = _number("WEBSOCKET_IDLE_SECONDS", 0)  # closed when silent for so long; 0: never

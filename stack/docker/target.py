@@ -31,7 +31,12 @@ def describe(home: Home, project: str, ports: dict[str, int], compose: str) -> d
             ],
         },
         "frontend": {"url": f"http://{frontend}"},
-        "auth": {"migrations_folder": str(template.MIGRATIONS)},
+        "auth": {"migrations_folder": str(template.MIGRATIONS), "account_claim": "sub"},
+        "browser": {
+            "account_selector": "#login input[name=username]",
+            "submit_selector": "#login button",
+            "offline_selector": "#offline",
+        },
         "websocket": {
             "url": f"ws://{backend}/realtime",
             "public_url": f"ws://{frontend}/realtime",

@@ -52,6 +52,7 @@ class Fault:
     )
     words: tuple[str, ...] = ()  # of a benign scenario: patterns of what it shows, which are in no cause
     paired_with: str = ""  # of a benign scenario: the real fault of another component that it is to be told from
+    active: str = ""  # what a run has to be asked for beside (--active) to see it
     held_out_result: str = (
         ""  # of one written after the diagnosis by somebody who had not read it: what that said at once
     )
@@ -80,6 +81,7 @@ def fault(
     reads: Mapping[str, str] = {},
     heals: Heals = "yes",
     indistinguishable_from: str = "",
+    active: str = "",
     held_out_result: str = "",
 ) -> Register:
     """Put a function into the catalogue."""
@@ -99,6 +101,7 @@ def fault(
             reads=reads,
             heals=heals,
             indistinguishable_from=indistinguishable_from,
+            active=active,
             held_out_result=held_out_result,
         ),
         _FAULTS,

@@ -10,7 +10,7 @@ import stack.lifecycle
 from stack import faults
 from stack.state import StackError
 from tests.patient import quiet, running, until_calm
-from tests.scoring import as_whom, diagnose, differences, localisation
+from tests.scoring import as_whom, asked_for, diagnose, differences, localisation
 
 TRIES = 8  # until the machine is calm enough to judge by: what the suite says on an overloaded one is "not known"
 
@@ -46,12 +46,12 @@ def diagnosed_with(home, life):
                 raise
             pytest.skip(f"as an ordinary user: {refused}")  # a small full file system takes a mount
         through = next(filter(None, map(as_whom, broken)), ())
-        run = diagnose(home.target, through=through)
+        run = diagnose(home.target, *asked_for(broken), through=through)
         for _ in range(TRIES):
             if not run.starved or any(one.component == "host" for one in broken):
                 break
             until_calm()
-            run = diagnose(home.target, through=through)
+            run = diagnose(home.target, *asked_for(broken), through=through)
         return run
 
     yield verify

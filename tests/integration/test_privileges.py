@@ -35,6 +35,8 @@ WITH_TOKEN = {  # whatever needs the token that the probe account is given
     "test_handshake_succeeds",
     "test_handshake_succeeds_through_the_proxy",
     "test_ping_is_answered_in_time",
+    "test_socket_refuses_a_made_up_token",
+    "test_token_belongs_to_the_account_that_logged_in",
 }
 
 

@@ -195,6 +195,10 @@ def test_a_gateway_that_answers_502_to_everything_is_said_once():
     ("answer", "words"),
     [
         (JSONResponse({"token": "a.b.c"}), "issues a token for a nonexistent account"),
+        (
+            JSONResponse({"token": "x"}),
+            "answers 200 to an account that does not exist, with a token that opens nothing",
+        ),
         (JSONResponse({"error": "no"}), "answers 200 to an account that does not exist, without a token"),
         (JSONResponse({}, 500), "fails with 500 on an unknown account instead of refusing it"),
         (JSONResponse({}, 302), "answers 302 to an account that does not exist"),
@@ -207,6 +211,7 @@ def test_an_unknown_account_must_be_refused(answer, words):
     patient = Patient()
     healthy = patient.login
     patient.login = lambda body: healthy(body) if body["username"] == "probe" else answer
+    patient.protected = lambda token: 200 if token in ("a.b.c", patient.token()) else 401
     with served(patient.app) as port:
         assert Look(stack(port))("refused_login").problem == words
 
@@ -513,6 +518,12 @@ def test_an_unset_secret_has_no_strength(env_file):
     for judgement in ("guessable", "missing_bytes"):
         with pytest.raises(CouldNotCheck, check=lambda error: error.root.startswith("jwt_secret")):
             getattr(fact, judgement)
+
+
+def test_a_secret_in_a_named_file_is_named(env_file):
+    """JWT_SECRET_FILE in the file of variables: where the secret stands is said, not that it is missing."""
+    with pytest.raises(CouldNotCheck, match=r"JWT_SECRET stands in /run/secrets/jwt \(JWT_SECRET_FILE\)"):
+        secret_fact("JWT_SECRET_FILE=/run/secrets/jwt\n", env_file)
 
 
 def test_no_place_to_look_is_unknown(tmp_path):

@@ -1,6 +1,7 @@
 """What the containers' environments hold: the signing secret, its copies, and the database's password."""
 
 import pytest
+from msgspec.structs import replace
 
 from oncall.target.schema import Backend, Docker, Postgres, Stack
 from tests.probes.asking import ask, door, why_unknown
@@ -71,11 +72,25 @@ def test_a_secret_of_a_stopped_backend_is_still_judged(small):
     assert ask("jwt_secret", stack(small)).unset
 
 
-def test_a_secret_from_a_file_inside_is_not_guessed(small):
-    """Docker's own secrets are files; the reason names the variable."""
+def test_a_secret_from_a_file_inside_is_read_there(small):
+    """Docker's own secrets are files; one that is not there, or may not be looked for, is named by its variable."""
+    small.start("backend", "sleep 600", "--env=JWT_SECRET_FILE=/jwt")
+    docker("exec", f"{small.name}-backend-1", "sh", "-c", f"echo '{SECRET}' > /jwt")
+    described = stack(small)
+
+    fact = ask("jwt_secret", described)
+    assert (fact.unset, fact.bytes, fact.source) == (None, len(SECRET), f"/jwt in {small.name}-backend-1")
+    assert SECRET not in repr(fact)
+    closed = replace(described, docker=replace(described.docker, exec=False))
+    assert "JWT_SECRET_FILE), and docker.exec = false" in why_unknown("jwt_secret", closed)
+    assert "JWT_SECRET_FILE" in why_unknown("jwt_secret_copies", described)
+
+
+def test_a_secret_from_a_file_that_is_not_there_is_unknown(small):
+    """The reason names the variable and the file."""
     small.start("backend", "sleep 600", "--env=JWT_SECRET_FILE=/run/secrets/jwt")
 
-    assert "JWT_SECRET_FILE" in why_unknown("jwt_secret", stack(small))
+    assert "/run/secrets/jwt (JWT_SECRET_FILE)" in why_unknown("jwt_secret", stack(small))
 
 
 @pytest.mark.parametrize(

@@ -657,6 +657,23 @@ def test_the_accounts_table_s_problems_are_told_apart(server):
     assert "deploy" in reason
 
 
+def test_a_stack_without_a_login_keeps_its_tables(server):
+    """They are the database's: judged where they are there or named, and skipped only by default."""
+
+    def declared(**auth):
+        return stack_of(server, Auth(absent=True, **auth))
+
+    server.run("CREATE TABLE IF NOT EXISTS members (id int)", "GRANT SELECT ON members TO oncall")
+    assert ask("accounts_table", declared(accounts_table="members"), PASSWORD).outcome == "empty"
+    assert ask("accounts_table", declared(accounts_table="gone"), PASSWORD).outcome == "missing"
+    assert not ask("migrations", declared(migrations_table="gone"), PASSWORD).exists
+    server.run("ALTER TABLE IF EXISTS users RENAME TO users_aside")
+    try:
+        assert "no authentication" in why_unknown("accounts_table", declared(), PASSWORD)
+    finally:
+        server.run("ALTER TABLE IF EXISTS users_aside RENAME TO users")
+
+
 SCRIPT = b"CREATE TABLE users ();\n"
 PRISMA = """CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64) NOT NULL,
   finished_at timestamptz, migration_name varchar(255) NOT NULL, logs text, rolled_back_at timestamptz,

@@ -525,3 +525,106 @@ def test_no_socket_declared_means_skipped():
     for name in ("direct_handshake", "public_handshake", "websocket_ping", "websocket_hold"):
         with pytest.raises(NotPart):
             Look(stack(free_port(), websocket={"absent": True}))(name)
+
+
+def by_message(answer):
+    """A socket that anybody may open, and that listens to the token in the first message."""
+
+    async def talk(websocket):
+        await websocket.accept()
+        token = await websocket.receive_text()
+        await answer(websocket, patient.protected(token) == 200)
+        with contextlib.suppress(Exception):
+            while True:
+                await websocket.receive()
+
+    patient = Patient()
+    patient.socket = talk
+    return patient
+
+
+async def says_so(websocket, good):
+    await websocket.send_text("welcome" if good else "who are you?")
+
+
+async def closes(websocket, good):
+    if good:
+        return await websocket.send_text("welcome")
+    return await websocket.close(1008)
+
+
+async def believes(websocket, good):
+    await websocket.send_text("welcome")
+
+
+@pytest.mark.parametrize(
+    ("answer", "let_in", "how"),
+    [
+        (says_so, False, "does not answer as it does to users"),
+        (closes, False, "is closed (1008: policy)"),
+        (believes, True, "answers the first message as it does to users"),
+    ],
+)
+def test_a_token_in_the_first_message_is_judged_there(answer, let_in, how):
+    """The handshake is open to anybody, so its success says nothing."""
+    first = {"token_in": "message", "first_message": "${TOKEN}", "first_answer_contains": "welcome"}
+    with served(by_message(answer).app) as port:
+        look = Look(stack(port, websocket=first))
+        assert look("direct_handshake").problem is None
+        fact = look("stranger_socket")
+        assert "eyJ" not in look.saved()
+
+    assert (fact.let_in, fact.how, fact.sent_in) == (let_in, how, "message")
+
+
+def test_a_silent_socket_does_not_tell_whom_it_let_in():
+    """Without an answer to wait for, silence is no refusal; the key that would tell is named."""
+
+    async def silent_to_all(websocket, good):
+        pass
+
+    first = {"token_in": "message", "first_message": "${TOKEN}"}
+    with served(by_message(silent_to_all).app) as port, pytest.raises(CouldNotCheck) as caught:
+        Look(stack(port, websocket=first))("stranger_socket")
+
+    assert caught.value.setting == "websocket.first_answer_contains"
+
+
+def test_a_made_up_token_in_the_handshake_is_refused_there():
+    """A refused handshake, a socket that is closed at once, and one that stays open."""
+    patient = Patient()
+    with served(patient.app) as port:
+        assert not Look(stack(port))("stranger_socket").let_in
+        with pytest.raises(NotPart, match=r"websocket\.token_in"):
+            Look(stack(port, websocket=OPEN))("stranger_socket")
+        patient.protected = lambda token: 200
+        open_to_all = Look(stack(port))("stranger_socket")
+
+    assert (open_to_all.let_in, open_to_all.how) == (True, "stays open")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"heartbeat_message": "2"}, {"heartbeat_contains": '"ping"'}], ids=["whole", "part"]
+)
+def test_a_heartbeat_of_the_server_is_answered_while_the_socket_is_held(settings):
+    """The server ends the socket of a client that does not answer: three beats answered, and it lives."""
+    beat = settings.get("heartbeat_message") or '{"type": "ping", "at": 7}'
+
+    async def beating(websocket):
+        await websocket.accept()
+        with contextlib.suppress(Exception):
+            for _ in range(3):
+                await websocket.send_text(beat)
+                if await asyncio.wait_for(websocket.receive_text(), 5) != "3":
+                    return await websocket.close(4000)
+            while True:
+                await websocket.receive()
+
+    patient = Patient()
+    patient.socket = beating
+    settings = OPEN | {"ping": "none", "heartbeat_answer": "3"} | settings
+    with served(patient.app) as port:
+        limits = Limits(websocket_hold_seconds=0.5)
+        held = Look(stack(port, websocket=settings), limits=limits)("websocket_hold")
+
+    assert (held.close_code, held.heartbeats) == (None, 3)

@@ -327,3 +327,12 @@ def test_jinja2_is_imported_only_for_a_report():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_picture_stands_in_the_page_and_its_title_is_text():
+    """Folded up, within the page's policy, and left out when it is too large."""
+    shown = html.picture("<b>x</b> in a browser", b"\xff\xd8picture")
+
+    assert "&lt;b&gt;x&lt;/b&gt; in a browser" in shown
+    assert 'src="data:image/jpeg;base64,/9hwaWN0dXJl"' in shown
+    assert html.picture("x", b"\xff\xd8" + bytes(html.LARGEST_PICTURE)) == ""

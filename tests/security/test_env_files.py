@@ -65,6 +65,12 @@ def test_what_the_file_does_not_say_is_unknown_and_named(secrets, text, names):
     assert found["GOOD"] == "yes"
 
 
+def test_a_key_over_several_lines_without_quotes_is_named(secrets):
+    """Its first line alone is no key, though readers take it."""
+    with pytest.raises(CouldNotCheck, match="^KEY in .env begins a text over several lines without quotes"):
+        secrets(f"KEY={PEM}\nB=2\n")["KEY"]
+
+
 def test_a_later_assignment_counts(secrets):
     """As in every reader of such files, the last one wins."""
     assert secrets("A=1 B=2\nA=3\n")["A"] == "3"

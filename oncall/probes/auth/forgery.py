@@ -6,13 +6,16 @@ where a lesser forgery is refused: a route that takes no token at all says nothi
 
 import base64
 import json
+import secrets as randomness
+import string
 from typing import Any
 
 from oncall.facts.auth import ForgedTokenUse, IssuedTokenUse
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.auth.jwt_parts import SHARED, Parts, parts_of, signed_with
 from oncall.probes.auth.jwt_secret import WrittenSecret
-from oncall.probes.auth.login import AccessToken, ask_protected, declared, learn_token
+from oncall.probes.auth.login import AccessToken, ask_protected, declared, learn_token, let_in
+from oncall.probes.auth.login_request import redirect_words, shows_login_page
 from oncall.probes.http.client import Answer, Http
 from oncall.probing.register import client, probe
 from oncall.target.schema import Stack
@@ -25,6 +28,9 @@ WORDS = {
     "alg-none": "an unsigned token (algorithm none)",
     "empty-key": "a token signed with an empty key",
 }
+MADE_UP = "a made-up session value"
+OF_EVERY_TOKEN = ("no-token", "tampered")  # the others are made from a JWT's own parts
+KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 Missing = CouldNotCheck | NotPart
 
 
@@ -37,8 +43,11 @@ def tokenless_answer(stack: Stack, http: Http) -> Answer:
 
 @client(of="auth")
 def tampered_answer(stack: Stack, http: Http, secrets: Secrets, access_token: AccessToken) -> Answer:
-    """The protected route's answer to the genuine token with changed claims and the old signature."""
-    return _sent(tampered(access_token.value), stack, http, secrets, access_token)
+    """The protected route's answer to the genuine token with changed claims and the old signature; to a value that
+    looks like the genuine one where tokens are opaque."""
+    value = access_token.value
+    forged = made_up(value) if stack.auth.scheme == "opaque" else tampered(value)
+    return _sent(forged, stack, http, secrets, access_token)
 
 
 @probe(
@@ -60,6 +69,9 @@ def forged_token_use(
     declared(stack)
     if forgery not in WORDS:
         raise CouldNotCheck(f"there is no forgery named {forgery!r}; these are: {', '.join(WORDS)}")
+    opaque = stack.auth.scheme == "opaque"
+    if opaque and forgery not in OF_EVERY_TOKEN:
+        raise Declared(f"says that tokens are opaque ({stack.key('auth.scheme')})")
     if forgery == "no-token":
         answer = _there(tokenless_answer)
     else:
@@ -76,23 +88,33 @@ def forged_token_use(
 
 
 def _judged(forgery: str, answer: Answer, stack: Stack, genuine: IssuedTokenUse | Missing) -> ForgedTokenUse:
+    made = forgery == "tampered" and stack.auth.scheme == "opaque"
     use = ForgedTokenUse(
         forgery=forgery,
-        words=WORDS[forgery],
+        words=MADE_UP if made else WORDS[forgery],
         exchange=answer.exchange,
         accepted=stack.auth.protected_expected_status,
         refused=stack.auth.protected_refused_status,
         genuine_type="" if isinstance(genuine, Exception) else genuine.exchange.media_type,
+        login_page=shows_login_page(answer),
     )
-    if use.is_accepted or use.is_page:
+    if use.is_accepted:
         return use
+    key = stack.key("auth.protected_refused_status")
+    if use.is_page and not use.is_refused:
+        raise CouldNotCheck(
+            f"the protected route answers {answer.status} with {use.page_words} to {use.words}: if that refuses it, "
+            f"add {answer.status} to {key}",
+            setting=key,
+        )
     _genuine_accepted(genuine)
     if not answer.answered:
         raise CouldNotCheck(f"the protected route {answer.problem}")
     if not use.is_refused and answer.status < 500:
         raise CouldNotCheck(
-            f"the protected route answers {answer.status} to {use.words}: if that refuses it, "
-            "add it to auth.protected_refused_status"
+            f"the protected route answers {answer.status}{redirect_words(answer)} to {use.words}: if that refuses it, "
+            f"add {answer.status} to {key}",
+            setting=key,
         )
     return use
 
@@ -110,7 +132,7 @@ def _genuine_accepted(genuine: IssuedTokenUse | Missing) -> None:
 
 def _not_open_already(stack: Stack, answer: Answer | Missing, lesser: str) -> None:
     """Raise CouldNotCheck when a lesser forgery is let in already: this one would be too, for the same reason."""
-    if isinstance(answer, Answer) and answer.answered and answer.status in stack.auth.protected_expected_status:
+    if isinstance(answer, Answer) and let_in(answer, stack.auth):
         words = f"answers {answer.status} to {WORDS[lesser]}"
         raise CouldNotCheck(f"the protected route {words} already", root=f"forged_token_use[{lesser}]")
 
@@ -163,6 +185,13 @@ def tampered(token: str) -> str:
         return token[:middle] + "".join(others) + token[middle + 6 :]
     head = token.partition(".")[0]
     return f"{head}.{piece({**parts.claims, 'oncall': 'forged'})}.{parts.signature}"
+
+
+def made_up(value: str) -> str:
+    """A value of the same shape as a session's: each letter and digit another one by chance."""
+    return "".join(
+        next((randomness.choice(kind.replace(sign, "")) for kind in KINDS if sign in kind), sign) for sign in value
+    )
 
 
 def piece(value: dict[str, Any]) -> str:

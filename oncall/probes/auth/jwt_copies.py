@@ -6,9 +6,16 @@ The values are compared in here; what leaves is which places agree.
 from pathlib import Path
 
 from oncall.facts.token import JwtSecretCopies, SecretCopy
-from oncall.finding import CouldNotCheck, Declared
-from oncall.probes.auth.jwt_parts import SHARED
-from oncall.probes.auth.jwt_secret import UNRESOLVED, WrittenSecret, backend_containers, learn, written_in
+from oncall.finding import CouldNotCheck
+from oncall.probes.auth.jwt_secret import (
+    UNRESOLVED,
+    WrittenSecret,
+    backend_containers,
+    learn,
+    named_file,
+    shared_secret,
+    written_in,
+)
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Project
 from oncall.target.schema import Stack
@@ -18,8 +25,7 @@ from oncall.target.secrets import Secrets, shown
 @probe(of="auth")
 def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSecretCopies:
     """Which containers of the backend, and which file, hold the same signing secret."""
-    if stack.auth.absent or not any(name in SHARED for name in stack.auth.algorithms):
-        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
+    shared_secret(stack)
     name = stack.auth.secret_variable
     containers = backend_containers(stack, project)
     if not containers or (containers[0].kind != "container" and containers[0].status not in ("running", "paused")):
@@ -27,6 +33,10 @@ def jwt_secret_copies(stack: Stack, secrets: Secrets, project: Project) -> JwtSe
     if unreadable := next((one for one in containers if one.unreadable), None):
         mend = "" if unreadable.kind == "container" else "; run the checks as its user or as root"
         raise CouldNotCheck(f"the environment of {unreadable.name} cannot be read: {unreadable.unreadable}{mend}")
+    if any(named_file((one,), name) for one in containers):
+        raise CouldNotCheck(
+            f"{name} stands in a file of each container ({name}_FILE): whether these agree is not compared"
+        )
     held = {f"the environment of {one.name}": one.environment.get(name) for one in containers}
     if not any(value and value.strip() for value in held.values()):
         raise CouldNotCheck(f"{name} is not set in {' or in '.join(held)}", root="jwt_secret")

@@ -12,11 +12,12 @@ from typing import Any
 from oncall.facts.token import JwtSecret
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
+from oncall.gate.reading import Unreadable, read_regular
 from oncall.probes.auth.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.auth.known_secrets import WELL_KNOWN
 from oncall.probes.auth.login import AccessToken
 from oncall.probing.register import client, probe
-from oncall.runtimes.runtime import Container, Project
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project
 from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets, load, meant, shown
 
@@ -64,17 +65,36 @@ class WrittenSecret:
         return bool(self.meant.strip())
 
 
-@client(of="auth", optional=("project",))
-def written_secret(stack: Stack, secrets: Secrets, project: Project | CouldNotCheck | NotPart) -> WrittenSecret:
+@client(of="auth", optional=("project", "docker_client"))
+def written_secret(
+    stack: Stack,
+    secrets: Secrets,
+    project: Project | CouldNotCheck | NotPart,
+    docker_client: ContainerRuntime | CouldNotCheck | NotPart,
+) -> WrittenSecret:
     """The backend's signing secret, from its containers, or from the file of its variables where it has none."""
+    shared_secret(stack)
     if isinstance(project, CouldNotCheck):
         raise project
     containers, name = backend_containers(stack, project), stack.auth.secret_variable
     filed = not containers or (containers[0].kind != "container" and _reads_it_itself(stack, containers, name))
-    secret = in_file(stack, project) if filed else in_containers(containers, name)
+    if not filed and (named := named_file(containers, name)):
+        value = in_named_file(stack, containers[0], name, named, docker_client)
+        secret = WrittenSecret(value, f"{named} in {containers[0].name}", as_it_is=True)
+    else:
+        secret = in_file(stack, project) if filed else in_containers(containers, name)
     for value in secret.readings:
         learn(secrets, value)
     return secret
+
+
+def shared_secret(stack: Stack) -> None:
+    """Raise NotPart when the target file says that no token is signed with a shared secret."""
+    auth = stack.auth
+    if auth.scheme == "opaque" and not auth.absent:
+        raise Declared(f"says that tokens are opaque ({stack.key('auth.scheme')})")
+    if auth.absent or not any(name in SHARED for name in auth.algorithms):
+        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
 
 
 def backend_containers(stack: Stack, project: Project | NotPart) -> tuple[Container, ...]:
@@ -97,11 +117,38 @@ def in_containers(containers: tuple[Container, ...], name: str) -> WrittenSecret
     if first.unreadable:
         root = "" if first.running else "service_containers.running[backend]"
         raise CouldNotCheck(f"the environment of {first.name} cannot be read: {first.unreadable}", root=root)
-    if name not in first.environment and first.environment.get(f"{name}_FILE", "").strip():
-        raise CouldNotCheck(f"{first.name} reads {name} from a file inside ({name}_FILE), which is not looked into")
     others = (one.environment.get(name, "") for one in containers[1:])
     written = first.environment.get(name)
     return WrittenSecret(written, f"the environment of {first.name}", True, tuple(value for value in others if value))
+
+
+def named_file(containers: tuple[Container, ...], name: str) -> str:
+    """The file that holds the secret where the variable names one, as Docker's own secrets do; empty: none."""
+    environment = containers[0].environment
+    return "" if name in environment else environment.get(f"{name}_FILE", "").strip()
+
+
+def in_named_file(
+    stack: Stack, container: Container, name: str, path: str, runtime: ContainerRuntime | CouldNotCheck | NotPart
+) -> str:
+    """What that file holds, without the line's end: read inside the container, or on this host of a process."""
+    variable = f"{name}_FILE"
+    if container.kind != "container":
+        if stack.host.at != "local":
+            raise CouldNotCheck(f"{name} stands in {path} on {stack.host.at} ({variable}): run the checks there")
+        try:
+            return read_regular(Path(path), LONGEST).decode("utf-8", "surrogateescape").rstrip("\r\n")
+        except Unreadable as error:
+            raise CouldNotCheck(f"{name} stands in {path} ({variable}), which cannot be read: {error}") from None
+    inside = f"{container.name} reads {name} from {path} ({variable})"
+    if not stack.docker.exec:
+        raise CouldNotCheck(f"{inside}, and docker.exec = false", setting="docker.exec")
+    if isinstance(runtime, CouldNotCheck | NotPart) or not container.running:
+        raise CouldNotCheck(f"{inside}, which is not looked into", root="service_containers.running[backend]")
+    told = runtime.run(container, "head", "-c", str(LONGEST), "--", path, seconds=1.5)
+    if told.code != 0:
+        raise CouldNotCheck(f"{inside}, which could not be read there (head ended with {told.code})")
+    return told.output.rstrip("\r\n")
 
 
 def in_file(stack: Stack, project: Project | NotPart) -> WrittenSecret:
@@ -121,6 +168,11 @@ def written_in(path: Path, key: str, name: str, *, wanted: bool) -> str | None:
     Raises CouldNotCheck when the file cannot be read, or is wanted and not there, or does not say what the value is.
     """
     file = load(path)
+    named = file.values.get(f"{name}_FILE", "").strip()
+    if name not in file.written and named:
+        raise CouldNotCheck(
+            f"{key} {shown(path)} says that {name} stands in {named} ({name}_FILE): start the backend to see it"
+        )
     problem = file.problem or ("there is no such file" if wanted and not path.exists() else "")
     if problem:
         raise CouldNotCheck(f"{key} {shown(path)} cannot be read: {problem}")
@@ -146,8 +198,6 @@ def jwt_secret(
 ) -> JwtSecret:
     """Whether the backend's signing secret is there, and how good it is."""
     shared = [name for name in stack.auth.algorithms if name in SHARED]
-    if stack.auth.absent or not shared:
-        raise Declared(f"says that no token is signed with a shared secret ({stack.key('auth.algorithms')})")
     name, source = stack.auth.secret_variable, written_secret.source
     if written_secret.written is None:
         return JwtSecret(variable=name, source=source)

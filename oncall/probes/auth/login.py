@@ -7,22 +7,22 @@ import secrets as randomness
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from oncall.facts import Fact
 from oncall.facts.auth import IssuedTokenUse, Login, RefusedLogin
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
 from oncall.finding import CouldNotCheck, Declared, NotPart
-from oncall.probes.http.backend import GRACE, expanded, http_date
+from oncall.probes.auth.login_request import led_back, log_in, shows_login_page
+from oncall.probes.auth.token_place import body_kind, names_seen, token_of
+from oncall.probes.http.backend import GRACE, http_date
 from oncall.probes.http.client import Answer, Http
-from oncall.probes.http.health_body import at
 from oncall.probing.register import client, probe
 from oncall.target.schema import Auth, Limits, Stack
 from oncall.target.secrets import Secrets
 
 Health = HealthAnswer | CouldNotCheck | NotPart
-LONGEST_TOKEN = 16 << 10  # characters: Node and nginx take 8 to 16 KiB of headers, all together
+PROTECTED_SECONDS = 2.5
 SIGNATURE = 16  # characters: the shortest that could be one (HS256 has 43)
 
 
@@ -43,12 +43,7 @@ class AccessToken:
 
     def carry(self, token: str) -> dict[str, str]:
         """The headers that carry another token the same way."""
-        prefix, name = self.auth.send_token_prefix, self.auth.send_token_name
-        match self.auth.send_token_in:
-            case "cookie":  # the prefix that is the default belongs to a header: a cookie holds no blanks
-                return {"Cookie": f"{name}={prefix if prefix != 'Bearer ' else ''}{token}"}
-            case _:
-                return {name: prefix + token}
+        return carried(self.auth, token)
 
 
 @dataclass(frozen=True)
@@ -59,27 +54,14 @@ class Attempt:
     token: AccessToken | None = field(repr=False)
 
 
-def log_in(stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: str, password: str) -> Answer:
-    """Send one login request."""
-    auth = stack.auth
-    body: dict[str, Any] = {
-        key: secrets.expand(value) if isinstance(value, str) else value for key, value in auth.login_extra.items()
-    }
-    for key, value in ((auth.account_key, account), (auth.password_key, password)):
-        place, *path = key.split(".")
-        inner = body
-        for step in path:
-            inner[place] = dict(inner[place]) if isinstance(inner.get(place), dict) else {}
-            inner, place = inner[place], step
-        inner[place] = value
-    return http.ask(
-        auth.login_method,
-        stack.backend.url.rstrip("/") + auth.login_path,
-        headers=expanded(auth.login_headers, secrets),
-        json=body,
-        seconds=limits.login_seconds + GRACE,
-        refusable="login",
-    )
+def carried(auth: Auth, token: str) -> dict[str, str]:
+    """The headers that carry a token the way that the target file says."""
+    prefix, name = auth.send_token_prefix, auth.send_token_name
+    match auth.send_token_in:
+        case "cookie":  # the prefix that is the default belongs to a header: a cookie holds no blanks
+            return {"Cookie": f"{name}={prefix if prefix != 'Bearer ' else ''}{token}"}
+        case _:
+            return {name: prefix + token}
 
 
 def declared(stack: Stack) -> None:
@@ -114,9 +96,12 @@ def _still_good(attempt: Attempt, facts: Mapping[str, Fact]) -> bool:
     return attempt.token is not None and not refused
 
 
-@client(
-    of="auth", deadline=lambda limits: limits.login_seconds + 2 * GRACE, optional=("backend_health",), keep=_still_good
-)
+def _login_seconds(limits: Limits) -> float:
+    """The request for the CSRF token, and the login."""
+    return 2 * (limits.login_seconds + GRACE) + GRACE
+
+
+@client(of="auth", deadline=_login_seconds, optional=("backend_health",), keep=_still_good)
 def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, backend_health: Health) -> Attempt:
     """The probe account's one login of this run."""
     declared(stack)
@@ -124,8 +109,11 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
     account, password = secrets.plain(auth.account_variable), secrets[auth.password_variable]
     if isinstance(backend_health, HealthAnswer) and backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER, root="backend_health")
-    answer = log_in(stack, limits, secrets, http, account, password)
-    token = token_of(answer, auth) if answer.answered and answer.status in auth.login_expected_status else ""
+    reply = log_in(stack, limits, secrets, http, account, password)
+    answer, back = reply.answer, led_back(reply.answer, auth)
+    welcome = answer.answered and answer.status in auth.login_expected_status and not (back or reply.of_csrf)
+    again = not reply.of_csrf and shows_login_page(answer)
+    token = token_of(answer, auth) if welcome and not again else ""
     learn_token(secrets, token)
     same_story(answer, backend_health, "login")
     date = None if "age" in answer.headers else http_date(answer)  # a cache's Date is the time of another answer
@@ -141,6 +129,10 @@ def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, back
         }[auth.token_in],
         token_found=bool(token),
         seen=() if token or not answer.status else names_seen(answer, auth),
+        form=auth.login_body == "form",
+        csrf_place=auth.csrf_from if reply.of_csrf else "",
+        back=back,
+        login_page=again,
         blames=accused(answer, backend_health),
         set_cookies=answer.cookies_without_values,
     )
@@ -167,7 +159,7 @@ def login(probe_login: Attempt) -> Login:
 
 @probe(
     of="auth",
-    deadline=lambda limits: limits.login_seconds + 2 * GRACE,
+    deadline=lambda limits: _login_seconds(limits) + 2 * PROTECTED_SECONDS,
     optional=("probe_login", "backend_health"),
     keep=lambda refused, facts: refused.problem is None,
 )
@@ -189,7 +181,12 @@ def refused_login(
         raise CouldNotCheck("login fails for the probe account too", root="login")
     account, password = f"oncall-{randomness.token_hex(6)}", randomness.token_urlsafe(18)
     secrets.learn(password)
-    answer = log_in(stack, limits, secrets, http, account, password)
+    reply = log_in(stack, limits, secrets, http, account, password)
+    answer, back = reply.answer, led_back(reply.answer, auth)
+    if reply.of_csrf:
+        raise CouldNotCheck(
+            "no CSRF token came, so no login was tried", root="login", setting=stack.key("auth.csrf_from")
+        )
     token = token_of(answer, auth) if answer.answered else ""
     learn_token(secrets, token)
     same_story(answer, backend_health, "login")
@@ -198,14 +195,40 @@ def refused_login(
             raise CouldNotCheck(f"login answers {answer.status} to everybody, so it proves no refusal", root="login")
         if known is None and answer.status == 404 and body_kind(answer) != "json":
             raise CouldNotCheck(f"login answers 404 without saying why: set {auth.account_variable} to know its route")
+    opens = _opens_anything(stack, http, token) if token else False
+    if opens is None and answer.status in auth.login_expected_status and not back:
+        raise CouldNotCheck(
+            f"login answers {answer.status} with a token to a nonexistent account, and the protected route does not "
+            "tell whether it opens anything",
+            root="forged_token_use[no-token]",
+        )
     return RefusedLogin(
         account=account,
         exchange=answer.exchange,
         refused=auth.refused_status,
         welcome=auth.login_expected_status,
         token_found=bool(token),
+        token_accepted=bool(opens),
+        back=back,
+        login_page=shows_login_page(answer),
         blames=accused(answer, backend_health),
     )
+
+
+def _opens_anything(stack: Stack, http: Http, token: str) -> bool | None:
+    """Whether a token opens what is shut without one: an anonymous session's cookie does not. None: not known."""
+    answer = ask_protected(stack, http, carried(stack.auth, token))
+    if not answer.answered:
+        return None
+    if not let_in(answer, stack.auth):
+        return False
+    bare = ask_protected(stack, http, {})
+    return True if bare.answered and not let_in(bare, stack.auth) else None
+
+
+def let_in(answer: Answer, auth: Auth) -> bool:
+    """Whether the protected route answers as it does to users."""
+    return answer.answered and answer.status in auth.protected_expected_status and not shows_login_page(answer)
 
 
 @probe(of="auth", optional=("backend_health",))
@@ -214,8 +237,10 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
     auth = stack.auth
     answer = ask_protected(stack, http, access_token.header())
     same_story(answer, backend_health, "the protected route")
+    again = shows_login_page(answer) and shows_login_page(ask_protected(stack, http, {}))
     use = IssuedTokenUse(
         exchange=answer.exchange,
+        login_page=again,
         accepted=auth.protected_expected_status,
         refused=auth.protected_refused_status,
         blames=accused(answer, backend_health),
@@ -234,7 +259,7 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
 def ask_protected(stack: Stack, http: Http, headers: Mapping[str, str]) -> Answer:
     """Ask the protected route once."""
     url = stack.backend.url.rstrip("/") + stack.auth.protected_path
-    return http.ask("GET", url, headers=headers, seconds=2.5, refusable="token")
+    return http.ask("GET", url, headers=headers, seconds=PROTECTED_SECONDS, refusable="token")
 
 
 def learn_token(secrets: Secrets, token: str) -> None:
@@ -243,56 +268,3 @@ def learn_token(secrets: Secrets, token: str) -> None:
     pieces = token.split(".")
     if len(pieces) == 3 and len(pieces[2]) >= SIGNATURE:
         secrets.learn(pieces[2])
-
-
-def token_of(answer: Answer, auth: Auth) -> str:
-    """The token at its configured place, or nothing; raises CouldNotCheck for one that could not be sent."""
-    value: Any
-    match auth.token_in:
-        case "header":
-            value = answer.headers.get(auth.token_key.lower(), "").removeprefix("Bearer ")
-        case "cookie":
-            value = _cookies(answer).get(auth.token_key, "")
-        case _:
-            value = at(_json(answer), auth.token_key)
-    value = value.strip() if isinstance(value, str) else ""
-    if len(value) > LONGEST_TOKEN:
-        raise CouldNotCheck("login gives a token of more than 16 KiB, which no server takes in a header")
-    return value if value.isascii() and value.isprintable() and " " not in value else ""
-
-
-def names_seen(answer: Answer, auth: Auth) -> tuple[str, ...]:
-    """The names that stand where the token should be; never their values."""
-    match auth.token_in:
-        case "header":
-            names = list(answer.headers)
-        case "cookie":
-            names = list(_cookies(answer))
-        case _:
-            body = _json(answer)
-            names = []
-            for outer, value in body.items() if isinstance(body, dict) else ():
-                inside = [f"{outer}.{inner}" for inner in value] if isinstance(value, dict) else []
-                names += [outer, *inside]
-    return tuple(name[:40] for name in names[:8] if name.isprintable())
-
-
-def _cookies(answer: Answer) -> dict[str, str]:
-    pairs = (cookie.partition(";")[0].partition("=") for cookie in answer.cookies)
-    return {name.strip(): value.strip().strip('"') for name, _, value in pairs}
-
-
-def body_kind(answer: Answer) -> str:
-    """What came, in one word: json, html, text or empty."""
-    if not answer.body.strip():
-        return "empty"
-    if _json(answer) is not None:
-        return "json"
-    return "html" if answer.media_type == "text/html" or answer.body.lstrip()[:1] == b"<" else "text"
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return answer.json()
-    except ValueError:
-        return None

@@ -6,21 +6,30 @@ from typing import Any
 
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.token import IssuedToken, TokenSignature
-from oncall.finding import CouldNotCheck, NotPart
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.auth.jwt_parts import SHARED, parts_of, signed_with
 from oncall.probes.auth.jwt_secret import WrittenSecret
-from oncall.probes.auth.login import AccessToken
+from oncall.probes.auth.login import AccessToken, declared
 from oncall.probes.host.clocks import backend_clock
-from oncall.probing.register import probe
+from oncall.probing.register import client, probe
 from oncall.target.schema import Stack
 
 TIMES = ("iat", "nbf", "exp")
 MILLISECONDS = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 
 
+@client(of="auth")
+def jwt_scheme(stack: Stack) -> str:
+    """The scheme of tokens; asked first, since what is not part of the stack must not count as unknown."""
+    declared(stack)
+    if stack.auth.scheme == "opaque":
+        raise Declared(f"says that tokens are opaque ({stack.key('auth.scheme')})")
+    return stack.auth.scheme
+
+
 @probe(of="auth", optional=("backend_health",))
 def issued_token(
-    stack: Stack, access_token: AccessToken, backend_health: HealthAnswer | CouldNotCheck | NotPart
+    jwt_scheme: str, stack: Stack, access_token: AccessToken, backend_health: HealthAnswer | CouldNotCheck | NotPart
 ) -> IssuedToken:
     """The form and the times of the token just issued."""
     pieces = access_token.value.count(".") + 1
@@ -62,7 +71,7 @@ def _behind(token: AccessToken, health: HealthAnswer | CouldNotCheck | NotPart) 
 
 @probe(of="auth")
 def token_signature(
-    stack: Stack, access_token: AccessToken, written_secret: WrittenSecret, jwt_library: Any
+    jwt_scheme: str, stack: Stack, access_token: AccessToken, written_secret: WrittenSecret, jwt_library: Any
 ) -> TokenSignature:
     """Whether the secret that the backend has now signed the token just issued."""
     parts = parts_of(access_token.value)

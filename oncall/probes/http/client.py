@@ -92,17 +92,21 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         seconds: float = 2.5,
         body_limit: int = MEBIBYTE,
         refusable: Kind = "request",
     ) -> Answer:
         """Send one request and tell how it ended, after `seconds` at the latest.
 
+        json, form: the body, as JSON or as a form's fields.
         refusable: what of it a server may refuse, and then write into its log; noted in the ledger.
         Raises CouldNotCheck when there is nothing that could be sent: an address or a header that HTTP does not allow.
         """
         with self._ledger.sending(refusable, place(url)[1]) as noted:
-            answer = self._ask(method, url, headers=headers, json=json, seconds=seconds, body_limit=body_limit)
+            answer = self._ask(
+                method, url, headers=headers, json=json, form=form, seconds=seconds, body_limit=body_limit
+            )
             noted.status = NOBODY_READ_IT if answer.outcome in NEVER_ARRIVED else answer.status or NO_ANSWER
         return answer
 
@@ -113,6 +117,7 @@ class Http:
         *,
         headers: Mapping[str, str] | None,
         json: Any,
+        form: Mapping[str, str] | None,
         seconds: float,
         body_limit: int,
     ) -> Answer:
@@ -126,7 +131,7 @@ class Http:
         try:
             with (
                 self._httpx.Client(transport=self._transport(wire, tls), trust_env=False) as session,
-                session.stream(method, url, headers=sent, json=json, timeout=None) as response,
+                session.stream(method, url, headers=sent, json=json, data=form, timeout=None) as response,
             ):
                 got.take(response)
         except TimeoutError:

@@ -20,7 +20,7 @@ from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.sql_text import error_text
 from oncall.probes.postgres.session import FOREIGN, One, QueryFailed, Session, lacks, quoted
 from oncall.probing.register import probe
-from oncall.target.schema import Stack
+from oncall.target.schema import Auth, Stack
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +54,13 @@ class Holder(Struct, frozen=True):
 @probe(of="auth", deadline=4.5)
 def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
     """Whether one row of the accounts table can be read."""
-    if stack.auth.absent:
-        raise Declared("says that there is no authentication")
     table, session = stack.auth.accounts_table, database_session
     try:
         found = _find(session, table)
         if not found.found:
             if found.elsewhere and not found.may_enter:
                 raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {found.elsewhere}"))
+            _unless_told(stack, table == Auth().accounts_table)
             return AccountsTable(table=table, outcome="missing", elsewhere=found.elsewhere or "")
         rows = session.ask(One, f"SELECT 1 AS one FROM {_sql_name(table)} LIMIT 1", vital=True).rows  # noqa: S608  quoted
     except QueryFailed as problem:
@@ -146,6 +145,7 @@ def migrations(stack: Stack, database_session: Session) -> Migrations:
     if not (found := _looked_up(session, table)).found:
         if found.elsewhere and not found.may_enter:
             raise CouldNotCheck(lacks(session.user, f"USAGE ON SCHEMA {found.elsewhere}"))
+        _unless_told(stack, table == Auth().migrations_table)
         return Migrations(table=table, exists=False)
     rows = session.rows(
         Migration,
@@ -200,9 +200,13 @@ def _looked_up(session: Session, table: str) -> Found:
         raise problem.blindness from None
 
 
+def _unless_told(stack: Stack, default: bool) -> None:
+    """Raise NotPart where a table is not there that nobody has named: a stack without a login need not have it."""
+    if stack.auth.absent and default:
+        raise Declared("says that there is no authentication, and names no table of it")
+
+
 def _migrations_table(stack: Stack) -> str:
-    if stack.auth.absent:
-        raise Declared("says that there is no authentication")
     if not stack.auth.migrations_table:
         raise Declared("says that this stack has no Prisma migrations")
     return stack.auth.migrations_table

@@ -19,7 +19,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.probes.auth.login import AccessToken
 from oncall.probes.http.client import place, trust
-from oncall.probes.websocket.session import HandshakeRequest, HandshakeResponse, Library, Session
+from oncall.probes.websocket.session import HandshakeRequest, HandshakeResponse, Heartbeat, Library, Session
 from oncall.probing.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.probing.ledger import NO_ANSWER, Ledger
 from oncall.probing.libraries import IMPORTING
@@ -62,7 +62,7 @@ def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     """The token that a socket is opened with; empty where none is wanted."""
     if stack.websocket.absent:
         raise Declared("says that this stack has no WebSocket")
-    if not _wants_token(stack.websocket):
+    if not wants_token(stack.websocket):
         return ""
     if isinstance(access_token, NotPart):
         raise CouldNotCheck(f'there is no login to take a token from: set {stack.key("websocket.token_in")} = "none"')
@@ -71,7 +71,7 @@ def socket_token(stack: Stack, access_token: AccessToken | Missing) -> str:
     return access_token.value
 
 
-def _wants_token(socket: Websocket) -> bool:
+def wants_token(socket: Websocket) -> bool:
     return "${TOKEN}" in socket.first_message or socket.token_in not in ("none", "message")
 
 
@@ -93,7 +93,9 @@ def offer(stack: Stack, secrets: Secrets, url: str, token: str) -> HandshakeRequ
             if not TOKEN_CHARACTERS.fullmatch(value):
                 raise CouldNotCheck("the token holds signs that a subprotocol must not have: see websocket.token_in")
             subprotocols.append(value)
-    return HandshakeRequest(url, socket.origin, headers, subprotocols)
+    answer = secrets.expand(socket.heartbeat_answer)
+    heartbeat = Heartbeat(socket.heartbeat_message.encode(), socket.heartbeat_contains.encode(), answer)
+    return HandshakeRequest(url, socket.origin, headers, subprotocols, heartbeat)
 
 
 def opened(
@@ -364,6 +366,7 @@ def websocket_hold(
             held_seconds=held,
             close_code=session.close_code,
             close_reason=session.close_reason,
+            heartbeats=session.heartbeats,
         )
     finally:
         session.close(0.4)

@@ -34,13 +34,25 @@ class Library(Struct, frozen=True):
     opcode: Any
 
 
+class Heartbeat(Struct, frozen=True):
+    """What of the server's messages the client must answer: the whole message, or a part of it; and the answer."""
+
+    message: bytes = b""
+    part: bytes = b""
+    answer: str = ""
+
+    def is_in(self, message: bytes) -> bool:
+        return bool((self.message and message == self.message) or (self.part and self.part in message))
+
+
 class HandshakeRequest(Struct, frozen=True):
-    """What a handshake asks for."""
+    """What a handshake asks for, and what is answered while the socket is open."""
 
     uri: str
     origin: str
     headers: Mapping[str, str]
     subprotocols: Sequence[str]
+    heartbeat: Heartbeat = Heartbeat()
 
 
 class HandshakeResponse(Struct, frozen=True):
@@ -73,6 +85,7 @@ class Session:
         )
         self.messages: list[bytes] = []
         self.pongs: list[bytes] = []
+        self.heartbeats = 0
         self._fragments = bytearray()
         self._ended = ""  # how the connection itself went: "eof" or "reset"
         self._stream: Stream = wire.connect_tcp(uri.host, uri.port)
@@ -209,12 +222,20 @@ class Session:
             self._fragments += event.data
             del self._fragments[:-MESSAGE_LIMIT]  # a chatty server must not fill our memory
             if event.fin:
-                self.messages.append(bytes(self._fragments))
+                self._hear(bytes(self._fragments))
                 self._fragments = bytearray()
-                del self.messages[:-KEPT]
         elif opcode == self.library.opcode.PONG:
             self.pongs.append(bytes(event.data))
             del self.pongs[:-KEPT]
+
+    def _hear(self, message: bytes) -> None:
+        """Keep a message, or answer it when it is a heartbeat."""
+        if not self._offer.heartbeat.is_in(message):
+            self.messages.append(message)
+            del self.messages[:-KEPT]
+        elif self._protocol.state.name == "OPEN":
+            self.heartbeats += 1
+            self._protocol.send_text(self._offer.heartbeat.answer.encode())
 
     def _flush(self) -> None:
         """Send what the protocol has to say: our own frames, pongs, the answer to a close."""

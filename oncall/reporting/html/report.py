@@ -7,9 +7,11 @@ markup: the template escapes all of it, after `escape_control_chars` has taken t
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from oncall.target.schema import Stack
 
+LARGEST_PICTURE = 300 << 10  # bytes
 LARGEST = 1_000_000  # characters of the section: beyond this, texts and logs are cut shorter
 
 
@@ -63,6 +66,15 @@ def css() -> str:
 def title(run: RunRecord) -> str:
     """The page's title: which stack, and how it is."""
     return plain.escape_control_chars(f"{run.stack}: {summary.headline(run)}", 200)
+
+
+def picture(title: str, jpeg: bytes) -> str:
+    """A picture that a probe took, folded up; larger than 300 KiB it is left out."""
+    if len(jpeg) > LARGEST_PICTURE:
+        return ""
+    words, data = escape(plain.escape_control_chars(title, 200)), b64encode(jpeg).decode("ascii")
+    image = f'<img alt="{words}" style="max-width: 100%" src="data:image/jpeg;base64,{data}"/>'
+    return f'<details class="oncall-picture"><summary>{words}</summary>{image}</details>'
 
 
 def _render(run: RunRecord, playbook: book.Playbook, stack: Stack, limits: Limits, room: Room) -> str:

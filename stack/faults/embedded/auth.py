@@ -7,7 +7,7 @@ import bcrypt
 
 from stack.faults import fault
 from stack.faults.expected.process_failures import COPIES
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_TOKEN, SOCKET
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_TOKEN, SOCKET, WHOSE
 from stack.faults.tools.interposed_proxy import answers, move, proxy, put_before
 from stack.running import Running
 
@@ -175,10 +175,16 @@ def auth_token_unsigned(stack: Running) -> None:
 
 
 @fault("auth-token-opaque", component="auth", cause_class="code defect",
-       must_fail=[WELL_FORMED, ACCEPTED, SOCKET[0]], unknown=[TIMES, SIGNATURE, *TOKEN_REFUSED])  # fmt: skip
+       must_fail=[WELL_FORMED, ACCEPTED, SOCKET[0]], unknown=[TIMES, SIGNATURE, WHOSE, *TOKEN_REFUSED])  # fmt: skip
 def auth_token_opaque(stack: Running) -> None:
     """The login gives an opaque word where a JWT is awaited."""
     put_before(stack, "backend", "--only", ROUTE, "--replace", ".", "-")
+
+
+@fault("auth-token-of-another", component="auth", cause_class="code defect", must_fail=[WHOSE])
+def auth_token_of_another(stack: Running) -> None:
+    """A cache keeps the login's answer: everybody gets the token of whoever logged in first."""
+    stack.restart("backend", TOKEN_SUBJECT="first-of-the-day")
 
 
 @fault("auth-token-use-500", component="auth", cause_class="code defect", must_fail=FORGED)

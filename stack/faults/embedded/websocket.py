@@ -177,6 +177,13 @@ def websocket_no_pong(stack: Running) -> None:
     put_before(stack, "backend", "--swallow", "pong")
 
 
+@fault("websocket-takes-any-token", component="websocket", cause_class="misconfiguration",
+       must_fail=["test_socket_refuses_a_made_up_token"])  # fmt: skip
+def websocket_takes_any_token(stack: Running) -> None:
+    """The check of the socket's token was switched off for a test, and the release has it off still."""
+    stack.restart("backend", WEBSOCKET_VERIFY="off")
+
+
 def leak(stack: Running, count: int) -> None:
     """A client that opens sockets and does not close them."""
     path = stack.scratch / "path"

@@ -3,13 +3,19 @@
 FORGERIES = ["no-token", "tampered", "expired", "alg-none", "empty-key"]
 FORGED = [f"test_forged_tokens_are_refused[{forgery}]" for forgery in FORGERIES]
 ACCEPTED = "test_issued_token_is_accepted"
+WHOSE = "test_token_belongs_to_the_account_that_logged_in"
 TOKEN_FORM = ["test_token_is_well_formed", "test_token_times_are_sane", "test_token_is_signed_with_the_current_secret"]
-SOCKET = ["test_handshake_succeeds", "test_handshake_succeeds_through_the_proxy", "test_ping_is_answered_in_time"]
+SOCKET = [
+    "test_handshake_succeeds",
+    "test_handshake_succeeds_through_the_proxy",
+    "test_ping_is_answered_in_time",
+    "test_socket_refuses_a_made_up_token",
+]
 BEHIND_SOCKET = SOCKET[1:]
 ENDPOINTS = ["test_endpoint_answers_in_time[suites]", "test_endpoint_answers_in_time[tasks]"]
 
 # Nobody is logged in: everything that a token opens.
-NO_TOKEN = ["test_issued_token_is_accepted", *FORGED, *TOKEN_FORM, *SOCKET, *ENDPOINTS]
+NO_TOKEN = ["test_issued_token_is_accepted", *FORGED, *TOKEN_FORM, WHOSE, *SOCKET, *ENDPOINTS]
 
 # The health body cannot be read.
 NO_BODY = ["test_every_health_sub_check_is_ok", "test_backend_memory_is_under_its_limit"]
