@@ -109,7 +109,6 @@ def _nothing_created(stack):
 
 
 ADDRESS = "findings over HTTP do not yet say which address was asked"
-LAST_WORDS = "what ends does not yet give its last words, nor are names in lines held against who has them"
 ENDED = {
     "stopped": (_stopped, "ended|exit code"),
     "killed": (_killed, "ended|exit code|killed"),
@@ -117,19 +116,17 @@ ENDED = {
 }
 FAULTS = (
     *(
-        Fault(
-            f"{service}-{how}", service, words, harm(service), {"edge": ADDRESS, "cache": LAST_WORDS}.get(service, "")
-        )
+        Fault(f"{service}-{how}", service, words, harm(service), ADDRESS if service == "edge" else "")
         for how, (harm, words) in ENDED.items()
         for service in SERVICES
     ),
-    Fault("password-changed", "db", "password authentication failed", _password, LAST_WORDS),
-    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, LAST_WORDS, in_logs=True),
-    Fault("upstream-named-wrong", "edge", "shop-apy", _wrong_upstream, LAST_WORDS),
-    Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, LAST_WORDS, in_logs=True),
-    Fault("cache-named-wrong", "stock-api", "cash", _wrong_cache, LAST_WORDS, in_logs=True),
-    Fault("database-on-localhost", "shop-api", "localhost", _localhost, LAST_WORDS, in_logs=True),
-    Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends, LAST_WORDS),
+    Fault("password-changed", "db", "password authentication failed", _password),
+    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, in_logs=True),
+    Fault("upstream-named-wrong", "edge", "shop-apy", _wrong_upstream),
+    Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, ADDRESS, in_logs=True),
+    Fault("cache-named-wrong", "stock-api", "cash", _wrong_cache, in_logs=True),
+    Fault("database-on-localhost", "shop-api", "localhost", _localhost, in_logs=True),
+    Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends),
     Fault("process-frozen", "stock-api", "answer", _frozen_process),
     Fault("database-removed", "db", "no container", _removed),
     Fault("nothing-created", "docker", "no container", _nothing_created),
