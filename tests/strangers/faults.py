@@ -108,6 +108,7 @@ def _nothing_created(stack):
     stack.compose("down", "--timeout", "0")
 
 
+NOBODYS_LOG = "a look at the log of a part is still printed where no part is named"
 ADDRESS = "findings over HTTP do not yet say which address was asked"
 ENDED = {
     "stopped": (_stopped, "ended|exit code"),
@@ -129,5 +130,5 @@ FAULTS = (
     Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends),
     Fault("process-frozen", "stock-api", "answer", _frozen_process),
     Fault("database-removed", "db", "no container", _removed),
-    Fault("nothing-created", "docker", "no container", _nothing_created),
+    Fault("nothing-created", "docker", "no container", _nothing_created, NOBODYS_LOG),
 )
