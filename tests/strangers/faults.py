@@ -109,7 +109,6 @@ def _nothing_created(stack):
 
 
 NOBODYS_LOG = "a look at the log of a part is still printed where no part is named"
-ADDRESS = "findings over HTTP do not yet say which address was asked"
 ENDED = {
     "stopped": (_stopped, "ended|exit code"),
     "killed": (_killed, "ended|exit code|killed"),
@@ -117,14 +116,14 @@ ENDED = {
 }
 FAULTS = (
     *(
-        Fault(f"{service}-{how}", service, words, harm(service), ADDRESS if service == "edge" else "")
+        Fault(f"{service}-{how}", service, words, harm(service))
         for how, (harm, words) in ENDED.items()
         for service in SERVICES
     ),
     Fault("password-changed", "db", "password authentication failed", _password),
     Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, in_logs=True),
     Fault("upstream-named-wrong", "edge", "shop-apy", _wrong_upstream),
-    Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, ADDRESS, in_logs=True),
+    Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, in_logs=True),
     Fault("cache-named-wrong", "stock-api", "cash", _wrong_cache, in_logs=True),
     Fault("database-on-localhost", "shop-api", "localhost", _localhost, in_logs=True),
     Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends),
