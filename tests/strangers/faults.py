@@ -109,6 +109,7 @@ def _nothing_created(stack):
 
 
 NOBODYS_LOG = "a look at the log of a part is still printed where no part is named"
+OTHERS_LOGS = "the look at logs names services that this stack does not have"
 ENDED = {
     "stopped": (_stopped, "ended|exit code"),
     "killed": (_killed, "ended|exit code|killed"),
@@ -121,7 +122,7 @@ FAULTS = (
         for service in SERVICES
     ),
     Fault("password-changed", "db", "password authentication failed", _password),
-    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, in_logs=True),
+    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, OTHERS_LOGS, in_logs=True),
     Fault("upstream-named-wrong", "edge", "shop-apy", _wrong_upstream),
     Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, in_logs=True),
     Fault("cache-named-wrong", "stock-api", "cash", _wrong_cache, in_logs=True),
