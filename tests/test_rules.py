@@ -293,3 +293,67 @@ def test_every_failed_check_has_its_place_in_the_chain():
         one.check for one in (*cause.findings, *cause.consequences)
     }  # fmt: skip
     assert all(link.rule for link in cause.chain)
+
+
+def test_a_silence_behind_a_proxy_that_answers_is_not_the_proxys():
+    """The API is asked at the proxy's port, where the page is served as ever."""
+    api = failed("test_health", "api", "silent", "answers", address="localhost:80")
+    frozen = failed("test_frozen", "api", "absent", "runs")
+
+    assert components(api, passed("test_page", "proxy")) == ["api"]
+    assert components(api, frozen, passed("test_page", "proxy")) == ["api"]
+    assert components(api) == ["proxy"]
+
+
+def test_of_those_asked_at_one_address_the_one_that_is_gone_is_meant():
+    """The proxy was removed with its container: nothing tells any more whose the port was."""
+    graph = Graph(below={"edge": ("api", "stock")})
+    apis = [failed(f"test_{name}", name, "refused", "reachable", address="localhost:80") for name in ("api", "stock")]
+    page = failed("test_page", "edge", "refused", "reachable", address="localhost:80")
+    gone = failed("test_runs", "edge", "absent", "exists")
+
+    assert components(*apis, page, gone, graph=graph) == ["edge"]
+
+
+def test_a_part_of_which_only_others_tell_explains_what_depends_on_it():
+    """The cache has no finding of its own: the worker's log says that it is full, and the API on it answers 503."""
+    graph = Graph(below={"api": ("cache",), "worker": ("cache",)})
+    full = failed("test_log", "worker", None, "log_evidence", blames="cache")
+
+    assert components(full, failed("test_health", "api", "error answer"), graph=graph) == ["cache"]
+    assert sorted(components(full, failed("test_health", "api", "refused", "reachable"), graph=graph)) == [
+        "api", "cache",
+    ]  # fmt: skip
+
+
+def test_two_error_answers_of_one_part_are_one_cause():
+    """Its health answers 503 and its list 500, each with a section of its own in the playbook."""
+    health = failed("test_health", "api", "error answer", playbook="backend-down")
+    listed = failed("test_list", "api", "error answer", playbook="slow-endpoint", severity="p3")
+
+    assert components(health, listed) == ["api"]
+    assert len(told(health, failed("test_forged", "api", "wrong answer", playbook="other"))) == 2
+
+
+def test_an_error_answer_through_a_proxy_that_tells_of_itself_is_the_proxys():
+    """It still asks the old address of an API that is well; a log that accuses the API itself is no such word."""
+    answer = failed("test_health", "api", "error answer", address="127.0.0.1:80")
+    own = failed("test_log", "proxy", None, "log_evidence")
+
+    assert components(answer, own) == ["proxy"]
+    assert components(answer, failed("test_log", "proxy", None, "log_evidence", blames="api")) == ["api"]
+    assert sorted(components(failed("test_health", "api", "error answer", address="elsewhere:80"), own)) == [
+        "api", "proxy",
+    ]  # fmt: skip
+
+
+def test_nothing_of_the_project_exists_is_one_cause():
+    """Every service has no container, and nothing answers: what was created is nothing."""
+    graph = Graph(below={"shop": ("api",), "api": ("db",)})
+    none = [
+        failed(f"test_runs[{name}]", name, "absent", "exists", blames="docker", corroboration="the engine's list")
+        for name in ("api", "db", "shop")
+    ]
+    refused = failed("test_health", "api", "refused", "reachable")
+
+    assert components(passed("test_engine", "docker"), *none, refused, graph=graph) == ["docker"]

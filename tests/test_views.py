@@ -7,8 +7,8 @@ from oncall.probes import every  # noqa: F401  fills the register
 from oncall.probing.register import PROBES, narrowed, probe_key, qualified, roles_of
 from oncall.target.kinds import Component, HttpApi, PostgresServer, Web, Worker, kind
 from oncall.target.reader import TargetError, from_builtins, read_target, to_builtins
-from oncall.target.schema import Auth, Frontend, Part, Stack
-from oncall.target.views import NOBODY, Views, components, services
+from oncall.target.schema import Auth, Frontend, Part, Postgres, Stack
+from oncall.target.views import NOBODY, Views, behind_role, components, services
 from oncall.testing.looking import Looks
 
 SEVERAL = Stack(
@@ -47,6 +47,16 @@ def test_each_sees_its_own():
     assert views.about("mailer").named("postgres") == "orders-db"
     assert views.about("orders").named("auth") == "orders-auth"
     assert views.about("orders").websocket.absent
+
+
+def test_a_role_that_this_stack_does_not_have_is_nobody():
+    """A log line about "the database" accuses no part where the target says that there is none."""
+    stack = Stack(postgres=Postgres(absent=True), auth=Auth(absent=True), components={"db": Component(service="db")})
+
+    assert [behind_role(stack, word) for word in ("postgres", "auth", "backend", "db", "network")] == [
+        "", "", "backend", "db", "network",
+    ]  # fmt: skip
+    assert behind_role(SEVERAL, "postgres") == "postgres"
 
 
 def test_what_nobody_says_is_nobody():

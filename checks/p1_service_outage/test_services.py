@@ -27,6 +27,15 @@ def test_docker_engine_answers(docker_engine, finding):
 @pytest.mark.judges("service_containers.running")
 def test_service_is_running(service, service_containers, limits, finding):
     """What this service does is gone."""
+    assert not service_containers.whole_project_absent, finding(
+        f"no container of the project {service_containers.project} exists",
+        evidence=service_containers.absence,
+        component=service,
+        layer="exists",
+        manner="absent",
+        blames="docker",
+        corroboration="the engine's own list of containers",
+    )
     assert service_containers.containers, finding(
         f"{service} has no {service_containers.kind}",
         evidence=service_containers.absence,

@@ -59,11 +59,27 @@ class Case:
         return sum(not servers.intersection(self.below(one)) for one in servers)
 
     def owner(self, verdict: Verdict) -> str | None:
-        """The other component that answers at the address that was asked, where nothing answered there."""
+        """The other component that answers at the address that was asked, where nothing answered there.
+
+        One that is seen well there is none: it passes on, and the silence is of whoever is behind it.
+        """
         if not verdict.address or manner_of(verdict) not in UNHEARD:
             return None
         owner = self.graph.published.get(place(verdict.address))
+        own = (verdict.component, self.graph.served.get(verdict.component or ""))
+        return None if owner in own or owner in self.cleared else owner
+
+    def passing_on(self, verdict: Verdict) -> str | None:
+        """The other component at whose address an answer came: a proxy, which may answer in place of who was asked."""
+        if manner_of(verdict) != "error answer":
+            return None
+        owner = self.graph.published.get(place(verdict.address)) if verdict.address else None
         return None if owner in (verdict.component, self.graph.served.get(verdict.component or "")) else owner
+
+    def accusing(self, component: str) -> list[Verdict]:
+        """The failed checks of others whose evidence accuses this component, and that point at no nearer one."""
+        others = (one for one in self.failed if self.accused(one) == component)
+        return [one for one in others if (nearer := self.pointed(one)) is None or nearer.outcome != "failed"]
 
     def unheard(self, address: str) -> list[Verdict]:
         """The failed checks that got no answer at this address."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from oncall.diagnosis.case import Case
-from oncall.diagnosis.manners import STOPS
+from oncall.diagnosis.manners import STOPS, manner_of
 from oncall.diagnosis.rules import explained
 from oncall.verdict import Verdict
 
@@ -65,4 +65,5 @@ class Chains:
             return False
         accusers = [bool(self.case.accused(each) or self.case.owner(each)) for each in (one, other)]
         same = one.playbook == other.playbook or (one.layer == other.layer and one.layer in STOPS)
+        same = same or {manner_of(one), manner_of(other)} == {"error answer"}  # whatever it is asked, it fails
         return all(accusers) or (same and not any(accusers))

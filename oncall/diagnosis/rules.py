@@ -17,6 +17,9 @@ from oncall.verdict import Verdict
 
 UNMOVED = ("refused", "late")  # what serves files listens whatever is below, and a slow part does not make it slow
 
+NOT_RUNNING = ("exists", "runs")  # who has no container that runs listens nowhere
+ACCUSED_BELOW = ("exits", "error answer")  # what a part does because of one of which others' evidence alone tells
+
 
 class End(Enum):
     """What a rule returns that ends the chain here: no later rule is asked."""
@@ -45,8 +48,18 @@ def _same_place(case: Case, verdict: Verdict) -> Answer:
         return case.nearest(one for one in case.of(owner) if one.layer != "config") or End.HERE
     if verdict not in case.unheard(verdict.address):
         return None
-    there = (one for one in case.unheard(verdict.address) if one.component in case.below(verdict.component))
+    others = [one for one in case.unheard(verdict.address) if one.component != verdict.component]
+    there = [one for one in others if one.component in case.below(verdict.component)]
+    gone = {one.component for one in case.failed if one.layer in NOT_RUNNING}
+    if verdict.component not in gone and not there:
+        there = [lower for one in others if one.component in gone for lower in case.of(one.component)]
     return case.nearest(there)
+
+
+def _passed_on(case: Case, verdict: Verdict) -> Answer:
+    proxy = case.passing_on(verdict)
+    own = (one for one in case.of(proxy) if proxy and not one.accuses and one.component != verdict.component)
+    return case.nearest(one for one in own if one.layer == "log_evidence")
 
 
 def _accused(case: Case, verdict: Verdict) -> Answer:
@@ -97,6 +110,8 @@ def _dependence(case: Case, verdict: Verdict) -> Answer:
             lower = [one for one in lower if manner_of(one) in GONE]
         if lower:
             return case.nearest(lower)
+        if manner_of(verdict) in ACCUSED_BELOW and (accusers := case.accusing(name)):
+            return case.nearest(accusers)
     return None
 
 
@@ -104,6 +119,7 @@ RULES = (
     Rule("told", "{by} tells the same story nearer to its cause", _told),
     Rule("same place", "what answers at its address is {by}", _same_place),
     Rule("accused", "its evidence accuses {by}", _accused),
+    Rule("passed on", "its answer came through a proxy, whose own log says that it fails: {by}", _passed_on),
     Rule("standing", "a standing setting has no other cause", _standing),
     Rule("last words", "{by} quotes why the part ends", _last_words),
     Rule("ground", "{by} is a lower layer of the same part", _ground),

@@ -325,6 +325,11 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
         return {"service": self.service, "containers": len(self.containers), **found}
 
     @property
+    def whole_project_absent(self) -> bool:
+        """Whether no service of the project has a container: nothing was created, or the project has another name."""
+        return self.kind == "container" and not self.in_project
+
+    @property
     def absence(self) -> dict[str, str | int]:
         """Evidence for a missing container: what is there instead."""
         if self.kind != "container":

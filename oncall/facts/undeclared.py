@@ -14,10 +14,15 @@ KILLED = 137
 class UndeclaredService(ServiceContainers, frozen=True, kw_only=True):
     """The containers of one service."""
 
+    asked_by: tuple[str, ...] = ()  # components whose variables name its address
+
     def sick(self, restarts: int) -> tuple[ContainerState, ...]:
-        """Those that loop, else those that do not run; a job that has ended with 0 is well, whatever its policy."""
+        """Those that loop, else those that do not run; a job that has ended with 0 is well, whatever its policy.
+
+        A part at whose address others ask is no job.
+        """
         loops = self.looping(restarts)
-        return loops or tuple(one for one in self.containers if one.problem and not one.done)
+        return loops or tuple(one for one in self.containers if one.problem and (self.asked_by or not one.done))
 
     def symptom(self, restarts: int) -> str:
         """What the first of them does, and its last words: "worker has ended: exit code 1; last line: FATAL ..."."""

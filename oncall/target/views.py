@@ -36,6 +36,11 @@ def services(stack: Stack) -> dict[str, str]:
     return {name: part.found_by for name, part in parts(stack).items() if part.runtime != "external"}
 
 
+def compose_services(stack: Stack) -> dict[str, str]:
+    """The Compose service of each component that is one."""
+    return {name: part.service for name, part in parts(stack).items() if part.runtime == "compose"}
+
+
 def components(stack: Stack) -> tuple[str, ...]:
     """Every name that a finding may bear."""
     first = [stack.named(role) for role in ("postgres", "backend", "frontend")]
@@ -58,6 +63,13 @@ def servers(stack: Stack) -> dict[str, str]:
             if not getattr(own, aspect).absent:
                 found[aspect_name(stack, aspect, name)] = name
     return found
+
+
+def behind_role(stack: Stack, word: str) -> str:
+    """The component that a role stands for, "" where this stack has none of that role; any other word itself."""
+    name = stack.named(word)
+    there = word not in roles() or name in parts(stack) or name in servers(stack)
+    return name if there else ""
 
 
 def _apis(stack: Stack) -> list[str]:

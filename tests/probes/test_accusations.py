@@ -112,6 +112,28 @@ def test_a_peers_word_is_held_against_who_is_there_now(writer, text, changed, ac
     assert sign.speaker == ("log line" if accused == writer else "peer")
 
 
+def test_of_two_with_one_port_the_one_that_started_anew_has_moved():
+    """Two APIs listen on 8000 each; the proxy knows an address that is nobody's, or another part's, by now."""
+    apis = {
+        "backend": container("backend", "172.24.0.5", "3001/tcp", started=600),
+        "cache": container("cache", "172.24.0.6", "3001/tcp", started=7200),
+    }
+    for address in ("172.24.0.9:3001", "172.24.0.3:3001"):
+        line = REFUSED + UPSTREAM.format(address)
+        assert worst("frontend", line, line, owned=project(**apis), ago=3).meaning == OLD.format(address)
+    both = apis | {"cache": container("cache", "172.24.0.6", "3001/tcp", started=600)}
+    line = REFUSED + UPSTREAM.format("172.24.0.9:3001")
+    assert not worst("frontend", line, line, owned=project(**both), ago=3).setting
+
+
+def test_a_port_without_a_name_is_the_one_undeclared_parts_that_has_it():
+    """Where no declared part has it."""
+    owned = project() | {"redis": (container("redis", "172.24.0.7", "6379/tcp"),)}
+    assert Places(STACK, owned).blame(":6379", "worker").component == "cache"
+    del owned["cache"]
+    assert Places(STACK, owned).blame(":6379", "worker").component == "redis"
+
+
 def test_an_old_address_of_before_the_others_start_is_over():
     """The proxy has been reloaded since, or nobody has asked it since."""
     owned = project(backend=container("backend", "172.24.0.5", "3001/tcp", started=30))

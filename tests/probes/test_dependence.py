@@ -35,6 +35,7 @@ def test_labels_and_variables_are_read(project):
         ("worker", "queue"): "variable AMQP_URL",
         ("stranger", "cache"): "variable CACHE_HOST",
     }
+    assert fact.asked == {"queue": ("worker",), "cache": ("stranger",)}  # a label names no address
     assert SECRET not in str(fact)
 
 

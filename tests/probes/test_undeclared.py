@@ -75,6 +75,8 @@ def ward():
             (("frozen", "sleep", "600"), {}),
             (("frozen-child", "sleep", "600"), {"options": ["--init"]}),
             (("job", *SCRIPT, "exit 0"), {"options": ["--restart", "on-failure"]}),
+            (("asked", *SCRIPT, "exit 0"), {}),
+            (("asks", "sleep", "600"), {"options": ["-e", "QUEUE_URL=amqp://asked:5672/"]}),
             (("pair", "sleep", "600"), {}),
             (("pair", *SCRIPT, "exit 0"), {"number": "2"}),
             (("tried", *SCRIPT, "exit 1"), {"oneoff": True}),
@@ -85,7 +87,7 @@ def ward():
         docker("kill", "-s", "STOP", them.names["frozen"])
         inside = docker("top", them.names["frozen-child"], "-eo", "pid,comm").splitlines()
         os.kill(next(int(line.split()[0]) for line in inside if "sleep" in line), signal.SIGSTOP)
-        for name in ("ended", "silent", "unread", "job"):
+        for name in ("ended", "silent", "unread", "job", "asked"):
             wait(lambda name=name: state(them.names[name], "{{.State.Status}}") == "exited", name)
         yield them
 
@@ -106,11 +108,15 @@ class TestStates:
     pytestmark = needs_engine
 
     def test_what_is_sick_is_told_and_what_is_well_is_not(self, facts):
-        """A job that is done, a pair of which one is done, what `run` has made: nothing to tell."""
+        """A job that is done, a pair of which one is done, what `run` has made: nothing to tell.
+
+        What has ended with 0 as well, and another one asks at its address, is no job.
+        """
         found = parts(facts["undeclared_service"])
         sick = {name: part.symptom(STATES) for name, part in found.items() if part.sick(STATES)}
 
         assert sick == {
+            "asked": "asked has ended: exit code 0",
             "ended": "ended has ended: exit code 3; last line: ERROR three",
             "silent": "silent has ended: exit code 4",
             "unread": "unread has ended: exit code 5",

@@ -15,6 +15,7 @@ from oncall.probes.containers.parts import declared, undeclared
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Project
 from oncall.target.schema import Stack
+from oncall.target.views import compose_services
 
 log = logging.getLogger(__name__)
 
@@ -43,25 +44,33 @@ class Told(Struct, frozen=True):
 def dependences(stack: Stack, project: Project) -> Dependences:
     """Labels and variables of all that runs, undeclared services among them, by their services' names."""
     owned = undeclared(stack, project) | declared(stack, project)
-    book = _AddressBook(owned)
+    book = _AddressBook(owned, compose_services(stack))
     found: dict[tuple[str, str], Edge] = {}
+    asked: dict[str, tuple[str, ...]] = {}
     for component, each in owned.items():
         for one in each:
             for told in _told(one):
                 on = book.owner(told, one) or component
                 if on != component and len(found) < MOST:
                     found.setdefault((component, on), Edge(component=component, on=on, source=told.source))
+                    if not told.label and component not in asked.get(on, ()):
+                        asked[on] = (*asked.get(on, ()), component)
     log.info("%d dependences", len(found))
-    return Dependences(containers=len(project.containers), edges=tuple(found.values()), published=book.published)
+    return Dependences(
+        containers=len(project.containers), edges=tuple(found.values()), published=book.published, asked=asked
+    )
 
 
 class _AddressBook:
     """Who is meant by a name: by the service's own, by those in a network, and on the host by the port."""
 
-    def __init__(self, owned: Mapping[str, tuple[Container, ...]]) -> None:
+    def __init__(self, owned: Mapping[str, tuple[Container, ...]], declared_as: Mapping[str, str]) -> None:
         pairs = [(component, one) for component, each in owned.items() for one in each]
-        self.services = {one.service.lower(): component for component, one in pairs}
-        self.names = {name.lower(): component for component, one in pairs for name in names_of(one, one.service)}
+        known = {service.lower(): component for component, service in declared_as.items()}  # also without a container
+        self.services = known | {one.service.lower(): component for component, one in pairs}
+        self.names = known | {
+            name.lower(): component for component, one in pairs for name in names_of(one, one.service)
+        }
         self.published = _published(pairs)
         self.ports = {address.rpartition(":")[2]: component for address, component in self.published.items()}
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from oncall.facts.container_stats import ContainerStats
 from oncall.facts.containers import LastWords, ServiceHealth
+from oncall.facts.dependence import Dependences
 from oncall.facts.undeclared import (
     UndeclaredHealth,
     UndeclaredLog,
@@ -21,7 +22,7 @@ from oncall.facts.undeclared import (
     UndeclaredServices,
     UndeclaredStats,
 )
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.containers.health_checks import health_of
 from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
 from oncall.probes.containers.services import state_of, steady
@@ -41,13 +42,20 @@ COUNTERS = 2.9  # seconds for the counters of all
 MARGIN = 0.4  # seconds that the logs of all may take longer than those of one
 
 
-@probe(deadline=4.0)
+@probe(deadline=4.0, optional=("dependences",))
 def undeclared_service(
-    stack: Stack, limits: Limits, project: Project, log_reader: LogReader, docker_client: ContainerRuntime
+    stack: Stack,
+    limits: Limits,
+    project: Project,
+    log_reader: LogReader,
+    docker_client: ContainerRuntime,
+    dependences: Dependences | CouldNotCheck | NotPart,
 ) -> UndeclaredServices:
     """The state of each container that no component names, and the last words of those that do not run."""
     now, parts = datetime.now(UTC), _parts(stack, project)
     found = {name: _service(name, containers, project, now) for name, containers in parts.items()}
+    asked = dependences.asked if isinstance(dependences, Dependences) else {}
+    found = {name: replace(one, asked_by=asked.get(name, ())) for name, one in found.items()}
     sick = {name: parts[name] for name, one in found.items() if one.sick(limits.restarts)}
     said, silent = _of_each(
         sick, lambda name: words_of(found[name].containers, limits.restarts, log_reader, name), SECONDS + MARGIN

@@ -54,6 +54,7 @@ class Places:
         own_names = services(stack)
         self.names: dict[str, str] = {}
         self.ports: dict[str, set[str]] = {}  # of declared components
+        self.others: dict[str, set[str]] = {}  # of those that nobody declared
         self.offered: dict[str, set[str]] = {}
         self.of_the_host: dict[str, str] = {}
         self.on_the_host: set[str] = set()
@@ -85,8 +86,8 @@ class Places:
             self.names |= {alias.lower(): component for alias in (place.address, *place.aliases) if alias}
             if (pool := _pool(place.address)) is not None:
                 self.networks.setdefault(component, set()).add(pool)
-        for port in inside if is_declared else ():
-            self.ports.setdefault(port, set()).add(component)
+        for port in inside:
+            (self.ports if is_declared else self.others).setdefault(port, set()).add(component)
         self.offered.setdefault(component, set()).update(inside)
 
     def blame(self, target: str, writer: str) -> Accused:
@@ -95,7 +96,7 @@ class Places:
         if host.startswith(LOOPBACK):
             return self._loopback(target, port, writer)
         component = self.names.get(host)
-        behind = self._behind(port, writer)
+        behind = self._behind(port, writer) or self._started_anew(host, port, writer)
         offers = self.offered.get(component, set()) if component else set()
         if behind and port not in offers and component != behind and self._moved(host, behind, writer):
             return Accused(f"{behind} ({target})", behind, f"still asks {target}, an old address of {behind}")
@@ -127,9 +128,14 @@ class Places:
         return Accused(shown)
 
     def _behind(self, port: str, writer: str) -> str:
-        """The one declared component that has this port, "" where there are none or several."""
-        behind = self.ports.get(port, set()) - {writer}
-        return next(iter(behind)) if len(behind) == 1 and len(self.ports[port]) == 1 else ""
+        """The one component that has this port, "" where there are several; an undeclared one where no declared has."""
+        there = self.ports.get(port) or self.others.get(port, set())
+        return next(iter(there)) if len(there) == 1 and writer not in there else ""
+
+    def _started_anew(self, host: str, port: str, writer: str) -> str:
+        """Of several components that have this port the one whose old address this can be."""
+        moved = [one for one in self.ports.get(port, set()) - {writer} if self._moved(host, one, writer)]
+        return moved[0] if len(moved) == 1 else ""
 
     def _moved(self, host: str, behind: str, writer: str) -> bool:
         """Whether an address can be an old one of that part: of a network that both are in, and not its own, and the

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine
@@ -34,7 +35,7 @@ from oncall.runtimes.runtime import Container, Project, Runtime, at_once
 from oncall.target.kinds import kind_of
 from oncall.target.schema import Limits, Stack
 from oncall.target.secrets import Secrets
-from oncall.target.views import parts, services
+from oncall.target.views import behind_role, parts, services
 
 log = logging.getLogger(__name__)
 Missing = CouldNotCheck | NotPart
@@ -225,7 +226,7 @@ def log_of(component: str, log_reader: LogReader, limits: Limits, stack: Stack |
         blame=log_reader.places.blame,
         unnamed=log_reader.places.unnamed,
         role=log_reader.role(component),
-        named=(stack or log_reader.stack).named,
+        named=partial(behind_role, stack or log_reader.stack),
         own_role=_own_role(log_reader.stack, component),
     )
     return ContainerLog(

@@ -190,7 +190,8 @@ def recognised(line: Line, component: str) -> tuple[Signature, str] | None:
                 next((value for name, value in named.items() if value and name.startswith(kind)), "")[:LONGEST_NAME]
                 for kind in ("to", "port")
             )
-            return signature, f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
+            asked = f"{target}:{port}" if port and ":" not in target.removeprefix("::") else target
+            return signature, asked or signature.asks
     return None
 
 

@@ -29,6 +29,7 @@ class Signature(Struct, frozen=True, dict=True):
     meaning: words after "log of backend: "; {target} is what the pattern found, or `nobody` when it found none.
     kind: "passing" may end by itself, so it is a normal part of a start-up, and what the blamed component wrote before
         its own last start is over; "fatal" is neither; "evidence" never fails a check.
+    asks: where whom it blames listens as a rule (":6379"), for lines that name nobody.
     of, not_of: the components whose logs are searched for it.
     least, least_in_database: lines that make it count, in a part's log and in the database's own, where a person at a
         prompt leaves the same ones; of a part in a crash loop one is enough.
@@ -41,6 +42,7 @@ class Signature(Struct, frozen=True, dict=True):
     kind: Kind = "fatal"
     blames: str = ""
     nobody: str = "another part"
+    asks: str = ""
     of: tuple[str, ...] = ()
     not_of: tuple[str, ...] = ()
     least: int = 1
@@ -152,6 +154,11 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("prisma-unreachable", r"(?:\bP1001\b|\bP1002\b|[Cc]an't reach database server).*?at [`'\"]?" + to()
       + r"[`'\"]?(?::[`'\"]?\d+)?|\bP1001\b|[Cc]an't reach database server",
       "{target} is not reached", "passing", blames=TARGET, nobody="the database"),
+    # A cache, as others meet it
+    Signature("cache-full", r"command not allowed when used memory > 'maxmemory'",
+      "the cache is full (maxmemory) and takes no writes", "passing", blames=TARGET, asks=":6379"),
+    Signature("cache-unsaved", r"MISCONF Redis is configured to save RDB snapshots|MISCONF Errors writing to the AOF",
+      "the cache takes no writes: it cannot save its data", "passing", blames=TARGET, asks=":6379"),
     # The secret
     Signature("no-secret", r"JwtStrategy requires a secret|secretOrPrivateKey must have a value|"
       r"secretOrPublicKey must (?:have a value|be provided)|secret or public key must be provided",

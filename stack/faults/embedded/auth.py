@@ -13,7 +13,7 @@ from stack.running import Running
 
 LOGIN = "test_probe_account_logs_in"
 UNKNOWN_ACCOUNT = "test_unknown_account_is_refused"
-ACCEPTED = "test_issued_token_is_accepted"
+
 WELL_FORMED = "test_token_is_well_formed"
 TIMES = "test_token_times_are_sane"
 SIGNATURE = "test_token_is_signed_with_the_current_secret"
