@@ -1,6 +1,7 @@
 """What fills a command: values of the target, and of the finding by a declared key; each is one shell word."""
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from oncall.playbook import Step, fill
 from oncall.target.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
-from oncall.target.schema import Auth, Backend, Frontend, Host, Stack, Websocket
+from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Process, Stack, Websocket
 
 STACK = Stack(host=Host(backup_file="/backups/*.dump"))
 ATTACKS = {
@@ -69,6 +70,8 @@ def test_a_value_of_another_form_fills_nothing(name, attack):
         ("pid", {"pid": 257}, "257"),
         ("pid", {"pid": 300, "holder pid": 257}, "257"),
         ("pid", {}, "PID"),
+        ("holder", {"holder pid": 257}, "257"),
+        ("holder", {}, "pid"),
         ("mount", {"mount": "/var/lib/docker"}, "/var/lib/docker"),
         ("mount", {"mount": "95 % used"}, "/"),
         ("mount", {}, "/"),
@@ -89,6 +92,49 @@ def test_the_pid_stands_in_the_statement():
     step = Step("", "run 'SELECT pg_terminate_backend('{pid}')'", "restart", "test_it")
 
     assert shlex.split(fill(step, STACK, evidence={"pid": 257}).command)[1] == "SELECT pg_terminate_backend(257)"
+
+
+@pytest.mark.parametrize(
+    ("component", "asked"),
+    [
+        ("backend", "localhost:3001"),
+        ("postgres", "localhost:5432"),
+        ("auth", "localhost:3001"),
+        ("host", "localhost:3000"),
+    ],
+)
+def test_an_address_is_the_one_that_was_asked_else_the_components_own(component, asked):
+    """A finding that says where it asked counts before the target."""
+    step = Step("", "run {address}", "read-only", "test_it")
+
+    assert fill(step, STACK, component).command == f"run {asked}"
+    assert fill(step, STACK, component, address="10.0.0.7:81").command == "run 10.0.0.7:81"
+
+
+def test_one_step_asks_an_address_once():
+    """The page names no asset, so the second line would ask for the page again."""
+    step = Step(
+        "", "curl {frontend_url}{page_path} | grep src\ncurl -o /dev/null {asset_url}\ndf -h", "read-only", "test_it"
+    )
+    stack = Stack(frontend=Frontend(path="/admin/"))
+
+    assert fill(step, stack).command == "curl http://localhost:3000/admin/ | grep src\ndf -h"
+    assert "curl -o /dev/null http://x/a.css" in fill(step, stack, evidence={"asset": "http://x/a.css"}).command
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_process_that_is_gone_is_said_without_a_usage_text(lives, tmp_path):
+    """Its pid file has gone with it: ps without a number would print how it is used."""
+    file = tmp_path / "its api.pid"
+    if lives:
+        file.write_text(f"{os.getpid()}\n")
+    stack = Stack(docker=Docker(absent=True), backend=Backend(process=Process(pid_file=str(file))))
+    step = Step("", "{backend_find_process} | xargs -r ps -o pid,args -p", "read-only", "test_it")
+    done = subprocess.run(["bash", "-c", fill(step, stack).command], capture_output=True, text=True, check=True)
+
+    assert "Usage" not in done.stdout + done.stderr
+    assert (str(os.getpid()) in done.stdout) is lives
+    assert ("No such file" in done.stderr) is not lives
 
 
 def test_a_login_by_hand_sends_what_the_target_says():

@@ -1,0 +1,20 @@
+"""The placeholders that there are, and which of them are more than one word."""
+
+import re
+
+PLACEHOLDERS = frozenset(
+    ("compose", "project", "backend", "frontend", "postgres", "service", "database", "database_user", "env_file")
+    + ("secret_variable", "backup_file", "backend_url", "frontend_url", "health_path", "metrics_path", "page_path")
+    + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_body", "account_key")
+    + ("password_key", "pid", "mount", "asset_url", "address", "unit", "process", "log_files", "port", "in_postgres")
+    + ("find_process", "holder", "database_host", "database_port")
+    + tuple(
+        f"{name}_{kind}"
+        for name in ("backend", "frontend", "postgres")
+        for kind in ("unit", "process", "find_process", "log_files")
+    )
+)
+FREE = frozenset(name for name in PLACEHOLDERS if name.endswith(("process", "log_files"))) | {
+    *("compose", "backup_file", "websocket_urls", "in_postgres")
+}
+PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not {{docker}}, not %{curl}
