@@ -116,7 +116,7 @@ class Promises:
     def __init__(self, mode, result):
         self.mode, self.result, self.rows = mode, result, []
         self.lock = threading.Lock()
-        self.about = {"mode": mode, "started": datetime.now(UTC).isoformat(timespec="seconds"), **_here()}
+        self.about = {"mode": mode, "started": datetime.now(UTC).isoformat(timespec="seconds"), **here("accuracy")}
 
     def add(self, row):
         with self.lock:
@@ -129,13 +129,12 @@ class Promises:
                 Path(self.result).write_text(json.dumps(table, indent=1))
 
 
-def _here():
+def here(verb):
     """Which state of the project, on which machine."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    command = "python -m bench accuracy"
-    return {"commit": said.stdout.strip(), "command": command, "python": platform.python_version(),
+    return {"commit": said.stdout.strip(), "command": f"python -m bench {verb}", "python": platform.python_version(),
             "cpus": os.cpu_count()}  # fmt: skip
 
 
