@@ -9,8 +9,9 @@ import time
 import pytest
 
 from oncall.playbook import Step, fill
+from oncall.target.kinds import Component
 from oncall.target.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
-from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Process, Stack, Websocket
+from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Postgres, Process, Stack, Websocket
 
 STACK = Stack(host=Host(backup_file="/backups/*.dump"))
 ATTACKS = {
@@ -120,6 +121,32 @@ def test_one_step_asks_an_address_once():
 
     assert fill(step, stack).command == "curl http://localhost:3000/admin/ | grep src\ndf -h"
     assert "curl -o /dev/null http://x/a.css" in fill(step, stack, evidence={"asset": "http://x/a.css"}).command
+
+
+@pytest.mark.parametrize(
+    ("component", "typed"),
+    [("backend", "ps\nlogs backend"), ("network", "ps"), (None, "ps")],
+)
+def test_a_look_leaves_out_what_nobody_knows(component, typed):
+    """A line that would fail stands in the way of the one that works; alone, it stays for a person to fill in."""
+    step = Step("", "ps\nlogs {service}", "read-only", "test_it")
+
+    assert fill(step, STACK, component).command == typed
+    assert fill(Step("", "kill {pid}\nstart", "restart", "test_it"), STACK).command == "kill PID\nstart"
+    assert fill(Step("", "logs {service}", "read-only", "test_it"), STACK).command == "logs SERVICE"
+
+
+def test_logs_are_read_of_the_part_first_and_of_parts_that_are_there():
+    """A service that does not exist would make the whole command fail."""
+    stack = Stack(
+        frontend=Frontend(absent=True),
+        postgres=Postgres(external=True),
+        components={"queue": Component(service="queue-1")},
+    )
+
+    assert values(STACK, "postgres", "", {})["services"] == "postgres backend frontend"
+    assert values(stack, "queue", "", {})["services"] == "queue-1 backend"
+    assert values(Stack(docker=Docker(absent=True)), None, "", {})["services"] == "SERVICE"
 
 
 @pytest.mark.parametrize("lives", [True, False])

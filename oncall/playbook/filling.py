@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from oncall.finding import Value
 from oncall.playbook.records import Step
 from oncall.target.kinds import short_form
-from oncall.target.placeholders import PLACEHOLDER, bound, part_behind, runtime_of, runtimes, seen_by, values
+from oncall.target.placeholders import BLANKS, PLACEHOLDER, bound, part_behind, runtime_of, runtimes, seen_by, values
 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
@@ -56,15 +56,23 @@ def fill(
     component: whom the cause names; without it, or when it is no container, {service} stays SERVICE. endpoint: the name
     of the one that the cause is about; without it, {endpoint_path} is that of the first. evidence: of the finding; what
     it may fill, and from which key, stands in `oncall.target.placeholders`. address: the host:port that was asked.
-    A line that asks nothing but what an earlier one of the step has asked is left out.
+    Of a look, a line that asks nothing but what an earlier one has asked is left out, and so is one with a value that
+    nobody knows, as long as another line remains.
     """
     seen = dict(evidence or {}) | ({"address": address} if address else {})
     known = values(stack, component, endpoint, seen)
-    filled = replace(step, command=PLACEHOLDER.sub(lambda match: known[match[1]], step.command))
-    return replace(filled, command="\n".join(_asking_once(filled.commands)))
+    lines = [(line, PLACEHOLDER.sub(lambda match: known[match[1]], line)) for line in step.commands]
+    if step.risk == "read-only":
+        told = [filled for line, filled in lines if not _blank(line, known)]
+        return replace(step, command="\n".join(_asking_once(told or [filled for _, filled in lines])))
+    return replace(step, command="\n".join(filled for _, filled in lines))
 
 
-def _asking_once(commands: tuple[str, ...]) -> Iterator[str]:
+def _blank(line: str, known: Mapping[str, str]) -> bool:
+    return any(known[name] in BLANKS for name in PLACEHOLDER.findall(line))
+
+
+def _asking_once(commands: Sequence[str]) -> Iterator[str]:
     asked: set[str] = set()
     for command in commands:
         urls = set(URL.findall(command))

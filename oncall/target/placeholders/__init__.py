@@ -6,12 +6,13 @@ of the form that belongs there. Everything else leaves what the target says, or 
 """
 
 from oncall.target.placeholders.evidence import FROM_EVIDENCE
-from oncall.target.placeholders.names import FREE, PLACEHOLDER, PLACEHOLDERS
+from oncall.target.placeholders.names import BLANKS, FREE, PLACEHOLDER, PLACEHOLDERS
 from oncall.target.placeholders.running import RUNTIMES, Runtime, bound, part_behind, runtime_of, runtimes, seen_by
 from oncall.target.placeholders.values import ENDING, values
 from oncall.target.placeholders.words import word
 
 __all__ = [
+    "BLANKS",
     "ENDING",
     "FREE",
     "FROM_EVIDENCE",

@@ -26,7 +26,7 @@ def bound(name: str) -> tuple[str | None, Runtime]:
 
     "" in place of a component: none. In place of a runtime: any.
     """
-    if name in ("compose", "project"):
+    if name in ("compose", "project", "services"):
         return "", "compose"
     if name == "service":
         return None, "compose"

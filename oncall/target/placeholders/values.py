@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oncall.finding import Value
 from oncall.gate.patterns import Pattern
 from oncall.target.placeholders.evidence import seen
+from oncall.target.placeholders.names import BLANKS
 from oncall.target.placeholders.running import part_behind, runtime_of, seen_by, server_of
 from oncall.target.placeholders.words import word
 from oncall.target.schema import Backend, Frontend, Postgres
@@ -34,6 +35,7 @@ def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping
     filled = {name: word(value) for name, value in words.items()}
     filled["compose"] = stack.compose
     filled["backup_file"] = word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
+    filled["services"] = " ".join(map(word, _services(stack, component)))
     filled |= _of_processes(stack, component)
     filled["in_postgres"] = _in_postgres(stack)
     filled["websocket_urls"] = " ".join(map(word, _websocket_urls(stack)))
@@ -80,6 +82,15 @@ def _service(stack: Stack, component: str | None) -> str:
         return "SERVICE"
     name = component.removesuffix(ENDING)
     return name if SERVICE.fullmatch(name) and not CONTAINER_ID.fullmatch(name) else "SERVICE"
+
+
+def _services(stack: Stack, component: str | None) -> list[str]:
+    """The service of the component, then those of its API, page and database: what is there and runs under Compose."""
+    roles = [stack.backend, stack.frontend, stack.postgres]
+    there = [part.service for part in roles if not part.absent and runtime_of(stack, part) == "compose"]
+    own = _service(stack, component)
+    known = [] if own in BLANKS else [own]
+    return list(dict.fromkeys([*known, *there])) or ["SERVICE"]
 
 
 def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:
