@@ -65,6 +65,7 @@ def main():
     parser.add_argument("--result", help="speed, recovery, next, cost, accuracy, held-out: write the table as JSON")
     parser.add_argument("--healthy", type=int, help="accuracy: how many runs of a healthy stack (100; with names: 0)")
     parser.add_argument("--busy", type=int, help="accuracy: how many of them with every core busy (20)")
+    parser.add_argument("--sample", type=int, help="accuracy: so many of all cases, at equal distances (all)")
     parser.add_argument("--jobs", type=int, help="accuracy: how many stacks side by side (1)")
     parser.add_argument("--lossy", action="store_true", help="recovery: type the steps that lose data, too")
     arguments = parser.parse_intermixed_args()  # names may stand behind flags
@@ -72,14 +73,14 @@ def main():
     goes_with["lossy"] = ("recovery",)
     goes_with |= {"names": ("speed", "recovery", "next", "accuracy", "held-out"), "mode": ("held-out",)}
     goes_with |= {"result": ("speed", "recovery", "next", "cost", "accuracy", "held-out")}
-    goes_with |= dict.fromkeys(("healthy", "busy", "jobs"), ("accuracy",))
+    goes_with |= dict.fromkeys(("healthy", "busy", "jobs", "sample"), ("accuracy",))
     for flag, verbs in goes_with.items():
         if getattr(arguments, flag) and arguments.verb not in verbs:
             parser.error(f"{'--' if flag != 'names' else ''}{flag.replace('_', '-')} goes with {' and '.join(verbs)}")
     wanted = {"count": arguments.rounds, "docker": arguments.docker, "without_logs": arguments.no_logs}
     wanted |= {"names": arguments.names, "result": arguments.result, "lossy": arguments.lossy}
     wanted |= {"healthy": arguments.healthy, "busy": arguments.busy, "jobs": arguments.jobs}
-    wanted |= {"mode": arguments.mode}
+    wanted |= {"mode": arguments.mode, "sample_of": arguments.sample}
     signal.signal(signal.SIGTERM, ended)
     try:
         return VERBS[arguments.verb](**{name: each for name, each in wanted.items() if each or type(each) is int})

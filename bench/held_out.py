@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import patients, strict
-from bench.accuracy import here
+from bench.accuracy import here, shell
 from bench.measure import ROOT, NotMeasured
 from bench.scoreboard import times
 from bench.strict import POINTS, Expected, Score
@@ -69,8 +69,7 @@ class OneStack:
 
     @property
     def environment(self):
-        """Where a person's psql finds the server's socket; under Compose it is asked inside its container."""
-        return {} if self.docker else {"PGHOST": str(self.life.running(self.home).server.run)}
+        return shell(self.home)
 
     def inject(self, faults):
         stack = self.life.running(self.home)

@@ -86,7 +86,7 @@ def _service(stack: Stack, component: str | None) -> str:
 
 def _services(stack: Stack, component: str | None) -> list[str]:
     """The service of the component, then those of its API, page and database: what is there and runs under Compose."""
-    roles = [stack.backend, stack.frontend, stack.postgres]
+    roles = (stack.backend, stack.frontend, stack.postgres)
     there = [part.service for part in roles if not part.absent and runtime_of(stack, part) == "compose"]
     own = _service(stack, component)
     known = [] if own in BLANKS else [own]
