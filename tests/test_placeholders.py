@@ -11,7 +11,7 @@ import pytest
 from oncall.playbook import Step, fill
 from oncall.target.kinds import Component
 from oncall.target.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
-from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Postgres, Process, Stack, Websocket
+from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Metrics, Postgres, Process, Stack, Websocket
 
 STACK = Stack(host=Host(backup_file="/backups/*.dump"))
 ATTACKS = {
@@ -134,6 +134,28 @@ def test_a_look_leaves_out_what_nobody_knows(component, typed):
     assert fill(step, STACK, component).command == typed
     assert fill(Step("", "kill {pid}\nstart", "restart", "test_it"), STACK).command == "kill PID\nstart"
     assert fill(Step("", "logs {service}", "read-only", "test_it"), STACK).command == "logs SERVICE"
+
+
+@pytest.mark.parametrize("kept", ["environment", "file"])
+def test_a_request_by_hand_sends_the_headers_of_the_target_and_shows_no_secret(kept, tmp_path, monkeypatch):
+    """A metrics page that wants a token answers 401 to a command without it."""
+    file = tmp_path / "it's on.env"
+    file.write_text("OTHER=1\nMETRICS_TOKEN=s3 cret\n" if kept == "file" else "")
+    if kept == "environment":
+        monkeypatch.setenv("METRICS_TOKEN", "s3 cret")
+    headers = {
+        "Authorization": "Bearer ${METRICS_TOKEN}",
+        "X-Shop": "a $${b} `c`",
+        'X-"Odd"': "$HOME ${METRICS_TOKEN}\\",
+    }
+    stack = Stack(secrets_file=str(file), backend=Backend(metrics=Metrics(headers=headers)))
+    command = fill(Step("", "run {metrics_headers} end", "read-only", "test_it"), stack).command
+
+    assert "s3 cret" not in command
+    assert typed(command, tmp_path).decode().split("\0")[:-1] == [
+        "-H", "Authorization: Bearer s3 cret", "-H", "X-Shop: a ${b} `c`", "-H", 'X-"Odd": $HOME s3 cret\\', "end"
+    ]  # fmt: skip
+    assert fill(Step("", "run {metrics_headers} end", "read-only", "test_it"), Stack()).command == "run end"
 
 
 def test_logs_are_read_of_the_part_first_and_of_parts_that_are_there():

@@ -16,6 +16,7 @@ from oncall.target.placeholders import BLANKS, PLACEHOLDER, bound, part_behind, 
 if TYPE_CHECKING:
     from oncall.target.schema import Stack
 
+SPACED = re.compile(rf"{PLACEHOLDER.pattern}( ?)")  # an empty value takes its blank with it
 URL = re.compile(r"(?<!\S)'?(https?://[^\s']*)'?(?!\S)")  # a word of a command
 
 
@@ -61,7 +62,9 @@ def fill(
     """
     seen = dict(evidence or {}) | ({"address": address} if address else {})
     known = values(stack, component, endpoint, seen)
-    lines = [(line, PLACEHOLDER.sub(lambda match: known[match[1]], line)) for line in step.commands]
+    lines = [
+        (line, SPACED.sub(lambda match: known[match[1]] and known[match[1]] + match[2], line)) for line in step.commands
+    ]
     if step.risk == "read-only":
         told = [filled for line, filled in lines if not _blank(line, known)]
         return replace(step, command="\n".join(_asking_once(told or [filled for _, filled in lines])))

@@ -8,13 +8,14 @@ PLACEHOLDERS = frozenset(
     + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_body", "account_key")
     + ("password_key", "pid", "mount", "asset_url", "address", "unit", "process", "log_files", "port", "in_postgres")
     + ("find_process", "holder", "services", "database_host", "database_port")
+    + ("health_headers", "metrics_headers", "endpoint_headers", "login_headers", "websocket_headers")
     + tuple(
         f"{name}_{kind}"
         for name in ("backend", "frontend", "postgres")
         for kind in ("unit", "process", "find_process", "log_files")
     )
 )
-FREE = frozenset(name for name in PLACEHOLDERS if name.endswith(("process", "log_files"))) | {
+FREE = frozenset(name for name in PLACEHOLDERS if name.endswith(("process", "log_files", "headers"))) | {
     *("compose", "services", "backup_file", "websocket_urls", "in_postgres")
 }
 BLANKS = frozenset(("SERVICE", "UNIT", "PORT", "PID", "LOG_FILE"))  # what stands where neither target nor finding knows

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from oncall.finding import Value
 from oncall.gate.patterns import Pattern
 from oncall.target.placeholders.evidence import seen
+from oncall.target.placeholders.headers import options
 from oncall.target.placeholders.names import BLANKS
 from oncall.target.placeholders.running import part_behind, runtime_of, seen_by, server_of
 from oncall.target.placeholders.words import word
@@ -17,7 +18,7 @@ from oncall.target.schema import Backend, Frontend, Postgres
 from oncall.target.views import components, services
 
 if TYPE_CHECKING:
-    from oncall.target.schema import Part, Process, Stack
+    from oncall.target.schema import Endpoint, Part, Process, Stack
 
 SERVICE = Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 CONTAINER_ID = Pattern(r"[0-9a-f]{12}")
@@ -36,14 +37,31 @@ def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping
     filled["compose"] = stack.compose
     filled["backup_file"] = word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
     filled["services"] = " ".join(map(word, _services(stack, component)))
-    filled |= _of_processes(stack, component)
+    filled |= _headers(stack, endpoint) | _of_processes(stack, component)
     filled["in_postgres"] = _in_postgres(stack)
     filled["websocket_urls"] = " ".join(map(word, _websocket_urls(stack)))
     return filled
 
 
+def _headers(stack: Stack, about: str) -> dict[str, str]:
+    """What each request of the target sends beside the usual, as options of curl."""
+    sent = {
+        "health_headers": stack.backend.health.headers,
+        "metrics_headers": stack.backend.metrics.headers,
+        "endpoint_headers": next((one.headers for one in _endpoints(stack, about)), {}),
+        "login_headers": stack.auth.login_headers,
+        "websocket_headers": stack.websocket.headers,
+    }
+    return {name: options(headers, stack.secrets_file) for name, headers in sent.items()}
+
+
+def _endpoints(stack: Stack, about: str) -> list[Endpoint]:
+    """Those of the backend, the one that the cause is about first."""
+    return sorted(stack.backend.endpoints, key=lambda endpoint: endpoint.name != about)
+
+
 def _of_the_target(stack: Stack, about: str) -> dict[str, str]:
-    endpoints = sorted(stack.backend.endpoints, key=lambda endpoint: endpoint.name != about)
+    endpoints = _endpoints(stack, about)
     page = stack.frontend.path
     return {
         "project": stack.docker.project,

@@ -6,7 +6,7 @@ Written from each fault's story, as somebody on call would want to read it; neve
 """
 
 REFUSED = r"refused|nothing listen|no container.*publish|not published|does not listen"
-SILENT = r"no answer|does(?: not|n't) answer|did not answer|never answer|h[au]ng|silent|timed? ?out|nothing comes|paused|frozen"
+SILENT = r"no answer|does(?: not|n't) answer|did not answer|never answer|h[au]ng|silent|timed? ?out|paused|frozen"
 RESET = r"reset|closed the connection|cut off|cut the|disconnect|broke"
 SLOWLY = r"drip|bytes|slow|late|within \d|no answer|does not answer|not complete"
 NOT_SET = r"secret.*(?:not set|empty|missing|blank|lacks?)|(?:no|without (?:a|its)|not set|empty|missing|blank).*secret"
