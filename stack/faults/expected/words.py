@@ -28,7 +28,7 @@ OF_CLASS = {
     "missing privilege": (r"permission denied|privilege|not permitted|may not|denied|EACCES|42501",),
     "missing object": (r"does not exist|no such|no (?:table|role|database)|missing|42P01|3D000|not there",),
     "missing index": (r"index|in full|sequential",),
-    "failed migration": (r"migration.*(?:fail|roll)|fail\w*.*migration|P3009",),
+    "failed migration": (r"migration.*(?:fail|roll|not finish)|fail\w*.*migration|P3009",),
     "pending migration": (r"(?:pending|not applied|not in the database).*|migrations? .*(?:pending|missing|not)",),
     "name resolution": (r"resolv|ENOTFOUND|EAI_AGAIN|could not translate|no such host",),
     "clock skew": (r"clock",),
