@@ -66,7 +66,7 @@ bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles
 	@status=0; for mode in "" --docker; do $(BIN)/python -m bench accuracy $$mode || status=1; done; exit $$status
 
 bench-held-out: $(READY) ## how often the diagnosis is right about faults that it has not learned from; three kinds of stack
-	@$(BIN)/python -m bench held-out
+	@status=0; $(BIN)/python -m bench held-out || status=1; $(BIN)/python -m bench.readme_figures; exit $$status
 
 clean:           ## end the embedded stack, drop the environment
 	@test ! -x $(BIN)/python || $(BIN)/python -m stack down
