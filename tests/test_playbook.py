@@ -198,7 +198,7 @@ def test_every_section_begins_with_a_step_for_each_runtime(section, runtime, com
     fitting = [for_runtime(step, HOWEVER[runtime], component) for step in section.recovery]
     first = next(step for step in fitting if step)
 
-    assert fitting[0] or (section.id, runtime) == ("login-fails", "")  # there the login by hand is the first look
+    assert fitting[0] or not runtime  # of a part of which nobody has said how it runs: any look that needs neither
     assert first.runtime in ("", runtime)
     assert first.risk == "read-only"
 

@@ -76,6 +76,7 @@ def _of_the_target(stack: Stack, about: str) -> dict[str, str]:
         "metrics_path": stack.backend.metrics.path,
         "page_path": page,
         "asset_url": stack.frontend.url.rstrip("/") + page,
+        "migrations_table": stack.auth.migrations_table or "MIGRATIONS_TABLE",
         "database_host": stack.postgres.host,
         "database_port": str(stack.postgres.port),
         "login_path": stack.auth.login_path,
