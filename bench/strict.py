@@ -15,10 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.playbook_execution import BLANKS, type_each
+from bench.playbook_execution import type_each
 from tests.scoring import covers
 
 POINTS = ("one cause", "component", "words", "severity", "next")
+BLANKS = re.compile(
+    r"\b(?:YOUR_\w+|FILE|LOG_FILE|PID|SERVICE|UNIT|[A-Z]+_(?:NAME|FOLDER|DIRECTORY|COMMAND|TABLE|HOST)|COUNT|BYTES)\b"
+)  # what the playbook leaves for a person to fill in
 FAILED_TYPING = re.compile(
     r"command not found|^\s*usage:|^\s*try '[^']*--?h|unrecognized option|invalid option", re.IGNORECASE | re.MULTILINE
 )

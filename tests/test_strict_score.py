@@ -44,6 +44,7 @@ def test_a_right_diagnosis_has_every_point():
         ([cause(next="no-such-program-here", exits=[127])], ["next"]),
         ([cause(next="ps -p ''", exits=[1])], ["next"]),
         ([cause(next="echo YOUR_NAME")], ["next"]),
+        ([cause(next="cd BACKEND_FOLDER; echo on")], ["next"]),
         ([cause(next="echo on", risk="restart")], ["next"]),
     ],
 )
