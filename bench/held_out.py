@@ -80,7 +80,10 @@ class OneStack:
             stack.save()
 
     def heal(self):
-        self.life.heal(self.home, lambda line: None)
+        try:
+            self.life.heal(self.home, lambda line: None)
+        except StackError:  # the machine may have been out of breath for a moment
+            self.life.heal(self.home, lambda line: None)
 
 
 class TwoStacks:
