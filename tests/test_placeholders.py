@@ -169,6 +169,15 @@ def test_logs_are_read_of_the_part_first_and_of_parts_that_are_there():
     assert values(STACK, "postgres", "", {})["services"] == "postgres backend frontend"
     assert values(stack, "queue", "", {})["services"] == "queue-1 backend"
     assert values(Stack(docker=Docker(absent=True)), None, "", {})["services"] == "SERVICE"
+    mixed = Stack(
+        docker=Docker(absent=True),
+        backend=Backend(unit="shop api.service"),
+        frontend=Frontend(process=Process(port=80, log_files=("/var/log/nginx/*.log",))),
+        components={"queue": Component(unit="queue.service")},
+    )
+    assert values(mixed, "queue", "", {})["units"] == "-u queue.service -u 'shop api.service'"
+    assert values(mixed, "backend", "", {})["logs"] == "/var/log/nginx/*.log"
+    assert values(STACK, None, "", {})["units"] == "-u UNIT"
 
 
 @pytest.mark.parametrize("lives", [True, False])

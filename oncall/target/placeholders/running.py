@@ -20,14 +20,22 @@ OF_RUNTIME: Mapping[str, Runtime] = {
     "port": "process",
 }
 
+OF_SEVERAL: Mapping[str, Runtime] = {
+    "compose": "compose",
+    "project": "compose",
+    "services": "compose",
+    "units": "systemd",
+    "logs": "process",
+}
+
 
 def bound(name: str) -> tuple[str | None, Runtime]:
     """The component that a placeholder is about (None: that of the cause), and the runtime that it makes sense for.
 
     "" in place of a component: none. In place of a runtime: any.
     """
-    if name in ("compose", "project", "services"):
-        return "", "compose"
+    if name in OF_SEVERAL:
+        return "", OF_SEVERAL[name]
     if name == "service":
         return None, "compose"
     if name in ("backend", "frontend", "postgres"):

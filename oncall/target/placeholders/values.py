@@ -36,7 +36,7 @@ def values(stack: Stack, component: str | None, endpoint: str, evidence: Mapping
     filled = {name: word(value) for name, value in words.items()}
     filled["compose"] = stack.compose
     filled["backup_file"] = word(stack.host.backup_file or "PATH_OF_YOUR_BACKUPS", keep="*?[]")
-    filled["services"] = " ".join(map(word, _services(stack, component)))
+    filled |= _logs_of_several(stack, component)
     filled |= _headers(stack, endpoint) | _of_processes(stack, component)
     filled["in_postgres"] = _in_postgres(stack)
     filled["websocket_urls"] = " ".join(map(word, _websocket_urls(stack)))
@@ -103,13 +103,29 @@ def _service(stack: Stack, component: str | None) -> str:
     return name if SERVICE.fullmatch(name) and not CONTAINER_ID.fullmatch(name) else "SERVICE"
 
 
-def _services(stack: Stack, component: str | None) -> list[str]:
-    """The service of the component, then those of its API, page and database: what is there and runs under Compose."""
+def _neighbours(stack: Stack, component: str | None, runtime: str) -> list[Part]:
+    """The part of the component, then its API, page and database: those that are there and run in this way."""
     roles = (stack.backend, stack.frontend, stack.postgres)
-    there = [part.service for part in roles if not part.absent and runtime_of(stack, part) == "compose"]
+    there = [part_behind(stack, component), *(part for part in roles if not part.absent)]
+    return [part for part in there if part and runtime_of(stack, part) == runtime]
+
+
+def _logs_of_several(stack: Stack, component: str | None) -> dict[str, str]:
+    """Whose logs are read together: those that the cause is about first, each once."""
     own = _service(stack, component)
-    known = [] if own in BLANKS else [own]
-    return list(dict.fromkeys([*known, *there])) or ["SERVICE"]
+    services = [] if own in BLANKS else [own]
+    services += [part.service for part in _neighbours(stack, component, "compose")]
+    units = [f"-u {word(part.unit)}" for part in _neighbours(stack, component, "systemd")]
+    files = [word(file, keep="*?[]") for part in _neighbours(stack, component, "process") for file in _log_files(part)]
+    return {
+        "services": " ".join(map(word, dict.fromkeys(services))) or "SERVICE",
+        "units": " ".join(dict.fromkeys(units)) or "-u UNIT",
+        "logs": " ".join(dict.fromkeys(files)) or "LOG_FILE",
+    }
+
+
+def _log_files(part: Part) -> tuple[str, ...]:
+    return part.process.log_files or getattr(part, "log_files", ())
 
 
 def _of_the_runtime(stack: Stack, component: str | None) -> dict[str, str]:
@@ -132,7 +148,7 @@ def _of_processes(stack: Stack, component: str | None) -> dict[str, str]:
     for prefix, part in chosen.items():
         found[f"{prefix}find_process"] = find = _find_process(part.process) if part else "echo PID"
         found[f"{prefix}process"] = "PID" if find == "echo PID" else f'"$({find})"'
-        files = part.process.log_files or getattr(part, "log_files", ()) if part else ()
+        files = _log_files(part) if part else ()
         found[f"{prefix}log_files"] = " ".join(word(file, keep="*?[]") for file in files) or "LOG_FILE"
     return found
 
