@@ -312,7 +312,7 @@ def test_the_risk_is_not_understated(step):
         (r"restart \{backend\}\s*\n.*JWT", r"up -d --force-recreate --no-deps \{backend\}"),
         (r"stop \{postgres\}\s*\n?.*volume rm", r"rm -sf \{postgres\} && docker volume rm"),
         (r"docker stats(?! --no-stream)", r"docker stats --no-stream"),
-        (r"SELECT[^\n]*\bmean_time", r"mean_exec_time"),
+        (r"SELECT[^\n]*[ (]mean_time\b", r"mean_exec_time"),
         (r"\{backend\} ping ", r"getent hosts \{postgres\}"),
         (r"@curl-format", r"%\{time_starttransfer\}"),
         (r"env \| grep", r"printenv"),
