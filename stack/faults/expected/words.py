@@ -5,13 +5,13 @@ Written from each fault's story, as somebody on call would want to read it; neve
 `words=` come before these.
 """
 
-REFUSED = r"refused|nothing listen|no container.*publish|not published|does not listen"
+REFUSED = r"refuse[sd]?|nothing listen|no container.*publish|not published|does not listen"
 SILENT = r"no answer|does(?: not|n't) answer|did not answer|never answer|h[au]ng|silent|timed? ?out|paused|frozen"
 RESET = r"reset|closed the connection|cut off|cut the|disconnect|broke"
 SLOWLY = r"drip|bytes|slow|late|within \d|no answer|does not answer|not complete"
 NOT_SET = r"secret.*(?:not set|empty|missing|blank|lacks?)|(?:no|without (?:a|its)|not set|empty|missing|blank).*secret"
 OF_CLASS = {
-    "stopped": (r"ended|exited|stopped|not running|refused|nothing listen|no container|killed|no socket",),
+    "stopped": (r"ended|exited|stopped|not running|refuse[sd]?|nothing listen|no container|killed|no socket",),
     "hung": (SILENT, r"stopped \(T|state T|does not end|not end"),
     "slow": (r"\d m?s\b.*|slow|late",),
     "crash loop": (r"again and again|restart(?:s|ed|ing)\b",),
@@ -58,12 +58,12 @@ OF_FAULT = {
     "network-backend-hangs": (SILENT,),
     "network-backend-port-taken": (r"not (?:speak )?http|no http|invalid|malformed|illegal|garbage|protocol",),
     "network-backend-resets": (RESET,),
-    "network-database-refused": (r"refused|ECONNREFUSED|nothing listen",),
+    "network-database-refuse[sd]?": (r"refuse[sd]?|ECONNREFUSED|nothing listen",),
     "network-database-unreachable": (r"time|ETIMEDOUT|no answer|not reach|unreachable|swallow|dropped",),
     "container-backend-listens-inside-only": (r"127\.0\.0\.1|localhost|loopback|inside",),
-    "container-backend-published-elsewhere": (r"publish|refused|another port",),
+    "container-backend-published-elsewhere": (r"publish|refuse[sd]?|another port",),
     "container-database-name-unknown": (r"resolv|ENOTFOUND|no service|not a name|could not translate",),
-    "container-database-port-wrong": (r"refused|ECONNREFUSED|port",),
+    "container-database-port-wrong": (r"refuse[sd]?|ECONNREFUSED|port",),
     "container-backend-disconnected": (r"network",),
     "frontend-behind-a-password": (r"\b401\b|password",),
     "frontend-gzip-garbage": (r"gzip|decod|compress",),
@@ -84,7 +84,7 @@ OF_FAULT = {
     "websocket-crashes": (r"\b500\b|crash",),
     "websocket-is-a-page": (r"\b200\b|html|page",),
     "websocket-mute": (SILENT, r"no (?:first )?(?:message|pong|word)|nothing"),
-    "websocket-origin-refused": (r"origin|\b403\b",),
+    "websocket-origin-refuse[sd]?": (r"origin|\b403\b",),
     "websocket-path-404": (r"\b404\b",),
     "websocket-redirected": (r"redirect|\b30[1278]\b",),
     "websocket-reset": (RESET,),
@@ -98,10 +98,10 @@ OF_FAULT = {
     "frontend-upstream-timeout": (r"\b504\b|time",),
     "frontend-without-realtime-route": (r"\b200\b|html|page|no route",),
     "frontend-without-upgrade": (r"upgrade|\b426\b|\b400\b",),
-    "frontend-wrong-upstream": (r"\b502\b|refused",),
+    "frontend-wrong-upstream": (r"\b502\b|refuse[sd]?",),
     "container-proxy-asks-itself": (r"\b50\d\b|itself|too many|worker_connections",),
     "container-proxy-drops-upgrade": (r"upgrade|\b426\b|\b400\b",),
-    "container-proxy-upstream-wrong": (r"\b502\b|refused",),
+    "container-proxy-upstream-wrong": (r"\b502\b|refuse[sd]?",),
     "auth-secret-unresolved": (r"placeholder|template|\$\{|unresolved|default",),
     "auth-secret-quoted": (r"quote",),
     "auth-secret-blank": (r"blank|empty|not set",),
@@ -152,7 +152,7 @@ OF_FAULT = {
     "auth-token-expired": (r"expire|exp\b|over|ended",),
     "auth-token-lives-too-long": (r"lifetime|lives|days|long",),
     "auth-token-not-yet-valid": (r"not yet|nbf|iat|future|begin",),
-    "auth-two-secrets": (r"signature|secret|refused|\b401\b",),
+    "auth-two-secrets": (r"signature|secret|refuse[sd]?|\b401\b",),
     "backend-metric-renamed": (r"metric|count|websocket_connections",),
     "backend-metrics-gone": (r"\b404\b",),
     "backend-metrics-is-a-page": (r"html|page|metrics",),
@@ -173,7 +173,7 @@ OF_FAULT = {
     "postgres-standby-without-reads": (r"standby|recovery|hot.?standby|not accepting",),
     "postgres-wrong-port": (REFUSED,),
     "postgres-accounts-in-another-schema": (r"42P01|does not exist|schema|search_path",),
-    "container-database-listens-inside-only": (r"refused|listen|127\.0\.0\.1|localhost",),
+    "container-database-listens-inside-only": (r"refuse[sd]?|listen|127\.0\.0\.1|localhost",),
     "container-database-packets-dropped": (r"time|no answer|dropped|lost|not answer|ETIMEDOUT",),
     "container-database-without-route": (r"route|unreachable|EHOSTUNREACH|ENETUNREACH",),
     "container-backend-stale-hosts-entry": (r"hosts|stale|old address|another address|resolves to",),
