@@ -197,6 +197,18 @@ OF_FAULT = {
     "container-log-error-burst": (r"permission|EACCES|denied",),
     "container-proxy-asks-for-nobody": (r"no service|not a service|resolv|not found|nobody",),
     "container-proxy-keeps-an-old-address": (r"old address|stale|another address|reload",),
+    "backend-api-crashes": (r"\b500\b",),
+    "backend-endpoint-maintenance": (r"html|page|maintenance",),
+    "backend-endpoint-says-failure": (r"success|failure|error|false",),
+    "backend-health-without-end": (r"endless|never ends?|no end|cut|too (?:large|long)|more than",),
+    "backend-refuses-the-pages-origin": (r"origin|\b403\b|cors",),
+    "frontend-calls-a-developers-machine": (r"localhost|127\.0\.0\.1|developer",),
+    "frontend-missing-files-are-the-page": (r"html|page|missing",),
+    "frontend-page-kept-for-a-year": (r"cache|kept|max-age|year",),
+    "frontend-page-redirects-in-a-circle": (r"circle|loop|redirect",),
+    "frontend-policy-blocks-its-scripts": (r"policy|content-security|csp",),
+    "frontend-rewrites-the-api": (r"\b404\b|proxy",),
+    "frontend-without-api-route": (r"html|page|proxy",),
     "undeclared-worker-fatal-lines": (r"fatal|error",),
 }  # fmt: skip
 
