@@ -9,7 +9,7 @@ TWO    := -n 2 --dist loadfile --no-loadscope-reorder
 FAULT  ?=
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo demo-docker checks break test catalogue faults recovery lint index bench bench-cost bench-faults clean
+.PHONY: help demo demo-docker checks break test catalogue faults recovery lint index bench bench-cost bench-faults bench-held-out clean
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -64,6 +64,9 @@ bench-cost: $(READY) ## what one run costs the stack: requests, queries, connect
 
 bench-faults: $(READY) ## how often the diagnosis is right: every fault, doubles, benign scenarios, 100 healthy runs; both stacks
 	@status=0; for mode in "" --docker; do $(BIN)/python -m bench accuracy $$mode || status=1; done; exit $$status
+
+bench-held-out: $(READY) ## how often the diagnosis is right about faults that it has not learned from; three kinds of stack
+	@status=0; $(BIN)/python -m bench held-out || status=1; $(BIN)/python -m bench.readme_figures; exit $$status
 
 clean:           ## end the embedded stack, drop the environment
 	@test ! -x $(BIN)/python || $(BIN)/python -m stack down

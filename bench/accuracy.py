@@ -44,16 +44,18 @@ class Case:
         return any(fault.name in OF_THE_WHOLE_MACHINE for fault in self.broken)
 
 
-def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None):
+def measure(names=(), docker=False, healthy=None, busy=None, jobs=1, result=None, sample_of=0):
     """0 when every row is right.
 
+    sample_of: so many of all cases, spread over them, and no runs of a healthy stack unless they are asked for; 0: all.
     names: of faults and benign, pairs as one+other, and `healthy` for the runs of a healthy stack; without any: all.
     """
     mode = "docker" if docker else "embedded"
     cases = chosen([name for name in names if name != "healthy"], mode) if names else every(mode)
-    healthy = (0 if names and "healthy" not in names else 100) if healthy is None else healthy
+    cases = sample(cases, sample_of) if sample_of else cases
+    healthy = (0 if (names or sample_of) and "healthy" not in names else 100) if healthy is None else healthy
     busy = min(healthy, 20 if busy is None else busy)
-    if not result and not names:
+    if not result and not names and not sample_of:
         result = ROOT / "reports" / f"bench-accuracy-{mode}.json"
     promises = Promises(mode, result)
     try:
@@ -76,6 +78,11 @@ def every(mode):
     cases = [single(fault) for fault in faults.catalogue(mode).values()]
     cases += [double(*both) for both in pairs(mode) + pairs(mode, held_out=True)]
     return cases + [case for benign in faults.benign_scenarios(mode).values() for case in paired_with(benign, mode)]
+
+
+def sample(cases, number):
+    """So many of them at equal distances."""
+    return [cases[place * len(cases) // number] for place in range(number)] if number < len(cases) else cases
 
 
 def chosen(names, mode):
@@ -116,7 +123,7 @@ class Promises:
     def __init__(self, mode, result):
         self.mode, self.result, self.rows = mode, result, []
         self.lock = threading.Lock()
-        self.about = {"mode": mode, "started": datetime.now(UTC).isoformat(timespec="seconds"), **_here()}
+        self.about = {"mode": mode, "started": datetime.now(UTC).isoformat(timespec="seconds"), **here("accuracy")}
 
     def add(self, row):
         with self.lock:
@@ -129,13 +136,12 @@ class Promises:
                 Path(self.result).write_text(json.dumps(table, indent=1))
 
 
-def _here():
+def here(verb):
     """Which state of the project, on which machine."""
     said = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    command = "python -m bench accuracy"
-    return {"commit": said.stdout.strip(), "command": command, "python": platform.python_version(),
+    return {"commit": said.stdout.strip(), "command": f"python -m bench {verb}", "python": platform.python_version(),
             "cpus": os.cpu_count()}  # fmt: skip
 
 
@@ -198,10 +204,17 @@ def scored(found, broken, home):
     found.load = round(os.getloadavg()[0], 1)
     through = next((through for fault in broken if (through := as_whom(fault))), ())
     try:
-        scoreboard.score(found, broken, diagnose(home.target, *asked_for(broken), through=through))
+        run = diagnose(home.target, *asked_for(broken), through=through)
+        scoreboard.score(found, broken, run, environment=shell(home))
     except subprocess.TimeoutExpired as error:
         found.wrong.append(f"no end within {error.timeout:.0f} s")
     return found
+
+
+def shell(home):
+    """What a person's shell has beside ours: on the embedded stack, where psql finds the server's own socket."""
+    run = (home.read() or {}).get("run")
+    return {"PGHOST": run} if run else {}
 
 
 def rest(stack, name, count, promises):

@@ -58,13 +58,16 @@ def type_(typed, folder):
     typed.code, typed.said, typed.seconds = in_a_shell(typed.command, folder)
 
 
-def type_each(commands, folder):
-    """One after the other in one shell: each with its exit code (None: it did not end in time) and what it said."""
+def type_each(commands, folder, environment=None):
+    """One after the other in one shell: each with its exit code (None: it did not end in time) and what it said.
+
+    environment: what the person's shell has beside ours.
+    """
     script = []
     for number, command in enumerate(commands):
         (folder / f"{number}.sh").write_text(f"{command}\n")
         script.append(f". {folder}/{number}.sh >{folder}/{number}.said 2>&1; echo $? >{folder}/{number}.code")
-    in_a_shell("\n".join(script), folder)
+    in_a_shell("\n".join(script), folder, environment)
     return [typed_one(command, folder, number) for number, command in enumerate(commands)]
 
 
@@ -73,13 +76,13 @@ def typed_one(command, folder, number):
     return {
         "command": command,
         "code": int(code.read_text()) if code.exists() else None,
-        "said": said.read_text(errors="replace")[-300:].strip() if said.exists() else "",
+        "said": said.read_text(errors="replace")[-600:].strip() if said.exists() else "",
     }
 
 
-def in_a_shell(script, folder):
+def in_a_shell(script, folder, more=None):
     """Its exit code (None: it was ended), what it said last, and how long it took."""
-    environment = {**os.environ, "PATH": f"{root_needs_no_sudo(folder)}{os.environ['PATH']}"}
+    environment = {**os.environ, **(more or {}), "PATH": f"{root_needs_no_sudo(folder)}{os.environ['PATH']}"}
     began = time.monotonic()
     shell = subprocess.Popen(
         ["bash", "-c", script],
@@ -112,6 +115,6 @@ def root_needs_no_sudo(folder):
     place = folder / "bin"
     if not place.exists():
         place.mkdir()
-        (place / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (place / "sudo").write_text('#!/bin/sh\n[ "$1" = -u ] && shift 2\nexec "$@"\n')
         (place / "sudo").chmod(0o755)
     return f"{place}:"

@@ -1,10 +1,9 @@
 """What one run is worth: the words of the public fault benchmarks (AIOpsLab, ITBench), and a table of them.
 
-detection       anything was red or unknown, and the exit code said so
-localisation    the components of the causes are exactly those of the faults
-cause class     the cause's own words tell what kind of problem it is, where they can
-evidence        every cause shows what decided, and the playbook has a next command for it
-folding         all that failed or could not be looked at lies under the right cause, once
+detected        anything was red or unknown, and the exit code said so
+one cause, component, words, severity, next: the strict score (strict.py)
+evidence        every cause shows what decided
+folded          all that failed or could not be looked at lies under the right cause, once
 false alarm     anything red or unknown where all is well
 """
 
@@ -14,41 +13,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.measure import ROOT
-from oncall import playbook
-from tests.scoring import NAMED, differences, folding, paired, said
+from bench import strict
+from bench.strict import POINTS, Expected
+from tests.scoring import NAMED, covers, differences, folding, paired, said
 
 KINDS = ("real", "limit-moved", "double", "further", "further double", "benign scenario", "healthy")
 SHOWN = {"real": "single, real", "limit-moved": "single, limit moved"}
 SHOWN |= {"further": "single, written after the diagnosis", "further double": "double, written after it"}
-COLUMNS = ("detected", "located", "told", "evidence", "folded")
-
-# How a cause tells its class. What nobody can see from where the suite looks has no words here: a wrong setting and a
-# defect in the code show in the same way, and so are not scored.
-TELLS = {
-    "stopped": r"nothing listens|refuse|not running|exited|killed|ended|no container|no socket|shut",
-    "hung": r"no answer|never|does not (?:answer|come)|not answer|hang|paused|silent|not end|within|after \d",
-    "slow": r"\d s\b|slow",
-    "crash loop": r"again and again|restart",
-    "starting": r"start|recover",
-    "unhealthy": r"unhealthy",
-    "resource exhaustion": r"memory|full|slots?\b|free|descriptor|inode|swap|cpu|process|too many|space|limit|sockets",
-    "certificate": r"certificate",
-    "data corruption": r"damage|checksum|corrupt|invalid page|file",
-    "credentials": r"password|credential|log.?in|refuse",
-    "authentication issue": r"password|log.?in|token|refuse|account",
-    "missing privilege": r"permission|privilege|may not|denied|not permitted|refuse",
-    "missing object": r"no (?:table|role|database|such)|missing|does not exist|not there",
-    "missing index": r"index|in full",
-    "failed migration": r"migration",
-    "pending migration": r"migration",
-    "name resolution": r"resolve|name",
-    "clock skew": r"clock",
-    "lock": r"lock|idle|held",
-    "backup": r"backup",
-    "missing file": r"404|missing|not there|no script|empty|\d of \d",
-    "data loss": r"empty|no row|missing",
-}
+IN_SAMPLE = ("real", "limit-moved", "double")  # the diagnosis was written with these in view; the others came after it
+COLUMNS = ("detected", *POINTS, "folded")
 
 
 @dataclass
@@ -59,9 +32,9 @@ class Row:
     kind: str
     cause_class: str
     detected: bool | None = None
-    located: bool | None = None
+    points: dict[str, bool] = field(default_factory=dict)  # of POINTS, those that were scored
     indistinguishable_from: bool = False  # located as the component that shows the very same evidence
-    told: bool | None = None
+    typed: list = field(default_factory=list)  # what came next for each cause, and what it printed
     evidence: bool | None = None
     folded: bool | None = None
     alarms: int = 0
@@ -75,12 +48,18 @@ class Row:
 
     @property
     def right(self):
-        """The cause's class is shown beside, and decides nothing: the suite does not claim to name it."""
         return not self.wrong
 
+    def value(self, column):
+        """True, False, or None: nothing was to be told there."""
+        return self.points.get(column) if column in POINTS else getattr(self, column)
 
-def score(row, faults, run, lists=True):
-    """Fill a row from a run under these faults; with `lists`, a single fault's own lists of checks count too."""
+
+def score(row, faults, run, lists=True, environment=None, typing=True):
+    """Fill a row from a run under these faults; with `lists`, a single fault's own lists of checks count too.
+
+    environment: what a person's shell has where the next commands are typed; typing: whether they are.
+    """
     row.seconds = run.result.get("seconds")
     row.causes = [f"{cause['component']}: {cause['symptom']} ({cause['confidence']})" for cause in run.causes]
     odd = [verdict for verdict in run.result.get("verdicts", ()) if verdict["outcome"] not in ("passed", "skipped")]
@@ -98,16 +77,17 @@ def score(row, faults, run, lists=True):
     pairs, left = paired(real, run.causes)
     row.detected = run.code == 1 and bool(odd)
     row.wrong += [] if row.detected else [f"not detected: exit code {run.code}"]
-    missed = [f"no cause names {fault.component} ({fault.name})" for fault, cause in pairs if cause is None]
-    missed += [f"named, and no cause: {cause['component']}: {cause['symptom']}" for cause in left]
-    row.located = not missed
-    row.indistinguishable_from = row.located and any(cause["component"] != fault.component for fault, cause in pairs)
-    row.told = _told(pairs)
+    named = [expected(fault, run.verdicts) for fault in real if fault.must_fail]
+    strictly = strict.scored(named, run.causes, environment, typing) if named else strict.Score()
+    row.points, row.typed = strictly.points, [vars(each) for each in strictly.typed]
+    row.indistinguishable_from = strictly.points.get("component", False) and strictly.also
+    row.wrong += strictly.wrong
+    row.wrong += [f"named, and no cause: {cause['component']}: {cause['symptom']}" for cause in left]
     bare = [why for cause in run.causes if (why := _bare(cause))]
     row.evidence = not bare if run.causes else None
     loose = folding(pairs, run.causes, run.result["verdicts"])
     row.folded = not loose
-    row.wrong += [*missed, *bare, *loose]
+    row.wrong += [*bare, *loose]
     if lists and len(real) == 1 and not benign:
         row.wrong += differences(real[0], run.code, run.verdicts)
     row.wrong += [f"the benign scenario is named: {words}" for each in benign for words in mentioned(each, run.causes)]
@@ -129,17 +109,19 @@ def _text(cause):
     return f"{cause['component']} {cause['symptom']} {cause['because']} {evidence}"
 
 
-def _told(pairs):
-    classes = [(TELLS[fault.cause_class], cause) for fault, cause in pairs if cause and fault.cause_class in TELLS]
-    return all(re.search(words, _text(cause), re.IGNORECASE) for words, cause in classes) if classes else None
+def expected(fault, verdicts):
+    """What an honest judge wants to hear; its severity is the worst of what must fail, where nothing else is said."""
+    failing = [each["severity"] for check, each in verdicts.items() if covers(fault.must_fail, check)]
+    also = (fault.indistinguishable_from,) if fault.indistinguishable_from else ()
+    severity = fault.severity or min(failing, default="p4")
+    return Expected(fault.name, fault.component, severity, fault.words, also, fault.must_fail)
 
 
 def _bare(cause):
     """What is missing for somebody who has to act on it."""
     if not cause["evidence"]:
         return f"{cause['component']} is named without evidence: {cause['symptom']}"
-    section = playbook.parse((ROOT / "PLAYBOOK.md").read_text("utf-8")).section(cause["playbook"])
-    return None if section and section.recovery else f"{cause['component']} is named without a next command"
+    return None if cause["playbook"] else f"{cause['component']} is named without a section of the playbook"
 
 
 def totals(rows):
@@ -150,7 +132,7 @@ def totals(rows):
             counted = {"rows": len(some), "right": sum(row.right for row in some)}
             counted["at_first_try"] = sum(row.right and not row.again for row in some)
             for column in COLUMNS:
-                values = [getattr(row, column) for row in some if getattr(row, column) is not None]
+                values = [row.value(column) for row in some if row.value(column) is not None]
                 counted[column] = [sum(values), len(values)]
             counted["seen_as"] = sum(row.indistinguishable_from for row in some)
             calm = [row for row in some if row.detected is None]
@@ -175,7 +157,7 @@ def lines(rows):
         groups[KINDS.index(row.kind), row.cause_class].append(row)
     head = (
         f"{'':36}{'rows':>5}{'right':>6}"
-        + "".join(f"{name:>10}" for name in COLUMNS)
+        + "".join(f"{name:>11}" for name in COLUMNS)
         + "   as seen    alarms   median     p95"
     )
     yield head
@@ -186,6 +168,7 @@ def lines(rows):
     for kind in KINDS:
         if some := [row for row in rows if row.kind == kind]:
             yield _line(SHOWN.get(kind, kind), some)
+    yield _line("in sample: the first three", [row for row in rows if row.kind in IN_SAMPLE])
     yield _line("all", rows)
     yield ""
     yield from _alarms([row for row in rows if row.detected is None and row.seconds is not None])
@@ -202,14 +185,14 @@ def lines(rows):
 def _line(name, rows):
     cells = []
     for column in COLUMNS:
-        values = [getattr(row, column) for row in rows if getattr(row, column) is not None]
+        values = [row.value(column) for row in rows if row.value(column) is not None]
         cells.append(f"{sum(values)}/{len(values)}" if values else "-")
     middle, slow = times(rows)
     took = f"{middle:7.2f} s{slow:6.2f} s" if middle is not None else f"{'-':>9}{'-':>8}"
     counts = f"{len(rows):5}{sum(row.right for row in rows):6}"
     return (
         f"{name[:36]:36}{counts}"
-        + "".join(f"{cell:>10}" for cell in cells)
+        + "".join(f"{cell:>11}" for cell in cells)
         + f"{_seen(rows):>10}{_calm(rows):>10}{took}"
     )
 

@@ -1,6 +1,7 @@
 """What fills a command: values of the target, and of the finding by a declared key; each is one shell word."""
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -8,8 +9,9 @@ import time
 import pytest
 
 from oncall.playbook import Step, fill
+from oncall.target.kinds import Component
 from oncall.target.placeholders import FREE, FROM_EVIDENCE, PLACEHOLDERS, values, word
-from oncall.target.schema import Auth, Backend, Frontend, Host, Stack, Websocket
+from oncall.target.schema import Auth, Backend, Docker, Frontend, Host, Metrics, Postgres, Process, Stack, Websocket
 
 STACK = Stack(host=Host(backup_file="/backups/*.dump"))
 ATTACKS = {
@@ -69,6 +71,8 @@ def test_a_value_of_another_form_fills_nothing(name, attack):
         ("pid", {"pid": 257}, "257"),
         ("pid", {"pid": 300, "holder pid": 257}, "257"),
         ("pid", {}, "PID"),
+        ("holder", {"holder pid": 257}, "257"),
+        ("holder", {}, "pid"),
         ("mount", {"mount": "/var/lib/docker"}, "/var/lib/docker"),
         ("mount", {"mount": "95 % used"}, "/"),
         ("mount", {}, "/"),
@@ -89,6 +93,106 @@ def test_the_pid_stands_in_the_statement():
     step = Step("", "run 'SELECT pg_terminate_backend('{pid}')'", "restart", "test_it")
 
     assert shlex.split(fill(step, STACK, evidence={"pid": 257}).command)[1] == "SELECT pg_terminate_backend(257)"
+
+
+@pytest.mark.parametrize(
+    ("component", "asked"),
+    [
+        ("backend", "localhost:3001"),
+        ("postgres", "localhost:5432"),
+        ("auth", "localhost:3001"),
+        ("host", "localhost:3000"),
+    ],
+)
+def test_an_address_is_the_one_that_was_asked_else_the_components_own(component, asked):
+    """A finding that says where it asked counts before the target."""
+    step = Step("", "run {address}", "read-only", "test_it")
+
+    assert fill(step, STACK, component).command == f"run {asked}"
+    assert fill(step, STACK, component, address="10.0.0.7:81").command == "run 10.0.0.7:81"
+
+
+def test_one_step_asks_an_address_once():
+    """The page names no asset, so the second line would ask for the page again."""
+    step = Step(
+        "", "curl {frontend_url}{page_path} | grep src\ncurl -o /dev/null {asset_url}\ndf -h", "read-only", "test_it"
+    )
+    stack = Stack(frontend=Frontend(path="/admin/"))
+
+    assert fill(step, stack).command == "curl http://localhost:3000/admin/ | grep src\ndf -h"
+    assert "curl -o /dev/null http://x/a.css" in fill(step, stack, evidence={"asset": "http://x/a.css"}).command
+
+
+@pytest.mark.parametrize(
+    ("component", "typed"),
+    [("backend", "ps\nlogs backend"), ("network", "ps"), (None, "ps")],
+)
+def test_a_look_leaves_out_what_nobody_knows(component, typed):
+    """A line that would fail stands in the way of the one that works; alone, it stays for a person to fill in."""
+    step = Step("", "ps\nlogs {service}", "read-only", "test_it")
+
+    assert fill(step, STACK, component).command == typed
+    assert fill(Step("", "kill {pid}\nstart", "restart", "test_it"), STACK).command == "kill PID\nstart"
+    assert fill(Step("", "logs {service}", "read-only", "test_it"), STACK).command == "logs SERVICE"
+
+
+@pytest.mark.parametrize("kept", ["environment", "file"])
+def test_a_request_by_hand_sends_the_headers_of_the_target_and_shows_no_secret(kept, tmp_path, monkeypatch):
+    """A metrics page that wants a token answers 401 to a command without it."""
+    file = tmp_path / "it's on.env"
+    file.write_text("OTHER=1\nMETRICS_TOKEN=s3 cret\n" if kept == "file" else "")
+    if kept == "environment":
+        monkeypatch.setenv("METRICS_TOKEN", "s3 cret")
+    headers = {
+        "Authorization": "Bearer ${METRICS_TOKEN}",
+        "X-Shop": "a $${b} `c`",
+        'X-"Odd"': "$HOME ${METRICS_TOKEN}\\",
+    }
+    stack = Stack(secrets_file=str(file), backend=Backend(metrics=Metrics(headers=headers)))
+    command = fill(Step("", "run {metrics_headers} end", "read-only", "test_it"), stack).command
+
+    assert "s3 cret" not in command
+    assert typed(command, tmp_path).decode().split("\0")[:-1] == [
+        "-H", "Authorization: Bearer s3 cret", "-H", "X-Shop: a ${b} `c`", "-H", 'X-"Odd": $HOME s3 cret\\', "end"
+    ]  # fmt: skip
+    assert fill(Step("", "run {metrics_headers} end", "read-only", "test_it"), Stack()).command == "run end"
+
+
+def test_logs_are_read_of_the_part_first_and_of_parts_that_are_there():
+    """A service that does not exist would make the whole command fail."""
+    stack = Stack(
+        frontend=Frontend(absent=True),
+        postgres=Postgres(external=True),
+        components={"queue": Component(service="queue-1")},
+    )
+
+    assert values(STACK, "postgres", "", {})["services"] == "postgres backend frontend"
+    assert values(stack, "queue", "", {})["services"] == "queue-1 backend"
+    assert values(Stack(docker=Docker(absent=True)), None, "", {})["services"] == "SERVICE"
+    mixed = Stack(
+        docker=Docker(absent=True),
+        backend=Backend(unit="shop api.service"),
+        frontend=Frontend(process=Process(port=80, log_files=("/var/log/nginx/*.log",))),
+        components={"queue": Component(unit="queue.service")},
+    )
+    assert values(mixed, "queue", "", {})["units"] == "-u queue.service -u 'shop api.service'"
+    assert values(mixed, "backend", "", {})["logs"] == "/var/log/nginx/*.log"
+    assert values(STACK, None, "", {})["units"] == "-u UNIT"
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_process_that_is_gone_is_said_without_a_usage_text(lives, tmp_path):
+    """Its pid file has gone with it: ps without a number would print how it is used."""
+    file = tmp_path / "its api.pid"
+    if lives:
+        file.write_text(f"{os.getpid()}\n")
+    stack = Stack(docker=Docker(absent=True), backend=Backend(process=Process(pid_file=str(file))))
+    step = Step("", "{backend_find_process} | xargs -r ps -o pid,args -p", "read-only", "test_it")
+    done = subprocess.run(["bash", "-c", fill(step, stack).command], capture_output=True, text=True, check=True)
+
+    assert "Usage" not in done.stdout + done.stderr
+    assert (str(os.getpid()) in done.stdout) is lives
+    assert ("No such file" in done.stderr) is not lives
 
 
 def test_a_login_by_hand_sends_what_the_target_says():

@@ -68,6 +68,8 @@ def test_equal_secrets_have_equal_tokens_and_the_salt_decides(redact):
         ("postgres://app:hunt@er2@db/shop", "er2"),
         ("GET /realtime?token=abcdef HTTP/1.1", "abcdef"),
         ('{"password": "hunter2"}', "hunter2"),
+        ("password=2026-11-25 is refused", "2026-11-25"),
+        ("password: 10:12:33x", "10:12"),
     ],
 )
 def test_personal_data_and_credentials_are_masked_by_their_shape(text, gone):
@@ -83,6 +85,9 @@ def test_personal_data_and_credentials_are_masked_by_their_shape(text, gone):
         "only 3 of 100 connection slots are free (idle=97)",
         "test_jwt_secret_is_set",
         "JWT_SECRET is not set: put it into the environment or .env",
+        "the database refuses its password=2026-11-25 10:12:33.123 UTC",
+        "last refusal of the password: 10:12:33 UTC, token=2026-11-25T10:12:33Z",
+        "held by=pid 257 (nightly-report), idle in transaction for 41 s: UPDATE tasks SET title = ? WHERE id = ?",
     ],
 )
 def test_what_people_must_read_stays(text):

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from bench import scoreboard
+from bench import accuracy, scoreboard
 from oncall.testing.running import Run
 from stack import faults
+from stack.faults.expected.words import OF_FAULT
 from tests.scoring import localisation
 
 STOPPED = faults.catalogue()["postgres-stopped"]
@@ -16,11 +17,13 @@ RED = ("test_database_is_reachable", "test_backend_answers_its_health_check")
 
 
 def verdict(check, outcome="failed", reason=None):
-    return {"check": check, "outcome": outcome, "symptom": "it is so", "reason": reason, "component": "postgres"}
+    return {"check": check, "outcome": outcome, "symptom": "it is so", "reason": reason, "component": "postgres",
+            "severity": "p1"}  # fmt: skip
 
 
 def cause(component="postgres", findings=RED[:1], consequences=RED[1:], blocked=("test_login",), **more):
     return {"component": component, "symptom": "it is so", "confidence": "confirmed", "because": "seen"} | {
+        "severity": "p1", "next": None,
         "evidence": {"said": "refused"}, "playbook": "database-down", "findings": list(findings),
         "consequences": list(consequences), "blocked": list(blocked), **more}  # fmt: skip
 
@@ -96,6 +99,35 @@ def test_the_board_says_what_so_many_runs_prove():
     rows.append(scoreboard.score(scoreboard.Row("100", "healthy", "idle"), (), red))
     assert any(line.startswith("false alarms: 1 in 101") for line in scoreboard.lines(rows))
     assert scoreboard.totals(rows)["healthy"]["right"] == 100
+
+
+def test_the_board_scores_the_five_points_apart():
+    """What the fault's own entry says: its severity, its words, the component that nothing tells it from."""
+    step = {"commands": ["echo seen"], "risk": "read-only", "exits": [0]}
+    seen = cause(component="backend", symptom="no answer within 3.0 s", next=step)
+    row = scoreboard.score(scoreboard.Row("x", "real", "network"), (HANGS,), ran(1, result(seen)), lists=False)
+
+    assert row.points == {"one cause": True, "component": True, "words": True, "severity": True, "next": True}
+    assert row.indistinguishable_from
+    assert row.typed[0]["as_typed"][0]["said"] == "seen"
+
+
+def test_every_fault_has_words_that_would_tell_it():
+    """Its class has none, or says too little: then its name has."""
+    catalogues = [*faults.catalogue().values(), *faults.catalogue("docker").values()]
+
+    assert [fault.name for fault in catalogues if fault.must_fail and not fault.words] == []
+    assert OF_FAULT.keys() <= {fault.name for fault in catalogues}
+
+
+def test_a_sample_is_spread_over_the_whole():
+    """As many as are asked for, the same each time, from all components."""
+    cases = [accuracy.single(fault) for fault in faults.catalogue().values()]
+    some = accuracy.sample(cases, 12)
+
+    assert len(some) == 12
+    assert len({case.broken[0].component for case in some}) > 4
+    assert accuracy.sample(cases[:3], 12) == cases[:3]
 
 
 def test_the_board_wants_evidence_and_a_next_command():

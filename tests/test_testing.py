@@ -47,7 +47,7 @@ def test_a_need_can_be_given():
 
 def test_a_diagnosis_follows_the_stack_that_is_described():
     """Who depends on whom is the target's to say."""
-    worker = ended("test_lag", "failed", "worker", layer="fast")
+    worker = ended("test_lag", "failed", "worker", layer="fast", manner="late")
     cache = ended("test_cache", "failed", "cache", layer="answers")
     described = Stack(
         components={"worker": Component(service="worker", depends_on=("cache",)), "cache": Component(service="redis")}

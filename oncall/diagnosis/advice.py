@@ -54,7 +54,8 @@ def filled(step: Step, cause: Cause, stack: Stack) -> Step | None:
     seen: dict[str, Value] = {}
     for verdict in reversed(cause.findings):  # the nearest one last: its values are the ones that count
         seen.update(verdict.evidence)
-    return fill(fitting, stack, cause.component, about, seen | dict(cause.evidence))
+    asked = cause.findings[0].address if cause.findings else ""
+    return fill(fitting, stack, cause.component, about, seen | dict(cause.evidence), address=asked)
 
 
 def _first(cause: Cause, section: Section, stack: Stack) -> int | None:

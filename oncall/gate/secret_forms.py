@@ -56,13 +56,17 @@ WORDS = """
     present jwt signature algorithm authentication length file variable
 """
 SAID = frozenset(WORDS.split())
+TIME = Pattern(r"(?:\d{4}-\d{2}-\d{2}T)?\d{1,2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}(?::?\d{2})?)?")
+DATE = Pattern(r"\d{4}-\d{2}-\d{2}")  # a time only with hours behind it: alone it may be somebody's password
 
 
 def _value(match: Match[str]) -> str:
-    """name=value: the value goes, unless it is a word of a sentence or a place to fill."""
+    """name=value: the value goes, unless it is a word of a sentence, a time, or a place to fill."""
     name, quote, value = match[1], match[2] or match[4] or "", match[3] or match[5] or match[6]
     bare = value.strip("'\"\\.,;:() ")
     if not bare or bare[0] in "<$%?{" or all(word.lower() in SAID for word in bare.split()):
+        return match[0]
+    if TIME.fullmatch(bare) or (DATE.fullmatch(bare) and TIME.match(match.string[match.end() + 1 : match.end() + 20])):
         return match[0]
     if bare.isdigit() and name.rstrip("=: \"'\\").lower().endswith("tokens"):
         return match[0]

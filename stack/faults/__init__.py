@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stack.faults import compose, embedded
 from stack.faults.expected.process_failures import LOGS
+from stack.faults.expected.words import words_of
 from stack.state import StackError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["real", "limit-moved", "benign"]
 Heals = Literal["yes", "data loss", "whole machine"]  # by the playbook; only a step that loses data, or is not for here
+Severity = Literal["p1", "p2", "p3", "p4"]
 Mode = Literal["embedded", "docker"]  # which kind of stack it breaks; one on Docker gets a DockerStack
 
 
@@ -50,7 +52,8 @@ class Fault:
     indistinguishable_from: str = (
         ""  # the component that shows the very same evidence from where we look: nothing tells the two apart
     )
-    words: tuple[str, ...] = ()  # of a benign scenario: patterns of what it shows, which are in no cause
+    words: tuple[str, ...] = ()  # patterns, one of which its cause shows; of a benign scenario: which none shows
+    severity: Severity | None = None  # of what users lose; None: the worst of the checks that must fail
     paired_with: str = ""  # of a benign scenario: the real fault of another component that it is to be told from
     active: str = ""  # what a run has to be asked for beside (--active) to see it
     held_out_result: str = (
@@ -83,6 +86,8 @@ def fault(
     indistinguishable_from: str = "",
     active: str = "",
     held_out_result: str = "",
+    words: Sequence[str] = (),
+    severity: Severity | None = None,
 ) -> Register:
     """Put a function into the catalogue."""
     return _register(
@@ -103,6 +108,8 @@ def fault(
             indistinguishable_from=indistinguishable_from,
             active=active,
             held_out_result=held_out_result,
+            words=tuple(words) or words_of(name, cause_class),
+            severity=severity,
         ),
         _FAULTS,
     )

@@ -1,6 +1,7 @@
 """What is printed can be typed: each command is on the terminal, in the page and in the result, byte for byte."""
 
 import json as text_json
+import re
 from html.parser import HTMLParser
 
 import msgspec
@@ -13,7 +14,7 @@ from oncall.playbook import Playbook, PlaybookError, fill, parse
 from oncall.reporting import announcement, github, json, postmortem
 from oncall.reporting.html import report as html
 from oncall.reporting.terminal import report as terminal
-from oncall.target.schema import Backend, Docker, Host, Postgres, Stack
+from oncall.target.schema import Backend, Docker, Host, Postgres, Process, Stack
 from tests.reporting.incidents import PLAYBOOK
 from tests.reporting.runs import cause, ready, run, verdict
 
@@ -102,6 +103,26 @@ def test_every_output_shows_the_command_as_it_is_typed(section, number, stack):
     assert ("@" in command) or f"\n{command}\n" in f"\n{announcement.incident_channel(told, playbook)}\n"
     for text, indent in ((postmortem.document(told, playbook), "  "), (github.step_summary(told), "    ")):
         assert "".join(f"{indent}{line}\n" for line in command.split("\n")) in text
+
+
+@pytest.mark.parametrize("runtime", [Process(port=3001), Process()], ids=["process", "unsaid"])
+@pytest.mark.parametrize("section", PLAYBOOK.sections, ids=lambda section: section.id)
+def test_a_stack_without_docker_is_told_nothing_of_it(section, runtime):
+    """Terminal, page, post-mortem, message: who has no containers reads of processes, or of what is asked from here."""
+    if section.id == "undeclared-service":
+        return  # no check of it looks at a stack without an engine
+    stack = Stack(docker=Docker(absent=True), backend=Backend(process=runtime))
+    told, _ = sick(section, stack, PLAYBOOK)
+    outputs = [
+        "\n".join(terminal.lines(told, PLAYBOOK, None)),
+        html.section(told, PLAYBOOK, stack),
+        postmortem.document(told, PLAYBOOK),
+        announcement.incident_channel(told, PLAYBOOK),
+    ]
+
+    assert told.diagnosis.causes[0].next
+    for output in outputs:
+        assert re.findall(r"(?i).*(?:docker|compose).*", output) == []
 
 
 CHECKS = """

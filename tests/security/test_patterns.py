@@ -16,7 +16,7 @@ from oncall.gate.patterns import Pattern
 from oncall.target import schema as config
 from tests.security.worst_cases import LINEAR, SLACK, growth, texts
 
-OURS = {"oncall.playbook"}  # PLAYBOOK.md is part of the suite: whoever can write it can write the checks
+OURS = {"oncall.playbook.reading"}  # PLAYBOOK.md is part of the suite: whoever can write it can write the checks
 
 
 def modules():

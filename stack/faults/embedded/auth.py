@@ -7,7 +7,7 @@ import bcrypt
 
 from stack.faults import fault
 from stack.faults.expected.process_failures import COPIES
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_TOKEN, SOCKET, WHOSE
+from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED, NO_TOKEN, SOCKET, WHOSE
 from stack.faults.tools.interposed_proxy import answers, move, proxy, put_before
 from stack.running import Running
 

@@ -1,8 +1,4 @@
-"""PLAYBOOK.md, as data: the only source of recovery text, and of how soon each severity is answered.
-
-A team edits that page, so whatever cannot be read is said with its line and its mend. Its form is described in a
-comment at its top. Pure: text in, records out; nothing here opens a file.
-"""
+"""PLAYBOOK.md as text -> records. Whatever cannot be read is said with its line and its mend. Pure."""
 
 from __future__ import annotations
 
@@ -11,120 +7,20 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from oncall.finding import Value
-from oncall.target.kinds import short_form
-from oncall.target.placeholders import (
-    PLACEHOLDERS,
-    RUNTIMES,
-    Runtime,
-    bound,
-    part_behind,
-    runtime_of,
-    runtimes,
-    seen_by,
-    values,
-)
+from oncall.playbook.records import RISKS, Level, Playbook, PlaybookError, Section, Step
+from oncall.target.placeholders import PLACEHOLDER, PLACEHOLDERS, RUNTIMES, Runtime
 
-if TYPE_CHECKING:
-    from oncall.target.schema import Stack
-
-Risk = Literal["read-only", "restart", "data loss"]
-RISKS: tuple[Risk, ...] = ("read-only", "restart", "data loss")
-
-
-class PlaybookError(ValueError):
-    """One line of PLAYBOOK.md that cannot be read: where, what, and how to mend it."""
-
-
-class Step(Struct, frozen=True):
-    """One thing to do: why, what to type, what it may cost, and which check says that it helped.
-
-    runtime: how that runs which the command is for: "compose", "systemd" or "process"; empty: for all. others: the same
-    step for other runtimes.
-    command: one command a line. exits: the codes with which each of them may end while it does what is said, 0 to 255.
-    edit: what a person has to mend before the command can help, such as "Compose file"; empty: nothing.
-    """
-
-    sentence: str
-    command: str
-    risk: Risk
-    verify: str
-    edit: tuple[str, ...] = ()
-    exits: tuple[int, ...] = (0,)
-    runtime: Runtime = ""
-    others: tuple[Step, ...] = ()
-
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """The command, a line each; one that goes on behind a backslash is a single one."""
-        lines: list[str] = []
-        for line in self.command.split("\n"):
-            if lines and lines[-1].endswith("\\"):
-                lines[-1] += f"\n{line}"
-            else:
-                lines.append(line)
-        return tuple(lines)
-
-
-class Next(Struct, frozen=True, kw_only=True):
-    """What to type next for a cause: ready, byte for byte, for every output.
-
-    section: its id in PLAYBOOK.md. step: its number there, from 1. commands: in their order, to be typed in one shell.
-    exits: the codes with which each of them may end while it does what is said. verify: the check that tells whether it
-    has helped.
-    """
-
-    section: str
-    step: int
-    commands: tuple[str, ...]
-    risk: Risk
-    exits: tuple[int, ...]
-    verify: str
-
-    @property
-    def text(self) -> str:
-        """All of them, one below the other."""
-        return "\n".join(self.commands)
-
-
-class Section(Struct, frozen=True):
-    """One scenario."""
-
-    id: str
-    title: str
-    severity: str
-    symptoms: tuple[str, ...]
-    recovery: tuple[Step, ...]
-
-
-class Level(Struct, frozen=True):
-    """One severity: what it is called, and how soon somebody answers."""
-
-    name: str
-    respond_within: timedelta
-
-    @property
-    def words(self) -> str:
-        """The time as people say it: "15 minutes", "1 hour"."""
-        minutes = int(self.respond_within.total_seconds() // 60)
-        number, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
-        return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-class Playbook(Struct, frozen=True):
-    """The whole page. An empty one is what a suite without PLAYBOOK.md has: nothing is quoted."""
-
-    sections: tuple[Section, ...] = ()
-    levels: Mapping[str, Level] = field(default_factory=dict)
-
-    def section(self, id: str | None) -> Section | None:
-        """The section that a check's marker names, if there is one."""
-        return next((section for section in self.sections if section.id == id), None)
+ANCHOR = re.compile(r'<a id="(?P<id>[a-z0-9]+(-[a-z0-9]+)*)">\s*</a>')
+FENCE = re.compile(r"\s*(```+|~~~+)")
+INFO = re.compile(r"\s*(?:```+|~~~+)\s*(?P<words>.*?)\s*")
+LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
+DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
+STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
+NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit|Exit):\s*(?P<value>.*)", re.IGNORECASE)
 
 
 def parse(text: str) -> Playbook:
@@ -147,57 +43,6 @@ def parse(text: str) -> Playbook:
             raise PlaybookError(f"PLAYBOOK.md: two sections have the id {section.id!r}; give one of them another")
         known.add(section.id)
     return Playbook(tuple(sections), levels)
-
-
-def for_runtime(step: Step, stack: Stack, component: str | None = None) -> Step | None:
-    """The step as it is typed on this stack, None when it has no such form.
-
-    A block fits where all parts that its placeholders name run as it says; one that names none fits where the cause's
-    component does, or some part of the stack when the cause is of none.
-    """
-    return next((one for one in (step, *step.others) if _fits(one, stack, component)), None)
-
-
-def _fits(step: Step, stack: Stack, component: str | None) -> bool:
-    stack = seen_by(stack, component)
-    own = part_behind(stack, component)
-    there = {runtime_of(stack, own)} if own else runtimes(stack)
-    named = {bound(name) for name in PLACEHOLDER.findall(step.command)}
-    for about, runtime in named:
-        part = short_form(stack, about) if about else own if about is None else None
-        if part and runtime_of(stack, part) != runtime:
-            return False
-        if runtime and not part and runtime not in (there if about is None else runtimes(stack)):
-            return False
-    speaks_of_one = any(about and runtime for about, runtime in named)
-    return not step.runtime or speaks_of_one or step.runtime in there
-
-
-def fill(
-    step: Step,
-    stack: Stack,
-    component: str | None = None,
-    endpoint: str = "",
-    evidence: Mapping[str, Value] | None = None,
-) -> Step:
-    """The step with its placeholders filled from the target and the finding, ready to be typed.
-
-    component: whom the cause names; without it, or when it is no container, {service} stays SERVICE. endpoint: the name
-    of the one that the cause is about; without it, {endpoint_path} is that of the first. evidence: of the finding; what
-    it may fill, and from which key, stands in `oncall.target.placeholders`.
-    """
-    known = values(stack, component, endpoint, evidence or {})
-    return replace(step, command=PLACEHOLDER.sub(lambda match: known[match[1]], step.command))
-
-
-ANCHOR = re.compile(r'<a id="(?P<id>[a-z0-9]+(-[a-z0-9]+)*)">\s*</a>')
-PLACEHOLDER = re.compile(r"(?<![{$%])\{([a-z_]+)\}(?!\})")  # not ${shell}, not {{docker}}, not %{curl}
-FENCE = re.compile(r"\s*(```+|~~~+)")
-INFO = re.compile(r"\s*(?:```+|~~~+)\s*(?P<words>.*?)\s*")
-LEVEL = re.compile(r"\|\s*[Pp](?P<level>[1-4])\s*\|(?P<name>[^|]*)\|(?P<within>[^|]*)\|")
-DURATION = re.compile(r"(?P<number>[0-9]+)\s*(?P<unit>min|h|hour|minute)s?")
-STEP = re.compile(r"(?P<indent>[0-9]+[.)]\s+)(?P<rest>\S.*)")
-NOTE = re.compile(r"\s*(?:[-*]\s+)?(?P<key>Risk|Verify|Edit|Exit):\s*(?P<value>.*)", re.IGNORECASE)
 
 
 def _section(id: str, title: str, number: int, body: list[str]) -> Section:
