@@ -2,7 +2,7 @@
 
 import pytest
 
-from oncall.finding import recorder
+from oncall.finding import Recorder
 from oncall.gate.redaction import Redactor
 from oncall.gate.sql_text import error_text, masked
 
@@ -13,7 +13,7 @@ REDACT = Redactor(b"salt")
 def test_an_answer_that_is_empty_is_left_out(empty):
     """`said=''` below "confirmed" proves nothing, and looks as if it did."""
     kept = []
-    message = recorder(kept.append, ("postgres",))(
+    message = Recorder(kept.append, ("postgres",))(
         "connection refused", component="postgres", evidence={"address": "db:5432", "said": empty, "tries": 0}
     )
 

@@ -6,19 +6,8 @@ PLACEHOLDERS = frozenset(
     ("compose", "project", "backend", "frontend", "postgres", "service", "database", "database_user", "env_file")
     + ("secret_variable", "backup_file", "backend_url", "frontend_url", "health_path", "metrics_path", "page_path")
     + ("endpoint_path", "websocket_path", "websocket_urls", "login_path", "login_method", "login_type", "login_body")
-    + (
-        "account_key",
-        "password_key",
-        "pid",
-        "mount",
-        "asset_url",
-        "address",
-        "unit",
-        "process",
-        "log_files",
-        "port",
-        "in_postgres",
-    )
+    + ("account_key", "password_key", "pid", "mount", "asset_url", "address", "unit", "process", "log_files", "port")
+    + ("in_postgres",)
     + ("find_process", "holder", "services", "units", "logs", "database_host", "database_port", "migrations_table")
     + ("health_headers", "metrics_headers", "endpoint_headers", "login_headers", "websocket_headers")
     + tuple(

@@ -42,6 +42,15 @@ OF_CLASS = {
     "overload": (r"\bcpu|load|pressure|waits? (?:for|on)|\bi/?o\b|memory|overload",),
 }
 OF_FAULT = {
+    "auth-token-of-another": (r"(?:another|other|wrong|different) account|names|belongs to|not the account",),
+    "frontend-calls-another-origin": (r"localhost|developer|another (?:origin|address)|\bCORS\b|connection refused",),
+    "frontend-policy-blocks-its-script": (r"content.security.policy|\bCSP\b|policy.*(?:block|forbid)|blocked",),
+    "frontend-script-throws": (r"console|not a function|not defined|TypeError|ReferenceError|throws",),
+    "postgres-application-role-limit-of-none": (r"connection limit|CONNECTION LIMIT|too many connections for role",),
+    "postgres-application-search-path": (r"search_path",),
+    "postgres-application-statement-timeout": (r"statement_timeout",),
+    "websocket-refuses-the-pages-origin": (r"origin|offline|403",),
+    "websocket-takes-any-token": (r"(?:any|made.up|invalid|wrong|forged) token|without a (?:valid )?token",),
     "backend-database-of-another-name": (r"3D000|database .*(?:does not exist|not there)",),
     "backend-health-500": (r"\b500\b",),
     "backend-health-503-while-well": (r"\b503\b",),
