@@ -162,6 +162,25 @@ def test_one_address_is_one_place_where_no_runtime_tells():
     ]  # fmt: skip
 
 
+def test_a_part_of_a_project_that_was_never_made_is_not_there_to_answer():
+    """No container of the project exists: nobody listens at any address, and that is one cause."""
+    project = failed("test_project", "docker", "absent", "exists")
+    state = ended("test_up[api]", "unknown", "api", root_check="test_project")
+    api = failed("test_health", "api", "refused", "reachable", address="localhost:4000")
+    cache = failed("test_cache", "cache", "refused", "reachable", address="localhost:6379")
+
+    assert sorted(components(project, state, api, cache)) == ["cache", "docker"]
+
+
+def test_an_engine_that_is_dead_stops_no_part():
+    """It hides their state, and they run on."""
+    engine = failed("test_engine", "docker", "refused", "reachable")
+    state = ended("test_up[api]", "unknown", "api", root_check="test_engine")
+    api = failed("test_health", "api", "refused", "reachable", address="localhost:4000")
+
+    assert sorted(components(engine, state, api)) == ["api", "docker"]
+
+
 def test_an_answer_is_of_whoever_answers():
     """A proxy that answers 502 is there: the address says nothing of who is sick."""
     page = failed("test_page", "shop", "error answer", address="localhost:80")

@@ -19,6 +19,7 @@ def test_page_logs_no_errors(page_console, finding):
         evidence={"address": page_console.address, "errors": len(errors), "source": errors[0].source},
         component="frontend",
         manner="wrong answer",
+        root=page_console.console_root,
         statement=errors[0].text,
         speaker="log line",
     )
@@ -32,7 +33,7 @@ def test_page_has_no_failed_requests(browser_page, finding):
         evidence=browser_page.evidence,
         component="frontend",
         manner="wrong answer",
-        root="page_online" if browser_page.only_sockets_failed else "",
+        root=browser_page.requests_root,
         statement=browser_page.said_of_requests,
         speaker="log line",
     )

@@ -62,6 +62,14 @@ def _passed_on(case: Case, verdict: Verdict) -> Answer:
     return case.nearest(one for one in own if one.layer == "log_evidence")
 
 
+def _never_made(case: Case, verdict: Verdict) -> Answer:
+    if verdict not in case.unheard(verdict.address):
+        return None
+    states = (one for one in case.verdicts if one.outcome == "unknown" and one.component == verdict.component)
+    in_the_way = (case.pointed(one) for one in states)
+    return next((one for one in in_the_way if one and one.outcome == "failed" and one.layer == "exists"), None)
+
+
 def _accused(case: Case, verdict: Verdict) -> Answer:
     accused = case.accused(verdict)
     if not accused:
@@ -118,6 +126,7 @@ def _dependence(case: Case, verdict: Verdict) -> Answer:
 RULES = (
     Rule("told", "{by} tells the same story nearer to its cause", _told),
     Rule("same place", "what answers at its address is {by}", _same_place),
+    Rule("never made", "the part is not there to answer: {by}", _never_made),
     Rule("accused", "its evidence accuses {by}", _accused),
     Rule("passed on", "its answer came through a proxy, whose own log says that it fails: {by}", _passed_on),
     Rule("standing", "a standing setting has no other cause", _standing),

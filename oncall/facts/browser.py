@@ -95,6 +95,21 @@ class BrowserPage(Fact, frozen=True, kw_only=True):
         return all(one.kind == "websocket" for one in self.failed)
 
     @property
+    def requests_root(self) -> str:
+        """Where requests that fail are told nearer to their cause: by the rule that a browser has applied, by the
+        offline indicator; empty: nowhere."""
+        if self.only_sockets_failed:
+            return "page_online"
+        rules = {"csp": "page_rules.blocked", "mixed-content": "page_rules.insecure"}
+        applied = (rules[one.why] for one in self.failed if one.why in rules)
+        return next(applied, "page_rules.unreachable")
+
+    @property
+    def console_root(self) -> str:
+        """An error beside a request that failed mostly is that request's."""
+        return "browser_page" if self.failed and not self.only_sockets_failed else ""
+
+    @property
     def login_root(self) -> str:
         """Where a login that leads nowhere is told nearer to its cause: the API's answer, a request that failed before,
         an error of the page's own script."""

@@ -75,7 +75,8 @@ def test_healthy_stack_is_green(home):
     assert run.code == 0, run.screen
     assert {verdict["outcome"] for verdict in run.verdicts.values()} <= {"passed", "skipped"}
     assert run.causes == []
-    assert [check for check in run.verdicts if not covers(must_fail, check)] == []
+    looked = [check for check, verdict in run.verdicts.items() if verdict["outcome"] == "passed"]
+    assert [check for check in looked if not covers(must_fail, check)] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -9,14 +9,13 @@ from tests.strangers.strangers import SERVICES
 class Fault(NamedTuple):
     """component: of the one cause. words: a pattern that its symptom or evidence holds.
 
-    waits_for: what the suite still lacks. in_logs: whether logs alone tell of it, so that the stack must not be young.
+    in_logs: whether logs alone tell of it, so that the stack must not be young.
     """
 
     name: str
     component: str
     words: str
     harm: Callable
-    waits_for: str = ""
     in_logs: bool = False
 
     def bring_about(self, stack):
@@ -108,8 +107,6 @@ def _nothing_created(stack):
     stack.compose("down", "--timeout", "0")
 
 
-NOBODYS_LOG = "a look at the log of a part is still printed where no part is named"
-OTHERS_LOGS = "the look at logs names services that this stack does not have"
 ENDED = {
     "stopped": (_stopped, "ended|exit code"),
     "killed": (_killed, "ended|exit code|killed"),
@@ -122,7 +119,7 @@ FAULTS = (
         for service in SERVICES
     ),
     Fault("password-changed", "db", "password authentication failed", _password),
-    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, OTHERS_LOGS, in_logs=True),
+    Fault("cache-full", "cache", "maxmemory|out of memory|OOM", _full, in_logs=True),
     Fault("upstream-named-wrong", "edge", "shop-apy", _wrong_upstream),
     Fault("api-at-a-new-address", "edge", r"old address|\d+\.\d+\.\d+\.\d+", _new_address, in_logs=True),
     Fault("cache-named-wrong", "stock-api", "cash", _wrong_cache, in_logs=True),
@@ -130,5 +127,5 @@ FAULTS = (
     Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends),
     Fault("process-frozen", "stock-api", "answer", _frozen_process),
     Fault("database-removed", "db", "no container", _removed),
-    Fault("nothing-created", "docker", "no container", _nothing_created, NOBODYS_LOG),
+    Fault("nothing-created", "docker", "no container", _nothing_created),
 )

@@ -28,7 +28,9 @@ def clocks(stack: Stack, backend_health: HealthAnswer | Missing, database_clock:
     else:
         missing.append(f"postgres: {database_clock}")
     if not found:
-        raise CouldNotCheck(f"no clock of the stack could be read: {'; '.join(missing)}")
+        asked = isinstance(backend_health, HealthAnswer) and not backend_health.exchange.answered
+        root = "backend_health" if asked else ""
+        raise CouldNotCheck(f"no clock of the stack could be read: {'; '.join(missing)}", root=root)
     return Clocks(host=stack.host.at, clocks=tuple(found), missing=tuple(missing))
 
 

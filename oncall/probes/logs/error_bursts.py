@@ -30,7 +30,9 @@ def undeclared_error_bursts(
 ) -> UndeclaredErrorBursts:
     """The same of every service that no component names; of jobs that have done their work, nothing."""
     if not project.containers:
-        raise CouldNotCheck(f"the project {project.name} has no container", setting="docker.project")
+        raise CouldNotCheck(
+            f"the project {project.name} has no container", root="compose_project", setting="docker.project"
+        )
 
     def look(name: str) -> ErrorBursts:
         return bursts_of(name, log_reader, limits, ledger, log_clock, but_fatal=True)

@@ -5,9 +5,12 @@ from stack.faults import fault
 from stack.faults.expected.container_failures import (
     FROM_INSIDE,
     HEALTHY,
+    KILLED,
     LOG,
+    NO_ENGINE,
     NO_LOGIN,
     RUNNING,
+    SECRET,
     SILENT_PAGE,
     SPACE,
     UP,
@@ -15,7 +18,7 @@ from stack.faults.expected.container_failures import (
     of,
     restarting,
 )
-from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION
+from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION, without
 from stack.faults.expected.unknowns import SILENT_BACKEND
 from stack.faults.tools.manual_fix import COMPOSE_FILE
 
@@ -164,3 +167,26 @@ def frontend_health_tool_missing(stack: DockerStack) -> None:
 
 def _health(stack: DockerStack, service: str) -> str:
     return str(stack.inspect(service)["State"].get("Health", {}).get("Status"))
+
+
+@fault(
+    "container-project-taken-down",
+    component="docker",
+    mode="docker",
+    cause_class="stopped",
+    must_fail=[
+        "test_project_has_containers",
+        "test_backend_answers_its_health_check",
+        "test_database_is_reachable",
+        "test_frontend_serves_its_page",
+    ],
+    unknown=[
+        *without([*NO_ENGINE, *SILENT_BACKEND, *SILENT_PAGE, *NO_SESSION], KILLED, *SECRET),
+        *("test_clocks_agree", "test_page_is_not_kept_past_a_deployment"),
+        "test_missing_script_is_not_answered_with_a_page",
+    ],
+    words=(r"no container",),
+)
+def project_taken_down(stack: DockerStack) -> None:
+    """A deployment took the project down, and did not bring it up again."""
+    stack.compose("down", "--timeout", "2")

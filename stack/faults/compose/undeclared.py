@@ -8,6 +8,7 @@ from stack.faults.compose.limits import FILL, INSIDE
 from stack.faults.compose.starts import patiently
 from stack.faults.expected.container_failures import (
     KILLED,
+    UNDECLARED_BURST,
     UNDECLARED_HEALTHY,
     UNDECLARED_LIMITS,
     UNDECLARED_LOG,
@@ -124,6 +125,23 @@ def worker_killed_for_memory(stack: DockerStack) -> None:
     """The kernel has killed a worker that nobody declared, for lack of memory."""
     worker(stack, "exec python3 -c 'bytearray(600 << 20)'", init=False, mem_limit="40m", memswap_limit="40m")
     patiently(stack, lambda: _state(stack)["Status"] == "exited", "the worker is killed")
+
+
+@fault(
+    "undeclared-worker-error-burst",
+    component="worker",
+    mode="docker",
+    cause_class="permission",
+    must_fail=[UNDECLARED_BURST],
+    manual_fix=COMPOSE_FILE,
+    words=(r"EACCES|permission denied",),
+)
+def worker_error_burst(stack: DockerStack) -> None:
+    """A worker that nobody declared may not write where its files go, and goes on with the next one."""
+    line = "ERROR: EACCES: permission denied, open '/out/$job.pdf'"
+    failing = f'for job in $(seq 40); do echo "{line}"; done; exec sleep 9999'
+    worker(stack, f"sleep 22; {failing}".replace("$", "$$"))  # lines of a start-up are evidence, not failures
+    patiently(stack, lambda: "EACCES" in stack.compose("logs", "worker"), "the worker fails at its jobs")
 
 
 @fault(

@@ -61,3 +61,30 @@ def backend_refuses_the_pages_origin(stack: Running) -> None:
     put_before(
         stack, "backend", "--asked-with", "Origin", "--only", "/api/", "--status", "403", "--text", "Not allowed"
     )
+
+
+@fault(
+    "frontend-loads-a-script-without-tls",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=["test_secure_page_loads_nothing_without_tls"],
+    words=(r"without tls|http:|mixed",),
+)
+def frontend_loads_a_script_without_tls(stack: Running) -> None:
+    """The page moved to https, and one of its scripts is still named with http."""
+    stack.edit_target("frontend.url", f"https://{stack.state['target']['frontend']['certificates'][0]}")
+    page = stack.page / "index.html"
+    script = f"http://localhost:{stack.ports['frontend']}/assets/statistics.js"
+    page.write_text(page.read_text().replace("</head>", f'<script src="{script}" defer></script></head>'))
+
+
+@fault(
+    "backend-answers-no-preflight",
+    component="backend",
+    cause_class="misconfiguration",
+    must_fail=["test_preflight_lets_the_page_in"],
+    words=(r"preflight|CORS|Access-Control",),
+)
+def backend_answers_no_preflight(stack: Running) -> None:
+    """The API got an address of its own, and nobody told it that the page comes from another one."""
+    stack.edit_target("backend.public_url", stack.state["target"]["backend"]["url"])
