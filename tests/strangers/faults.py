@@ -127,5 +127,5 @@ FAULTS = (
     Fault("windows-line-ends", "jobs", "no such file or directory", _line_ends),
     Fault("process-frozen", "stock-api", "answer", _frozen_process),
     Fault("database-removed", "db", "no container", _removed),
-    Fault("nothing-created", "docker", "no container", _nothing_created),
+    Fault("nothing-created", "docker", "nothing of the project .* created", _nothing_created),
 )

@@ -9,6 +9,7 @@ from stack.faults.expected.container_failures import (
     LOG,
     NO_ENGINE,
     NO_LOGIN,
+    PROJECT,
     RUNNING,
     SECRET,
     SILENT_PAGE,
@@ -175,17 +176,17 @@ def _health(stack: DockerStack, service: str) -> str:
     mode="docker",
     cause_class="stopped",
     must_fail=[
-        "test_project_has_containers",
+        PROJECT,
         "test_backend_answers_its_health_check",
         "test_database_is_reachable",
         "test_frontend_serves_its_page",
     ],
     unknown=[
-        *without([*NO_ENGINE, *SILENT_BACKEND, *SILENT_PAGE, *NO_SESSION], KILLED, *SECRET),
+        *without([*NO_ENGINE, *SILENT_BACKEND, *SILENT_PAGE, *NO_SESSION], PROJECT, KILLED, *SECRET),
         *("test_clocks_agree", "test_page_is_not_kept_past_a_deployment"),
         "test_missing_script_is_not_answered_with_a_page",
     ],
-    words=(r"no container",),
+    words=(r"nothing of the project|no container",),
 )
 def project_taken_down(stack: DockerStack) -> None:
     """A deployment took the project down, and did not bring it up again."""
