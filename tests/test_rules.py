@@ -11,6 +11,7 @@ from oncall.target.graph import Graph
 from oncall.testing import ended, judge
 
 CHAIN = Graph(
+    near={"shop": ("api",)},
     below={
         "shop": ("api", "db"), "api": ("db",), "api-auth": ("api", "db"), "worker": ("db", "cache"),
     },
@@ -92,7 +93,14 @@ def test_a_server_of_files_listens_whatever_is_below():
 
     assert sorted(components(down, failed("test_page", "shop", "refused", "reachable"))) == ["db", "shop"]
     assert components(down, failed("test_page", "shop", "error answer")) == ["db"]
-    assert components(down, failed("test_socket", "shop", "silent", "answers")) == ["db"]
+
+
+def test_what_a_server_of_files_hands_on_hangs_with_the_part_that_it_asks():
+    """Not with one further down: the part between answers that it cannot."""
+    socket = failed("test_socket", "shop", "silent", "answers")
+
+    assert components(failed("test_api", "api", "absent", "runs"), socket) == ["api"]
+    assert sorted(components(failed("test_db", "db", "absent", "runs"), socket)) == ["db", "shop"]
 
 
 def test_a_slow_part_makes_no_server_of_files_hang():

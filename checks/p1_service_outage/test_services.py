@@ -27,15 +27,6 @@ def test_docker_engine_answers(docker_engine, finding):
 @pytest.mark.judges("service_containers.running")
 def test_service_is_running(service, service_containers, limits, finding):
     """What this service does is gone."""
-    assert not service_containers.whole_project_absent, finding(
-        f"no container of the project {service_containers.project} exists",
-        evidence=service_containers.absence,
-        component=service,
-        layer="exists",
-        manner="absent",
-        blames="docker",
-        corroboration="the engine's own list of containers",
-    )
     assert service_containers.containers, finding(
         f"{service} has no {service_containers.kind}",
         evidence=service_containers.absence,
@@ -52,8 +43,8 @@ def test_service_is_running(service, service_containers, limits, finding):
         manner=down[0].manner,
         ambiguity=down[0].ambiguity,
         root=service_containers.last_words.root,
-        statement=service_containers.last_words.telling or down[0].error[:300],
-        speaker=service_containers.last_words.speaker if service_containers.last_words.telling else "server",
+        statement=service_containers.last_words.telling or down[0].engine_error,
+        speaker=service_containers.last_words.speaker or "server",
     )
 
 

@@ -32,6 +32,10 @@ class Case:
         """The failed checks that show this component's own symptom."""
         return [verdict for verdict in self.failed if verdict.component == component]
 
+    def near(self, component: str | None) -> tuple[str, ...]:
+        """What a component depends on itself."""
+        return self.graph.near.get(component or "", ())
+
     def below(self, component: str | None) -> tuple[str, ...]:
         """What a component depends on, near and far."""
         return self.graph.below.get(component or "", ())

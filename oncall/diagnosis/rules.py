@@ -112,10 +112,10 @@ def _dependence(case: Case, verdict: Verdict) -> Answer:
     patient = verdict.component in case.graph.patient
     if verdict.corroboration or (patient and manner_of(verdict) in UNMOVED):
         return None
-    for name in case.below(verdict.component):
+    handed_on = patient and manner_of(verdict) == "silent"  # to a part that is there, it gets answered: be it an error
+    for name in case.near(verdict.component) if handed_on else case.below(verdict.component):
         lower = [one for one in case.of(name) if comes_from_below(verdict, one)]
-        if patient and manner_of(verdict) == "silent":  # what it hands on to a part that is there, it gets answered
-            lower = [one for one in lower if manner_of(one) in GONE]
+        lower = [one for one in lower if not handed_on or manner_of(one) in GONE]
         if lower:
             return case.nearest(lower)
         if manner_of(verdict) in ACCUSED_BELOW and (accusers := case.accusing(name)):

@@ -180,6 +180,11 @@ class ContainerState(Struct, frozen=True, kw_only=True):
         return f"is {self.status or 'in no known state'}"
 
     @property
+    def engine_error(self) -> str:
+        """What the engine says of why it does not run; of units and processes the words are ours."""
+        return self.error[:300] if self.kind == "container" else ""
+
+    @property
     def manner(self) -> Manner:
         """ "exits" where its own program ended with an error, which a part below may have made it do; else "absent".
 
@@ -253,7 +258,8 @@ class LastWords(Struct, frozen=True, kw_only=True):
 
     @property
     def evidence(self) -> dict[str, str | int]:
-        words: dict[str, str | int] = {"last lines": " | ".join(self.lines)} if self.lines else {}
+        shown = self.lines if self.telling else self.lines[-1:]  # of what somebody stopped, that it has ended
+        words: dict[str, str | int] = {"last lines": " | ".join(shown)} if shown else {}
         return words | ({"last lines not read": self.silence} if self.silence else {})
 
 
@@ -323,11 +329,6 @@ class ServiceContainers(Fact, frozen=True, kw_only=True):
         if self.kind == "process":
             return {"process": self.service, **found}
         return {"service": self.service, "containers": len(self.containers), **found}
-
-    @property
-    def whole_project_absent(self) -> bool:
-        """Whether no service of the project has a container: nothing was created, or the project has another name."""
-        return self.kind == "container" and not self.in_project
 
     @property
     def absence(self) -> dict[str, str | int]:

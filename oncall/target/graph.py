@@ -15,12 +15,13 @@ from oncall.target.views import below, needs, parts, servers
 class Graph(Struct, frozen=True):
     """Who depends on whom, as the diagnosis walks along it.
 
-    below: for each component those that it depends on, near and far, the nearest first.
+    near: for each component those that it depends on itself. below: those and what they depend on, the nearest first.
     patient: components that listen whatever is below, and that a slow part below does not make slow: servers of files.
     served: each login and socket, and the component that serves it.
     published: "localhost:3001" -> the component that answers there, as the runtime says.
     """
 
+    near: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     below: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     patient: frozenset[str] = frozenset()
     served: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +42,7 @@ def graph_of(stack: Stack, near: Mapping[str, tuple[str, ...]], published: Mappi
     """A graph that may know more than the target file. near: each component's own dependencies."""
     there = parts(stack)
     return Graph(
+        near=near,
         below={name: tuple(one for one in below(name, near) if one != name) for name in near},
         patient=frozenset(name for name, part in there.items() if not kind_of(part).waits),
         served=servers(stack),

@@ -57,6 +57,9 @@ def test_account_is_complete(account, selection):
     run = account[selection]
     asked = [each for each in run.asked if "/assets/" not in each]
     at_backend = [each for each in run.proxies["backend"].requests if not each.startswith("UPGRADE")]
+    at_backend += [
+        each for each in run.proxies["frontend"].requests if " /api/" in each
+    ]  # which the frontend passes on
     answered = [f"{line['method']} {line['path']}" for line in run.log]
     if "engine" in run.proxies:  # Docker's own health check asks as well, and nobody can tell who it was
         answered = [each for each in answered if each != "GET /health"]

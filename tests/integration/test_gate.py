@@ -21,7 +21,7 @@ def logins(patient, since=0):
     """The accounts that logged in or tried to, one entry a request, from the backend's own log."""
     lines = [json.loads(line) for line in patient.log("backend").read_text().splitlines()[since:]]
     names = [line["account"] for line in lines if line["message"] in ("login", "login refused")]
-    requests = [line for line in lines if line.get("path") == "/api/auth/login"]
+    requests = [line for line in lines if (line.get("method"), line.get("path")) == ("POST", "/api/auth/login")]
     return names, requests
 
 

@@ -24,6 +24,7 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
     "test_no_burst_of_authentication_errors",
     "test_no_burst_of_socket_errors",
     "test_backend_has_a_memory_limit",
+    "test_logs_of_undeclared_services_show_no_burst_of_errors",
     *(
         f"test_{check}[{part}]"
         for part in ("postgres", "backend", "frontend")
@@ -31,6 +32,7 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
             "service_is_running",
             "service_stays_up",
             "log_shows_no_fatal_error",
+            "log_shows_no_burst_of_errors",
             "container_cpu_is_not_pegged",
             "container_memory_is_under_its_limit",
         )

@@ -88,3 +88,13 @@ def test_the_words_of_what_was_stopped_are_evidence_alone():
     assert said(["ERROR x", '"GET / HTTP/1.1" 200'], by_itself=None).telling == ""
     assert said(["ready", "ValueError: x", "    at y"], by_itself=None).telling == "ValueError: x"
     assert said(["FATAL x", "ERROR y"], by_itself=None).telling == "FATAL x"
+
+
+def test_a_fatal_line_that_others_followed_was_not_the_end():
+    """The server refused a client while it started, worked, and was stopped by somebody."""
+    quiet = ["LOG:  ready to accept connections", *["LOG:  checkpoint"] * 2, "LOG:  database system is shut down"]
+    refused = ["FATAL:  the database system is starting up", *quiet]
+
+    assert said(refused, "postgres", by_itself=None).telling == ""
+    died = ["FATAL:  could not create lock file", "LOG:  database system is shut down"]
+    assert said(died, "postgres", by_itself=None).telling.startswith("FATAL")

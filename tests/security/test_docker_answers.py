@@ -112,11 +112,10 @@ def behind_docker():
     """Every probe whose fact comes from the engine, but for logs, which are no JSON."""
 
     def needs(name, seen=()):
-        return (
-            {need for need in PROBES[name].needs} | {deep for need in PROBES[name].needs for deep in needs(need)}
-            if name in PROBES
-            else set()
-        )
+        if name not in PROBES:
+            return set()
+        own = set(PROBES[name].needs) - ({"log_reader"} & set(PROBES[name].optional))  # it looks without one, too
+        return own | {deep for need in own for deep in needs(need)}
 
     for name, look in PROBES.items():
         found = needs(name)

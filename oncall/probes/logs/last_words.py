@@ -13,6 +13,7 @@ from oncall.probes.logs.lines import Line
 from oncall.probes.logs.signatures import Signature
 
 QUOTED = 3  # last lines that are shown
+CLOSE = 4  # a server that cannot start writes why, and then at most that it aborts and is shut down
 SEARCHED = 40  # last lines among which the most telling one is: a stack trace stands behind its exception
 TOGETHER = timedelta(seconds=10)  # before the last line: what an end consists of
 Missing = CouldNotCheck | NotPart
@@ -71,9 +72,10 @@ def most_telling(lines: Sequence[Line], role: str, *, unsure: bool = False) -> L
     """The last line that calls itself fatal or is known, else the last error, else what a starter said, else what
     speaks of a failure, else the last one; frames of a stack trace and traffic say nothing.
 
-    unsure: whether they tell of the end at all.
+    unsure: whether they tell of the end at all: then only those that are close to it do.
     """
-    said = [line for line in lines if not line.continues and line.level != "quiet"]
+    own = [line for line in lines if not line.continues]
+    said = [line for line in (own[-CLOSE:] if unsure else own) if line.level != "quiet"]
     ranks: list[Callable[[Line], bool]] = [
         lambda line: line.level == "fatal" or _known(line, role) is not None,
         lambda line: line.error or STARTER.search(line.words[:400]) is not None,
