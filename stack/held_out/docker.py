@@ -94,12 +94,13 @@ def root_filesystem_read_only(stack):
     component="backend",
     also=("network",),
     severity="p1",
-    words=[r"extra_?hosts", r"/etc/hosts", r"10\.255\.77\.7", r"(wrong|other|old|stale) address"],
+    words=[r"extra_?hosts", r"/etc/hosts", r"(wrong|other|old|stale) address", r"\.250\b"],
     source="https://github.com/docker/compose/issues/7894",
 )
 def stale_line_in_the_hosts_file(stack):
     """extra_hosts pins postgres to the address of a server that is gone: the backend looks for its database there."""
-    stack.edit_compose("services.backend.extra_hosts", ["postgres:10.255.77.7"])
+    gone = stack.address_inside("postgres").rpartition(".")[0] + ".250"
+    stack.edit_compose("services.backend.extra_hosts", [f"postgres:{gone}"])
     stack.edit_compose("services.backend.healthcheck.start_period", "1s")
     stack.recreate("backend", wait=False)
     stack.wait(lambda: backend_health(stack) == 503, "the backend is unhealthy", 30)
@@ -141,7 +142,12 @@ def namesake_on_the_network(stack):
     component="backend",
     also=("docker",),
     severity="p4",
-    words=[r"health.?check", r"\bwget\b", r"executable file not found", r"not found in \$PATH"],
+    words=[
+        r"\bwget\b",
+        r"executable file not found",
+        r"not found in \$PATH",
+        r"health.?check.*(tool|command|itself|(cannot|does not|could not) run|missing)",
+    ],
     source="https://github.com/searxng/searxng/issues/4717",
 )
 def health_check_without_its_tool(stack):
@@ -184,7 +190,7 @@ def another_volume_an_empty_database(stack):
     component="backend",
     also=("docker",),
     severity="p1",
-    words=[r"no such file", r"line.?endings?", r"carriage", r"CRLF", r"\bexec\b", r"start\.sh", r"entrypoint"],
+    words=[r"no such file", r"line.?endings?", r"carriage", r"CRLF", r"start\.sh", r"entrypoint"],
     source="https://github.com/AtalayaLabs/OxiCloud/issues/289",
 )
 def start_script_with_carriage_returns(stack):
@@ -211,7 +217,7 @@ def start_script_with_carriage_returns(stack):
     "listens-to-itself-only",
     component="postgres",
     severity="p1",
-    words=[r"listen", r"loopback", r"127\.0\.0\.1", r"localhost"],
+    words=[r"listen_addresses", r"listens?\b.*\b(only|127\.0\.0\.1|localhost|itself)", r"loopback"],
     source="https://github.com/docker-library/postgres/issues/583",
 )
 def listens_to_itself_only(stack):
@@ -226,7 +232,7 @@ def listens_to_itself_only(stack):
     "package-missing-in-the-image",
     component="backend",
     severity="p1",
-    words=[r"No module named", r"ModuleNotFound", r"\bbcrypt\b", r"import"],
+    words=[r"No module named", r"ModuleNotFound", r"\bbcrypt\b", r"\bimport"],
     source="https://github.com/pypiserver/pypiserver/issues/224",
 )
 def package_missing_in_the_image(stack):

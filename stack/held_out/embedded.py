@@ -245,7 +245,13 @@ def proxy_timeout_in_the_wrong_unit(stack):
     component="backend",
     also=("host",),
     severity="p1",
-    words=[r"already in use", r"in use", r"another (process|program)", r"EADDRINUSE", r"taken"],
+    words=[
+        r"(already|address|port)\b.{0,20} in use",
+        r"another (process|program)",
+        r"EADDRINUSE",
+        r"\btaken\b",
+        r"held by",
+    ],
     source="https://github.com/dokku/dokku/issues/5219",
 )
 def port_taken_by_another_program(stack):
@@ -305,7 +311,13 @@ def password_not_encoded_in_the_url(stack):
     component="postgres",
     also=("auth",),
     severity="p2",
-    words=[r"row.?level.?security", r"row.?security", r"\brls\b", r"polic(y|ies)"],
+    words=[
+        r"row.?level.?security",
+        r"row.?security",
+        r"\brls\b",
+        r"\brows?\b.*polic(y|ies)",
+        r"polic(y|ies).*\brows?\b",
+    ],
     source="https://github.com/supabase/supabase/issues/7792",
 )
 def rows_hidden_from_the_login(stack):
@@ -357,4 +369,4 @@ both("log-rotated-away", "proxy-timeout-in-the-wrong-unit")
 both("index-left-invalid", "passwords-hashed-too-dearly")
 both("new-certificate-old-key", "rows-hidden-from-the-login")
 both("token-lifetime-without-its-unit", "upstream-by-the-other-family")
-both("migration-behind-a-forgotten-transaction", "port-taken-by-another-program")
+both("migration-behind-a-forgotten-transaction", "new-certificate-old-key")
