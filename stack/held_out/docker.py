@@ -122,8 +122,10 @@ def stale_line_in_the_hosts_file(stack):
     source="https://github.com/docker/compose/issues/8223",
 )
 def namesake_on_the_network(stack):
-    """Another project's container is called backend too, on the same network: half of the requests through the proxy
-    are answered by it, which knows neither the accounts nor the tokens."""
+    """Another project's container on the same network is called backend too: it answers half of what the proxy asks.
+
+    It knows neither the accounts nor the tokens: 503 for a login, 401 for a good token.
+    """
     told = {"DATABASE_URL": "postgresql://staging@127.0.0.1:5432/staging", "JWT_SECRET": "of-the-staging-project"}
     variables = [word for name, value in told.items() for word in ("-e", f"{name}={value}")]
     words = ["--network", stack.network, "--network-alias", "backend", "-e", "HOST=0.0.0.0", *variables]
@@ -170,8 +172,10 @@ def health_check_without_its_tool(stack):
     source="https://github.com/ovumcy/ovumcy-web/issues/200",
 )
 def another_volume_an_empty_database(stack):
-    """postgres was made anew with another volume than the one that holds the data: an empty database, without the
-    application's role; the data lie untouched where they were."""
+    """postgres was made anew with another volume than the one with the data: an empty database, without the role.
+
+    The data lie untouched in the volume that was mounted before.
+    """
     empty = stack.home.path / "no-scripts"
     empty.mkdir(exist_ok=True)
     empty.chmod(0o755)
@@ -292,8 +296,10 @@ def scripts_served_as_plain_text(stack):
     source="https://github.com/ShelterTechSF/askdarcel-web/pull/40",
 )
 def query_lost_on_the_way(stack):
-    """nginx passes the sockets on by a variable and a path, which loses the query, and the token in it: through the
-    proxy every socket is refused, 401; straight, it opens."""
+    """nginx passes the sockets on by a variable and a path, which loses the query and the token in it: 401 for all.
+
+    Straight to the backend, a socket opens.
+    """
     stack.edit_nginx(
         "location ^~ /realtime {\n        proxy_pass $backend;",
         "location ^~ /realtime {\n        proxy_pass $backend/realtime;",
