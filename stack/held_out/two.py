@@ -215,7 +215,7 @@ def names_asked_of_a_public_resolver(stack):
     source="https://github.com/Qiskit/qiskit-serverless/pull/2420",
 )
 def column_of_the_next_release(stack):
-    """The release was rolled back, its migration was not: a column that orders reads is gone, one of its lists is 500."""
+    """The release was rolled back, its migration was not: a column that orders reads is gone, one list is 500."""
     stack.sql("orders-db", "ALTER TABLE tasks RENAME COLUMN due_at TO due_on")
     stack.sql(
         "orders-db",
