@@ -1,6 +1,7 @@
 """The README's figures of held-out faults come from a measurement and from nowhere else."""
 
 import json
+from types import SimpleNamespace
 
 from bench import readme_figures
 from bench.held_out import Row, totals, written
@@ -15,8 +16,11 @@ def row(kind, right, first_try):
     return Row("x", kind, seconds=1.5, score=Score(points=points), first_try=first_try)
 
 
-def test_the_table_holds_what_was_measured(tmp_path):
-    """Each kind of stack a column; what was not measured has none."""
+def test_the_table_holds_what_was_measured(tmp_path, monkeypatch):
+    """Each kind of stack a column; what was not measured has none. First tries stand beside the faults."""
+    tried = [SimpleNamespace(first_try=said) for said in ("right", "wrong: words", "")]
+    monkeypatch.setattr(readme_figures.held_out, "singles", lambda mode: tried)
+    monkeypatch.setattr(readme_figures.held_out, "doubles", lambda mode: [])
     rows = [row("single", True, "right"), row("single", False, "words"), row("double", True, "")]
     written(tmp_path / "bench-held-out-two.json", {"commit": "abc123"}, rows)
     found = readme_figures.measured(tmp_path)

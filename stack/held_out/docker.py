@@ -61,6 +61,7 @@ def upgrade(stack, port):
     severity="p1",
     words=[r"incompatible", r"not compatible", r"initialized by", r"major version", r"PG_VERSION", r"pg_upgrade"],
     source="https://github.com/docker-library/postgres/issues/766",
+    first_try="right",
 )
 def volume_of_an_older_major_version(stack):
     """The new image's PostgreSQL finds a data volume that an older major version has written, and refuses to start."""
@@ -80,6 +81,7 @@ def volume_of_an_older_major_version(stack):
     severity="p1",
     words=[r"read.?only"],
     source="https://github.com/jgeusebroek/docker-privatebin/issues/10",
+    first_try="right",
 )
 def root_filesystem_read_only(stack):
     """Hardening made the frontend's root filesystem read-only: nginx cannot make its temporary folders and ends."""
@@ -96,6 +98,7 @@ def root_filesystem_read_only(stack):
     severity="p1",
     words=[r"extra_?hosts", r"/etc/hosts", r"(wrong|other|old|stale) address", r"\.250\b"],
     source="https://github.com/docker/compose/issues/7894",
+    first_try="right",
 )
 def stale_line_in_the_hosts_file(stack):
     """extra_hosts pins postgres to the address of a server that is gone: the backend looks for its database there."""
@@ -120,6 +123,7 @@ def stale_line_in_the_hosts_file(stack):
         r"namesake",
     ],
     source="https://github.com/docker/compose/issues/8223",
+    first_try="wrong: component, words, severity",
 )
 def namesake_on_the_network(stack):
     """Another project's container on the same network is called backend too: it answers half of what the proxy asks.
@@ -151,6 +155,7 @@ def namesake_on_the_network(stack):
         r"health.?check.*(tool|command|itself|(cannot|does not|could not) run|missing)",
     ],
     source="https://github.com/searxng/searxng/issues/4717",
+    first_try="wrong: severity",
 )
 def health_check_without_its_tool(stack):
     """The health check calls wget, which the image does not have: Docker says unhealthy, and the backend is well."""
@@ -170,6 +175,7 @@ def health_check_without_its_tool(stack):
     severity="p1",
     words=[r"volume", r"empty", r"fresh", r"role .*does not exist", r"initdb", r"no (tables|role)"],
     source="https://github.com/ovumcy/ovumcy-web/issues/200",
+    first_try="wrong: words",
 )
 def another_volume_an_empty_database(stack):
     """postgres was made anew with another volume than the one with the data: an empty database, without the role.
@@ -196,6 +202,7 @@ def another_volume_an_empty_database(stack):
     severity="p1",
     words=[r"no such file", r"line.?endings?", r"carriage", r"CRLF", r"start\.sh", r"entrypoint"],
     source="https://github.com/AtalayaLabs/OxiCloud/issues/289",
+    first_try="right",
 )
 def start_script_with_carriage_returns(stack):
     """The start script was checked out with Windows' line ends: its interpreter is /bin/sh and a carriage return."""
@@ -223,6 +230,7 @@ def start_script_with_carriage_returns(stack):
     severity="p1",
     words=[r"listen_addresses", r"listens?\b.*\b(only|127\.0\.0\.1|localhost|itself)", r"loopback"],
     source="https://github.com/docker-library/postgres/issues/583",
+    first_try="wrong: words",
 )
 def listens_to_itself_only(stack):
     """listen_addresses is localhost: in its own container all is well, the health check too; nobody else gets in."""
@@ -238,6 +246,7 @@ def listens_to_itself_only(stack):
     severity="p1",
     words=[r"No module named", r"ModuleNotFound", r"\bbcrypt\b", r"\bimport"],
     source="https://github.com/pypiserver/pypiserver/issues/224",
+    first_try="right",
 )
 def package_missing_in_the_image(stack):
     """The new image was built without a package that the backend imports: it ends at once, again and again."""
@@ -258,6 +267,7 @@ def package_missing_in_the_image(stack):
     severity="p1",
     words=[r"redirect", r"\b30[18]\b", r"https"],
     source="https://github.com/certbot/certbot/issues/5905",
+    first_try="right",
 )
 def redirected_to_a_door_that_is_not_there(stack):
     """nginx sends everything that did not come by HTTPS to https://, which nobody serves here: a closed door."""
@@ -272,6 +282,7 @@ def redirected_to_a_door_that_is_not_there(stack):
     severity="p1",
     words=[r"\bmime\b", r"content.?type", r"text/plain", r"octet-stream"],
     source="https://github.com/tiangolo/node-frontend/issues/19",
+    first_try="right",
 )
 def scripts_served_as_plain_text(stack):
     """nginx serves every file as text/plain: browsers refuse the scripts and the style, the page does nothing."""
@@ -294,6 +305,7 @@ def scripts_served_as_plain_text(stack):
         r"(proxy|through).*\b401\b",
     ],
     source="https://github.com/ShelterTechSF/askdarcel-web/pull/40",
+    first_try="right",
 )
 def query_lost_on_the_way(stack):
     """nginx passes the sockets on by a variable and a path, which loses the query and the token in it: 401 for all.
@@ -316,6 +328,7 @@ def query_lost_on_the_way(stack):
     severity="p2",
     words=[r"authorization", r"\bheader", r"(drop|strip|remov|swallow|los|clear)\w*.*token", r"\b401\b.*prox"],
     source="https://github.com/home-assistant/core/issues/16306",
+    first_try="wrong: one cause, component, words, severity, next",
 )
 def token_dropped_by_the_proxy(stack):
     """nginx clears the Authorization header: who comes through it is refused everything, 401. Straight, all works."""
@@ -339,6 +352,7 @@ def token_dropped_by_the_proxy(stack):
     severity="p4",
     words=[r"collation"],
     source="https://github.com/dani-garcia/vaultwarden/issues/3652",
+    first_try="wrong: one cause, component, words, severity, next",
 )
 def collation_of_another_library(stack):
     """The image was renewed under the database: PostgreSQL warns of the collation version at every connection."""
@@ -354,6 +368,7 @@ def collation_of_another_library(stack):
     severity="p2",
     words=[r"rate.?limit", r"limit_req", r"limiting requests", r"\b429\b", r"too many requests"],
     source="https://github.com/alextselegidis/easyappointments/issues/1946",
+    first_try="wrong: one cause, component, words, severity, next",
 )
 def one_allowance_for_all_visitors(stack):
     """The proxy's rate limit counts all visitors as one: most of the logins that come through it are answered 429."""
@@ -383,6 +398,7 @@ def one_allowance_for_all_visitors(stack):
     severity="p1",
     words=[r"pids?.?limit", r"\bpids\b", r"start new thread", r"\bthreads?\b", r"Resource temporarily unavailable"],
     source="https://github.com/podman-container-tools/podman/issues/17647",
+    first_try="wrong: one cause, words",
 )
 def hardly_a_thread_allowed(stack):
     """pids_limit lets the backend have no further thread or process: no password can be checked, no name looked up."""
@@ -391,7 +407,15 @@ def hardly_a_thread_allowed(stack):
     stack.wait(lambda: log_in(stack, stack.ports["backend"]) in (500, 503), "no login", 30)
 
 
-both("collation-of-another-library", "token-dropped-by-the-proxy")
-both("health-check-without-its-tool", "scripts-served-as-plain-text")
-both("listens-to-itself-only", "redirected-to-a-door-that-is-not-there")
-both("volume-of-an-older-major-version", "package-missing-in-the-image")
+both(
+    "collation-of-another-library",
+    "token-dropped-by-the-proxy",
+    first_try="wrong: one cause, component, words, severity, next",
+)
+both("health-check-without-its-tool", "scripts-served-as-plain-text", first_try="wrong: severity")
+both("listens-to-itself-only", "redirected-to-a-door-that-is-not-there", first_try="wrong: words")
+both(
+    "volume-of-an-older-major-version",
+    "package-missing-in-the-image",
+    first_try="wrong: one cause, component, words, severity",
+)

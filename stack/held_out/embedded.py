@@ -56,6 +56,7 @@ def health_tells(stack, word):
     severity="p1",
     words=[r"search.?path"],
     source="https://github.com/apache/airflow/pull/17600",
+    first_try="right",
 )
 def search_path_of_the_role(stack):
     """The application's role was given a search_path without public: all its tables are there, and it finds none.
@@ -74,6 +75,7 @@ def search_path_of_the_role(stack):
     severity="p1",
     words=[r"\bssl\b", r"sslmode", r"\btls\b"],
     source="https://github.com/outline/outline/issues/1501",
+    first_try="right",
 )
 def tls_demanded_of_a_plain_database(stack):
     """The new release's DATABASE_URL asks for TLS (sslmode=require), which this database server does not speak."""
@@ -88,6 +90,7 @@ def tls_demanded_of_a_plain_database(stack):
     severity="p1",
     words=[r"\bident\b", r"pg_hba"],
     source="https://www.depesz.com/2007/10/04/ident/",
+    first_try="right",
 )
 def ident_instead_of_passwords(stack):
     """A new pg_hba.conf asks an ident server who comes over the network: nobody gets in, with any password."""
@@ -105,6 +108,7 @@ def ident_instead_of_passwords(stack):
     severity="p1",
     words=[r"too many connections for role", r"connection.?limit", r"rolconnlimit"],
     source="https://github.com/greenplum-db/gpdb/issues/3875",
+    first_try="right",
 )
 def connections_of_the_role_used_up(stack):
     """The role may have three connections, and a forgotten report holds all three; the server has plenty left."""
@@ -121,6 +125,7 @@ def connections_of_the_role_used_up(stack):
     severity="p1",
     words=[r"open files", r"file descriptors?", r"\bfds?\b", r"nofile", r"EMFILE", r"Errno 24"],
     source="https://github.com/Kludex/uvicorn/issues/1030",
+    first_try="wrong: words",
 )
 def open_files_limit(stack):
     """The backend may hardly open a file more than it has (a limit far too low): it answers late, with 500 and 503."""
@@ -145,6 +150,7 @@ def login_status_soon(stack):
     severity="p1",
     words=[r"::1", r"ipv6", r"upstream", r"UPSTREAM", r"wrong (address|place)"],
     source="https://github.com/shuttle-hq/shuttle-shellcon/issues/3",
+    first_try="wrong: words",
 )
 def upstream_by_the_other_family(stack):
     """The proxy looks for the backend on ::1; it listens on 127.0.0.1 only, and is well."""
@@ -158,6 +164,7 @@ def upstream_by_the_other_family(stack):
     severity="p1",
     words=[r"key.?values.?mismatch", r"key .*(does not|doesn't|do not) (match|fit|belong)", r"mismatch"],
     source="https://github.com/mailcow/mailcow-dockerized/issues/417",
+    first_try="right",
 )
 def new_certificate_old_key(stack):
     """The certificate was renewed, its key was not copied with it: the frontend ends at its start."""
@@ -174,6 +181,7 @@ def new_certificate_old_key(stack):
     severity="p4",
     words=[r"invalid index", r"index\b.*\b(invalid|not valid)", r"indisvalid"],
     source="https://github.com/prebid/salesagent/issues/2087",
+    first_try="wrong: severity",
 )
 def index_left_invalid(stack):
     """CREATE UNIQUE INDEX CONCURRENTLY met a duplicate: what it left is no good to any query, and has to be dropped."""
@@ -189,6 +197,7 @@ def index_left_invalid(stack):
     severity="p2",
     words=[r"idle in transaction", r"\block(s|ed|ing)?\b", r"\bblock(s|ed|ing)?\b", r"ALTER TABLE"],
     source="https://www.netdata.cloud/guides/postgres/postgres-alter-table-blocked/",
+    first_try="right",
 )
 def migration_behind_a_forgotten_transaction(stack):
     """A forgotten transaction has read users; ALTER TABLE waits for it, and every login waits for the ALTER TABLE.
@@ -211,6 +220,7 @@ def migration_behind_a_forgotten_transaction(stack):
     severity="p3",
     words=[r"bcrypt", r"\bcost\b", r"rounds", r"hash"],
     source="https://github.com/dexidp/dex/issues/962",
+    first_try="wrong: words, severity",
 )
 def passwords_hashed_too_dearly(stack):
     """All passwords were hashed anew with a bcrypt cost that takes seconds a login; everything else is quick."""
@@ -233,6 +243,7 @@ def passwords_hashed_too_dearly(stack):
     severity="p1",
     words=[r"\b504\b", r"time[sd]?.?out", r"UPSTREAM_TIMEOUT"],
     source="https://github.com/vyos/vyos-1x/pull/2210",
+    first_try="wrong: severity",
 )
 def proxy_timeout_in_the_wrong_unit(stack):
     """The proxy waits two milliseconds for the backend where seconds were meant: 504 for all, from a quick backend."""
@@ -253,6 +264,7 @@ def proxy_timeout_in_the_wrong_unit(stack):
         r"held by",
     ],
     source="https://github.com/dokku/dokku/issues/5219",
+    first_try="right",
 )
 def port_taken_by_another_program(stack):
     """During the deploy another program took the backend's port: the new backend ends at once, 404 comes from there."""
@@ -273,6 +285,7 @@ def port_taken_by_another_program(stack):
     severity="p1",
     words=[r"permissions?", r"\b0?700\b", r"\b0?755\b"],
     source="https://github.com/PostgresApp/PostgresApp/issues/675",
+    first_try="right",
 )
 def data_folder_open_to_all(stack):
     """A careless chmod has opened the data folder to all: after the restart PostgreSQL refuses to start."""
@@ -297,6 +310,7 @@ def data_folder_open_to_all(stack):
         r"invalid (integer|port)",
     ],
     source="https://github.com/supabase/cli/issues/155",
+    first_try="right",
 )
 def password_not_encoded_in_the_url(stack):
     """The password stands in DATABASE_URL as it is, with its @ : / ? #: it cannot be read as an address any more."""
@@ -319,6 +333,7 @@ def password_not_encoded_in_the_url(stack):
         r"polic(y|ies).*\brows?\b",
     ],
     source="https://github.com/supabase/supabase/issues/7792",
+    first_try="wrong: words",
 )
 def rows_hidden_from_the_login(stack):
     """Row level security was forced on users, without a policy: the application sees no account, no login succeeds."""
@@ -333,6 +348,7 @@ def rows_hidden_from_the_login(stack):
     severity="p4",
     words=[r"deleted", r"rotat", r"log file", r"\blogs?\b.*\b(missing|gone|no such|not there|does not exist)"],
     source="https://github.com/rackerlabs/repose/pull/1271",
+    first_try="wrong: one cause, component, words, severity, next",
 )
 def log_rotated_away(stack):
     """The log was rotated and packed, the backend was not told: it writes on into a file that has no name any more."""
@@ -354,6 +370,7 @@ def log_rotated_away(stack):
     severity="p2",
     words=[r"expire[sd]?", r"lifetime", r"\bexp\b", r"TOKEN_HOURS"],
     source="https://github.com/auth0/node-jsonwebtoken/issues/456",
+    first_try="wrong: words",
 )
 def token_lifetime_without_its_unit(stack):
     """The lifetime of tokens was given in the wrong unit: a login succeeds, its token has expired when it arrives."""
@@ -365,8 +382,8 @@ def token_lifetime_without_its_unit(stack):
     stack.wait(refused, "a fresh token is refused")
 
 
-both("log-rotated-away", "proxy-timeout-in-the-wrong-unit")
-both("index-left-invalid", "passwords-hashed-too-dearly")
-both("new-certificate-old-key", "rows-hidden-from-the-login")
-both("token-lifetime-without-its-unit", "upstream-by-the-other-family")
-both("migration-behind-a-forgotten-transaction", "new-certificate-old-key")
+both("log-rotated-away", "proxy-timeout-in-the-wrong-unit", first_try="wrong: one cause, component, words, severity")
+both("index-left-invalid", "passwords-hashed-too-dearly", first_try="wrong: words, severity")
+both("new-certificate-old-key", "rows-hidden-from-the-login", first_try="wrong: words")
+both("token-lifetime-without-its-unit", "upstream-by-the-other-family", first_try="wrong: words")
+both("migration-behind-a-forgotten-transaction", "new-certificate-old-key", first_try="right")

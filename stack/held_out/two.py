@@ -79,6 +79,7 @@ def reload_proxy(stack, page):
     severity="p1",
     words=[r"DATABASE_URL", r"\bsocket\b", r"s\.PGSQL", r"no (address|host)"],
     source="https://github.com/hydra-billing/homs/issues/254",
+    first_try="right",
 )
 def database_address_left_empty(stack):
     """catalog was started with an empty DATABASE_URL: it looks for a database in its own container, on a socket."""
@@ -93,6 +94,7 @@ def database_address_left_empty(stack):
     severity="p1",
     words=[r"not permitted to log in", r"nologin", r"rolcanlogin", r"may not log in", r"(lost|no|without) login"],
     source="https://github.com/catarse/catarse/issues/2388",
+    first_try="right",
 )
 def role_without_login(stack):
     """A script has made the application's role in orders-db anew as one that may not log in."""
@@ -106,6 +108,7 @@ def role_without_login(stack):
     severity="p1",
     words=[r"index\.html", r"(no|missing|empty|without)\b.* (page|files?|build)", r"\b404\b"],
     source="https://github.com/auth0-samples/auth0-angular-samples/issues/179",
+    first_try="right",
 )
 def page_without_its_files(stack):
     """The build that went to shop was empty: its nginx has no index.html to show, and answers 404 to every visitor."""
@@ -126,6 +129,7 @@ def page_without_its_files(stack):
         r"not (our|its|the app)",
     ],
     source="https://github.com/agentic-community/mcp-gateway-registry/issues/304",
+    first_try="wrong: one cause",
 )
 def another_site_first(stack):
     """nginx' own default site came back with an update and wins over admin's: "Welcome to nginx!", and no API."""
@@ -147,6 +151,7 @@ def another_site_first(stack):
     severity="p1",
     words=[r"\b404\b", r"prefix", r"slash", r"proxy_pass", r"(wrong|other|another) path", r"not found"],
     source="https://github.com/nyrkio/nyrkio/pull/149",
+    first_try="right",
 )
 def slash_too_many(stack):
     """shop's proxy_pass got a slash at its end: what comes for /api/... arrives at catalog as /, which answers 404."""
@@ -166,6 +171,7 @@ def slash_too_many(stack):
     severity="p1",
     words=[r"\bsleep", r"nothing\b.*listens?", r"listens? on no", r"no(t| process)\b.*listen"],
     source="https://github.com/isard-vdi/isard/issues/232",
+    first_try="wrong: words",
 )
 def sleeps_instead_of_serving(stack):
     """A developer's `command: sleep infinity` was deployed: catalog's container runs, and nothing in it serves."""
@@ -180,6 +186,7 @@ def sleeps_instead_of_serving(stack):
     severity="p1",
     words=[r"permission denied", r"owner", r"privilege", r"\bgrants?\b"],
     source="https://github.com/PlexTrac/plextrac-manager-util/pull/54",
+    first_try="right",
 )
 def restored_under_another_owner(stack):
     """orders-db was restored without owners: all tables are the superuser's, the application may read none of them."""
@@ -195,6 +202,7 @@ def restored_under_another_owner(stack):
     severity="p1",
     words=[r"resolv", r"\bdns\b", r"8\.8\.8\.8", r"name .*(not|cannot)"],
     source="https://github.com/absmach/propeller/issues/255",
+    first_try="wrong: words",
 )
 def names_asked_of_a_public_resolver(stack):
     """admin's nginx asks 8.8.8.8 where orders is, which only Docker's own resolver knows: 502 after a while."""
@@ -213,6 +221,7 @@ def names_asked_of_a_public_resolver(stack):
     severity="p3",
     words=[r"column\b.*\bdue_at", r"due_at", r"schema", r"column .*does not exist", r"migration"],
     source="https://github.com/Qiskit/qiskit-serverless/pull/2420",
+    first_try="wrong: words",
 )
 def column_of_the_next_release(stack):
     """The release was rolled back, its migration was not: a column that orders reads is gone, one list is 500."""
@@ -240,6 +249,7 @@ def column_of_the_next_release(stack):
         r"timed out.*connecting",
     ],
     source="https://github.com/docker/compose/issues/2003",
+    first_try="wrong: words",
 )
 def address_of_the_container_before(stack):
     """shop's nginx has looked up catalog once, at its start; catalog was made anew and got another address since."""
@@ -269,6 +279,7 @@ def address_of_the_container_before(stack):
     severity="p1",
     words=[r"timed? ?out", r"timeout", r"firewall", r"iptables", r"drop", r"packets?", r"unreachable"],
     source="https://github.com/chaifeng/ufw-docker/issues/53",
+    first_try="wrong: one cause, words",
 )
 def port_behind_a_firewall(stack):
     """A firewall drops what comes for the port of orders-db: in its container it is well, from outside is silence."""
@@ -278,7 +289,7 @@ def port_behind_a_firewall(stack):
     stack.until(lambda: b"did not accept a connection" in ask(stack, "orders", "/health")[1])
 
 
-both("database-address-left-empty", "column-of-the-next-release")
-both("page-without-its-files", "role-without-login")
-both("slash-too-many", "another-site-first")
-both("sleeps-instead-of-serving", "restored-under-another-owner")
+both("database-address-left-empty", "column-of-the-next-release", first_try="wrong: words")
+both("page-without-its-files", "role-without-login", first_try="right")
+both("slash-too-many", "another-site-first", first_try="wrong: one cause")
+both("sleeps-instead-of-serving", "restored-under-another-owner", first_try="wrong: words")
