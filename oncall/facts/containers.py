@@ -202,6 +202,8 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     @property
     def by_itself(self) -> bool | None:
         """Whether it ends by its own doing, so that its last words tell why; None: nobody knows how it ended."""
+        if self.status == "created" and self.kind != "container":
+            return False  # a unit that somebody stopped
         if self.status in ("running", "restarting", "created") or self.exit_code not in (*FROM_OUTSIDE, None):
             return True
         return None if self.exit_code is None else False

@@ -98,3 +98,10 @@ def test_a_fatal_line_that_others_followed_was_not_the_end():
     assert said(refused, "postgres", by_itself=None).telling == ""
     died = ["FATAL:  could not create lock file", "LOG:  database system is shut down"]
     assert said(died, "postgres", by_itself=None).telling.startswith("FATAL")
+
+
+def test_a_unit_that_was_stopped_says_nothing_of_its_end():
+    """Its last request is not why."""
+    state = ContainerState(id="1", name="api.service", kind="unit", status="created", exit_code=None)
+
+    assert state.by_itself is False

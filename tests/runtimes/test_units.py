@@ -145,7 +145,8 @@ def test_a_unit_whose_command_is_not_there(booted):
     booted.wait(lambda: booted.show("backend", "ActiveState") == "failed", "the unit has failed")
     _, cause = only_cause(booted)
 
-    assert cause["symptom"] == "backend has ended: exit code 203, its command cannot be executed"
+    assert cause["symptom"].startswith("backend has ended: exit code 203, its command cannot be executed; last line: ")
+    assert "Failed at step EXEC" in cause["symptom"]
 
 
 def test_a_unit_at_its_memory_limit(booted):
