@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from oncall.diagnosis.manners import LADDER, UNHEARD, manner_of
-from oncall.diagnosis.places import place
 from oncall.finding import LAYERS
 from oncall.target.graph import Graph
+from oncall.target.places import place
 from oncall.verdict import SEVERITIES, Check, Verdict
 
 
@@ -67,16 +67,15 @@ class Case:
 
         One that is seen well there is none: it passes on, and the silence is of whoever is behind it.
         """
-        if not verdict.address or manner_of(verdict) not in UNHEARD:
-            return None
-        owner = self.graph.published.get(place(verdict.address))
-        own = (verdict.component, self.graph.served.get(verdict.component or ""))
-        return None if owner in own or owner in self.cleared else owner
+        owner = self._published(verdict) if manner_of(verdict) in UNHEARD else None
+        return None if owner in self.cleared else owner
 
     def passing_on(self, verdict: Verdict) -> str | None:
         """The other component at whose address an answer came: a proxy, which may answer in place of who was asked."""
-        if manner_of(verdict) != "error answer":
-            return None
+        return self._published(verdict) if manner_of(verdict) == "error answer" else None
+
+    def _published(self, verdict: Verdict) -> str | None:
+        """The other component that the runtime has put at the address that was asked."""
         owner = self.graph.published.get(place(verdict.address)) if verdict.address else None
         return None if owner in (verdict.component, self.graph.served.get(verdict.component or "")) else owner
 

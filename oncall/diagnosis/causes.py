@@ -40,6 +40,7 @@ def _cause(case: Case, chains: Chains, group: list[Verdict], blocked: list[Verdi
     component = chains.whose(head)
     telling = most_telling(component, head, group)
     shown = sorted(ends, key=lambda one: one is not head)
+    consequences = [one for one in group if one not in ends]
     sure, because = confidence(case, chains, head, telling, group)
     return Cause(
         component=component,
@@ -51,9 +52,9 @@ def _cause(case: Case, chains: Chains, group: list[Verdict], blocked: list[Verdi
         because=because,
         evidence=_evidence(telling, head),
         findings=tuple(shown),
-        consequences=tuple(one for one in group if one not in ends),
+        consequences=tuple(consequences),
         blocked=tuple(blocked),
-        chain=tuple(_link(chains, one) for one in (*shown, *(one for one in group if one not in ends))),
+        chain=tuple(_link(chains, one) for one in (*shown, *consequences)),
         playbook=_section(case, head, component),
     )
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import fields
 
-from oncall.diagnosis.places import place
 from oncall.facts import Fact
 from oncall.facts.backend import HealthAnswer
 from oncall.facts.containers import DockerEngine
 from oncall.facts.dependence import Dependences, Edge
 from oncall.target.graph import Graph, graph_of
+from oncall.target.places import place
 from oncall.target.schema import Part, Stack
 from oncall.target.views import Views, needs, parts, servers
 

@@ -96,8 +96,8 @@ class BrowserPage(Fact, frozen=True, kw_only=True):
 
     @property
     def requests_root(self) -> str:
-        """Where requests that fail are told nearer to their cause: by the rule that a browser has applied, by the
-        offline indicator; empty: nowhere."""
+        """Where requests that fail are told nearer to their cause: by the offline indicator, by the rule that a browser
+        has applied, else by what the page calls."""
         if self.only_sockets_failed:
             return "page_online"
         rules = {"csp": "page_rules.blocked", "mixed-content": "page_rules.insecure"}

@@ -94,11 +94,11 @@ class ContainerLog(Fact, frozen=True, kw_only=True):
         }
 
 
-class ErrorKind(Struct, frozen=True, kw_only=True):
-    """Errors of one kind in a log. count: without those that runs of this suite may have caused (`own`)."""
+class Lines(Struct, frozen=True, kw_only=True):
+    """How many lines are alike. count: without those that runs of this suite may have caused (`own`). line: the newest,
+    at most 200 characters, without personal data.
+    """
 
-    name: str
-    words: str
     count: int
     own: int = 0
     first: datetime | None = None
@@ -106,17 +106,29 @@ class ErrorKind(Struct, frozen=True, kw_only=True):
     line: str = ""
 
 
-class ErrorLog(Fact, frozen=True, kw_only=True):
-    """Errors of the backend around one subject, counted by kind, most first, within the last minutes."""
+class ErrorKind(Lines, frozen=True, kw_only=True):
+    """Errors of one kind in a log."""
 
-    service: str
+    name: str
+    words: str
+
+
+class Errors(Fact, frozen=True, kw_only=True):
+    """Errors in the logs of one part's containers within the last minutes."""
+
     containers: int
     minutes: float
     lines_read: int = 0
-    kinds: tuple[ErrorKind, ...] = ()
 
     def inconclusive_reason(self) -> str | None:
         return None if self.containers else "no container's log was read"
+
+
+class ErrorLog(Errors, frozen=True, kw_only=True):
+    """Errors of the backend around one subject, counted by kind, most first."""
+
+    service: str
+    kinds: tuple[ErrorKind, ...] = ()
 
     @property
     def most(self) -> int:
@@ -148,30 +160,17 @@ def _clock(at: datetime | None) -> str:
     return f"{at:%H:%M:%S} UTC " if at else ""
 
 
-class ErrorTemplate(Struct, frozen=True, kw_only=True):
-    """Lines of level error or worse that are alike but for numbers, names and values. own: those of runs of this suite,
-    not in `count`. line: the newest, at most 200 characters, without personal data.
-    """
+class ErrorTemplate(Lines, frozen=True, kw_only=True):
+    """Lines of level error or worse that are alike but for numbers, names and values."""
 
     template: str
-    count: int
-    own: int = 0
-    first: datetime | None = None
-    last: datetime | None = None
-    line: str = ""
 
 
-class ErrorBursts(Fact, frozen=True, kw_only=True):
-    """The errors in one component's log within the last minutes, by template, most first; known signatures left out."""
+class ErrorBursts(Errors, frozen=True, kw_only=True):
+    """The errors in one component's log, by template, most first; known signatures left out."""
 
     component: str
-    containers: int
-    minutes: float
-    lines_read: int = 0
     templates: tuple[ErrorTemplate, ...] = ()
-
-    def inconclusive_reason(self) -> str | None:
-        return None if self.containers else "no container's log was read"
 
     def bursts(self, least: int) -> tuple[ErrorTemplate, ...]:
         """Those of which there are so many."""

@@ -31,6 +31,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from oncall.gate.redaction import installation_salt
+from oncall.target.places import loopback
 
 NAME = "requests"
 LARGEST = 1 << 20  # bytes: some 10,000 requests, so some 700 runs
@@ -109,8 +110,7 @@ class Ledger:
     def place(self, address: str) -> str:
         """What stands for a host:port; all names of this machine's loopback are one."""
         host, _, port = address.lower().rpartition(":")
-        if host in ("localhost", "[::1]", "::1") or host.startswith("127."):
-            host = "localhost"
+        host = "localhost" if loopback(host) else host
         return hmac.new(self._salt, f"{host}:{port}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:12]
 
     def sending(self, kind: Kind, address: str) -> Sending:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from oncall.gate.patterns import Pattern
-from oncall.probes.containers.network import names_of
+from oncall.probes.containers.network import LOOPBACK, names_of
 from oncall.runtimes.runtime import Container, Project
 from oncall.target.schema import Stack
 
@@ -31,7 +31,6 @@ ENDINGS = {
     "port": ("PGPORT", "DB_PORT", "DATABASE_PORT", "POSTGRES_PORT", "PG_PORT", "TYPEORM_PORT"),
 }  # fmt: skip
 NAME = Pattern(r"[^\x00-\x1f\x7f]{1,63}")  # PostgreSQL's longest name
-LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 
 
 class DatabaseLogin(Struct, frozen=True):
@@ -56,7 +55,9 @@ def logins(stack: Stack, project: Project) -> tuple[DatabaseLogin, ...]:
             continue
         for login in told(container):
             outside = container.kind != "container"
-            here = login.host.lower() in {stack.postgres.host.lower(), *LOOPBACK} and login.port == stack.postgres.port
+            here = (
+                login.host.lower() in {stack.postgres.host.lower(), *LOOPBACK, ""} and login.port == stack.postgres.port
+            )
             if (outside and here) or (contained and not outside and login.host.lower() in names):
                 found[login] = None
     log.info("%d logins to the database in the variables of %d processes", len(found), len(project.containers))

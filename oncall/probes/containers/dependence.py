@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from oncall.facts.dependence import Dependences, Edge
 from oncall.gate.patterns import Pattern
-from oncall.probes.containers.network import hosted, names_of
+from oncall.probes.containers.network import LOOPBACK, hosted, names_of
 from oncall.probes.containers.parts import declared, undeclared
 from oncall.probing.register import probe
 from oncall.runtimes.runtime import Container, Project
@@ -28,7 +28,6 @@ HOST = Pattern(
 )
 NAME = Pattern(r"(?i)(?:^|_)(?:HOST|HOSTNAME|SERVER|ADDR|ADDRESS|ENDPOINT|UPSTREAM|BROKERS?|PGHOST)(?:_|\z)|\APGHOST\z")
 PLAIN = Pattern(r"(?P<host>[A-Za-z0-9_][A-Za-z0-9_.-]*)(?::(?P<port>\d{1,5}))?")
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Told(Struct, frozen=True):

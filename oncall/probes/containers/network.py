@@ -24,6 +24,8 @@ from oncall.target.views import parts
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 NOT_A_NETWORK = ("none", "null")
 URL = Pattern(
     r"\A(?:jdbc:)?postgres(?:ql)?(?:\+\w+)?://(?:[^@/?#]*?(?::[^@]*)?@)?"

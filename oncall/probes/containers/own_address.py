@@ -7,7 +7,7 @@ import logging
 import socket
 
 from oncall.finding import CouldNotCheck, NotPart
-from oncall.probes.containers.network import attachments, hosted, names_of
+from oncall.probes.containers.network import LOOPBACK, attachments, hosted, names_of
 from oncall.probes.containers.services import docker_attempt, docker_client  # noqa: F401  the two looks that are made here
 from oncall.probing.register import PROBES, client
 from oncall.runtimes.runtime import Container, ContainerRuntime
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 FROM_CONTAINER = "from-container"
 ADVICE = f'set postgres.host = "{FROM_CONTAINER}"'
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @client(of="postgres", deadline=6.0)

@@ -1,12 +1,18 @@
 """Which containers belong to whom: the components that the target names, and what runs beside them unnamed."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.gate.patterns import Pattern
-from oncall.runtimes.runtime import Container, Project
+from oncall.runtimes.runtime import Container, Project, at_once
 from oncall.target.kinds import roles
 from oncall.target.placeholders import ENDING
 from oncall.target.schema import SERVICE_NAME, Stack
 from oncall.target.views import components, services
+
+Looked = TypeVar("Looked")
+Parts = dict[str, tuple[Container, ...]]
 
 MOST_UNDECLARED = 50  # parts that a run looks at without having been told of them
 LONGEST = 63  # characters of a name
@@ -47,3 +53,24 @@ def left_out(stack: Stack, project: Project) -> int:
     """How many containers of undeclared services are more than a run looks at."""
     seen = sum(map(len, undeclared(stack, project).values()))
     return sum(one.service not in services(stack).values() for one in project.containers) - seen
+
+
+def undeclared_parts(stack: Stack, project: Project) -> Parts:
+    """The undeclared services; raises CouldNotCheck for a project without any container, which is a wrong name."""
+    if not project.containers:
+        raise CouldNotCheck(
+            f"the project {project.name} has no container", root="compose_project", setting="docker.project"
+        )
+    return undeclared(stack, project)
+
+
+def of_each(parts: Parts, look: Callable[[str], Looked], seconds: float) -> tuple[dict[str, Looked], dict[str, str]]:
+    """What a look at each part brought, all at the same time; and why some brought nothing."""
+    found: dict[str, Looked] = {}
+    missing: dict[str, str] = {}
+    for name, one in zip(parts, at_once(look, [*parts], seconds), strict=True):
+        if isinstance(one, CouldNotCheck):
+            missing[name] = str(one)
+        else:
+            found[name] = one
+    return found, missing

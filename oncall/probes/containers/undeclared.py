@@ -5,9 +5,7 @@ One look a question, as for the declared ones, so that a slow log or slow counte
 """
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -24,19 +22,17 @@ from oncall.facts.undeclared import (
 )
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.containers.health_checks import health_of
-from oncall.probes.containers.parts import MOST_UNDECLARED, left_out, undeclared
+from oncall.probes.containers.parts import MOST_UNDECLARED, Parts, left_out, of_each, undeclared_parts
 from oncall.probes.containers.services import state_of, steady
 from oncall.probes.containers.stats import stats_of
 from oncall.probes.logs.containers import SECONDS, LogReader, lately, log_of
 from oncall.probes.logs.counting import fatal_lines
 from oncall.probes.logs.last_words import words_of
 from oncall.probing.register import probe
-from oncall.runtimes.runtime import Container, ContainerRuntime, Project, at_once
+from oncall.runtimes.runtime import Container, ContainerRuntime, Project
 from oncall.target.schema import Limits, Stack
 
 log = logging.getLogger(__name__)
-Looked = TypeVar("Looked")
-Parts = dict[str, tuple[Container, ...]]
 
 COUNTERS = 2.9  # seconds for the counters of all
 MARGIN = 0.4  # seconds that the logs of all may take longer than those of one
@@ -52,12 +48,12 @@ def undeclared_service(
     dependences: Dependences | CouldNotCheck | NotPart,
 ) -> UndeclaredServices:
     """The state of each container that no component names, and the last words of those that do not run."""
-    now, parts = datetime.now(UTC), _parts(stack, project)
+    now, parts = datetime.now(UTC), undeclared_parts(stack, project)
     found = {name: _service(name, containers, project, now) for name, containers in parts.items()}
     asked = dependences.asked if isinstance(dependences, Dependences) else {}
     found = {name: replace(one, asked_by=asked.get(name, ())) for name, one in found.items()}
     sick = {name: parts[name] for name, one in found.items() if one.sick(limits.restarts)}
-    said, silent = _of_each(
+    said, silent = of_each(
         sick, lambda name: words_of(found[name].containers, limits.restarts, log_reader, name), SECONDS + MARGIN
     )
     for name, words in said.items():
@@ -82,7 +78,7 @@ def undeclared_service_health(
     stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
 ) -> UndeclaredHealth:
     """What Docker's own health checks of those services say."""
-    parts = _parts(stack, project)
+    parts = undeclared_parts(stack, project)
     checked = {name: found for name, found in parts.items() if any(one.health for one in found)}
     running, unseen = _running(checked, limits)
     return UndeclaredHealth(
@@ -101,12 +97,12 @@ def undeclared_service_stats(
     stack: Stack, limits: Limits, project: Project, docker_client: ContainerRuntime
 ) -> UndeclaredStats:
     """Memory, CPU and processes of those services' running containers."""
-    running, unseen = _running(_parts(stack, project), limits)
+    running, unseen = _running(undeclared_parts(stack, project), limits)
 
     def look(name: str) -> ContainerStats:
         return stats_of(name, running[name][0].service, running[name], docker_client, limits)
 
-    found, missing = _of_each(running, look, COUNTERS)
+    found, missing = of_each(running, look, COUNTERS)
     return UndeclaredStats(
         project=project.name, in_project=len(project.containers), parts=tuple(found.values()), unseen=unseen | missing
     )
@@ -124,21 +120,12 @@ def undeclared_service_log(
         fresh = [lately(one, now - recent) for one in log_reader.of(name)]
         return UndeclaredLog(component=name, log=read, fatal=fatal_lines(fresh))
 
-    parts = _parts(stack, project)
+    parts = undeclared_parts(stack, project)
     parts = {name: parts[name] for name in parts if not all(state_of(one, now).done for one in parts[name])}
-    found, unseen = _of_each(parts, look, SECONDS + MARGIN)
+    found, unseen = of_each(parts, look, SECONDS + MARGIN)
     return UndeclaredLogs(
         project=project.name, in_project=len(project.containers), parts=tuple(found.values()), unseen=unseen
     )
-
-
-def _parts(stack: Stack, project: Project) -> Parts:
-    """The undeclared services; raises CouldNotCheck for a project without any container, which is a wrong name."""
-    if not project.containers:
-        raise CouldNotCheck(
-            f"the project {project.name} has no container", root="compose_project", setting="docker.project"
-        )
-    return undeclared(stack, project)
 
 
 def _service(name: str, containers: tuple[Container, ...], project: Project, now: datetime) -> UndeclaredService:
@@ -163,15 +150,3 @@ def _running(parts: Parts, limits: Limits) -> tuple[Parts, dict[str, str]]:
         except CouldNotCheck as error:
             unseen[name] = str(error)
     return running, unseen
-
-
-def _of_each(parts: Parts, look: Callable[[str], Looked], seconds: float) -> tuple[dict[str, Looked], dict[str, str]]:
-    """What a look at each part brought, all at the same time; and why some brought nothing."""
-    found: dict[str, Looked] = {}
-    missing: dict[str, str] = {}
-    for name, one in zip(parts, at_once(look, [*parts], seconds), strict=True):
-        if isinstance(one, CouldNotCheck):
-            missing[name] = str(one)
-        else:
-            found[name] = one
-    return found, missing

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from oncall.facts.logs import ErrorBursts, UndeclaredErrorBursts
-from oncall.finding import CouldNotCheck
-from oncall.probes.containers.parts import undeclared
+from oncall.probes.containers.parts import of_each, undeclared_parts
 from oncall.probes.containers.services import state_of
 from oncall.probes.logs.containers import OPEN_BEFORE, SECONDS, LogReader, addresses
 from oncall.probes.logs.error_templates import error_templates
@@ -14,7 +13,7 @@ from oncall.probes.logs.judging import STARTING, Written
 from oncall.probes.logs.own_lines import Clock
 from oncall.probing.ledger import Ledger
 from oncall.probing.register import probe
-from oncall.runtimes.runtime import Project, at_once
+from oncall.runtimes.runtime import Project
 from oncall.target.schema import Limits, Stack
 
 
@@ -29,23 +28,14 @@ def undeclared_error_bursts(
     stack: Stack, limits: Limits, project: Project, log_reader: LogReader, ledger: Ledger, log_clock: Clock
 ) -> UndeclaredErrorBursts:
     """The same of every service that no component names; of jobs that have done their work, nothing."""
-    if not project.containers:
-        raise CouldNotCheck(
-            f"the project {project.name} has no container", root="compose_project", setting="docker.project"
-        )
 
     def look(name: str) -> ErrorBursts:
         return bursts_of(name, log_reader, limits, ledger, log_clock, but_fatal=True)
 
-    now, parts = datetime.now(UTC), undeclared(stack, project)
-    names = [name for name, found in parts.items() if not all(state_of(one, now).done for one in found)]
-    answers = at_once(look, names, SECONDS + 0.4)
-    named = dict(zip(names, answers, strict=True))
-    return UndeclaredErrorBursts(
-        in_project=len(project.containers),
-        parts=tuple(one for one in answers if isinstance(one, ErrorBursts)),
-        unseen={name: str(one) for name, one in named.items() if isinstance(one, CouldNotCheck)},
-    )
+    now, parts = datetime.now(UTC), undeclared_parts(stack, project)
+    parts = {name: found for name, found in parts.items() if not all(state_of(one, now).done for one in found)}
+    found, unseen = of_each(parts, look, SECONDS + 0.4)
+    return UndeclaredErrorBursts(in_project=len(project.containers), parts=tuple(found.values()), unseen=unseen)
 
 
 def bursts_of(
