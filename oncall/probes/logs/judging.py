@@ -70,7 +70,7 @@ class _Seen(Struct):
     def sign(self, component: str) -> LogSign:
         times = [line.at for line in self.lines if line.at]
         shown = self.lines[-1].shown
-        met = self.signature.blames in (TARGET, "network")  # what the database answers are its own words
+        met = self.signature.blames in (TARGET, "network") and not self.signature.answer
         return LogSign(
             name=self.signature.name,
             meaning=self.meaning,
@@ -121,7 +121,7 @@ def signs(
             who = (unnamed or blame if signature.unnamed else blame)(target, component) if target else None
             meant = _meant(signature, who, component, up_since, named)
             fresh = line.at is None or line.at >= now - recent
-            stands = signature.kind != "evidence" and not _over(line, log, signature, meant.behind, up_since)
+            stands = signature.kind != "evidence" and not _over(line, log, signature, meant, up_since)
             key = (signature.name, meant.shown)
             seen = counted if fresh and stands else over
             if key not in seen:
@@ -199,16 +199,18 @@ def _over(
     line: Line,
     log: Written,
     signature: Signature,
-    accused: str,
+    meant: _Meant,
     up_since: Mapping[str, datetime],
 ) -> bool:
-    """Whether the line is from before a start, or a normal part of one."""
+    """Whether the line is from before a start, or a normal part of one: as no setting is, and no answer."""
     if line.at is None:
         return False
-    grace = STARTING if signature.kind == "passing" else timedelta()
+    passes = signature.kind == "passing" and not meant.setting and not signature.answer
+    grace = STARTING if passes else timedelta()
     if not log.looping and log.started_at and line.at < log.started_at + grace:
         return True
-    return signature.kind == "passing" and accused in up_since and line.at < up_since[accused] + grace
+    before = up_since.get(meant.behind) if signature.kind == "passing" else None
+    return before is not None and line.at < before + grace
 
 
 def _ordered(seen: Mapping[tuple[str, str], _Seen], component: str) -> tuple[LogSign, ...]:

@@ -34,6 +34,7 @@ class Signature(Struct, frozen=True, dict=True):
     least, least_in_database: lines that make it count, in a part's log and in the database's own, where a person at a
         prompt leaves the same ones; of a part in a crash loop one is enough.
     login: whether it tells that the database refuses a role.
+    answer: whether it is what the accused part itself has answered, not what somebody met at its door.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Signature(Struct, frozen=True, dict=True):
     least: int = 1
     least_in_database: int = 1
     login: bool = False
+    answer: bool = False
 
     def __post_init__(self) -> None:
         self.pattern  # noqa: B018  made now: a test measures every pattern that there is
@@ -156,9 +158,9 @@ SIGNATURES: tuple[Signature, ...] = (
       "{target} is not reached", "passing", blames=TARGET, nobody="the database"),
     # A cache, as others meet it
     Signature("cache-full", r"command not allowed when used memory > 'maxmemory'",
-      "the cache is full (maxmemory) and takes no writes", "passing", blames=TARGET, asks=":6379"),
+      "the cache is full (maxmemory) and takes no writes", "passing", blames=TARGET, asks=":6379", answer=True),
     Signature("cache-unsaved", r"MISCONF Redis is configured to save RDB snapshots|MISCONF Errors writing to the AOF",
-      "the cache takes no writes: it cannot save its data", "passing", blames=TARGET, asks=":6379"),
+      "the cache takes no writes: it cannot save its data", "passing", blames=TARGET, asks=":6379", answer=True),
     # The secret
     Signature("no-secret", r"JwtStrategy requires a secret|secretOrPrivateKey must have a value|"
       r"secretOrPublicKey must (?:have a value|be provided)|secret or public key must be provided",
