@@ -35,6 +35,7 @@ MEMBERS = {
     "name": "under which the run is kept; empty: it is not",
     "target": "where the stack was looked at; runs are compared only when it is the same",
     "comparison": "with the last run of the same name, stack, target and selection; null: there is none",
+    "errors": "kinds of errors in each log that shows nothing to judge, as keys: what is old to later runs",
     "counts": "how many checks ended how",
     "causes": "what is to be mended, the most urgent first; findings, consequences and blocked are names of checks",
     "timeline": "what happened when, sorted",

@@ -1,6 +1,7 @@
 """What the last lines of the containers' logs say: known signatures with their meaning, and bursts of errors."""
 
 from datetime import datetime
+from hashlib import blake2b
 
 from msgspec import Struct
 
@@ -161,9 +162,23 @@ def _clock(at: datetime | None) -> str:
 
 
 class ErrorTemplate(Lines, frozen=True, kw_only=True):
-    """Lines of level error or worse that are alike but for numbers, names and values."""
+    """Lines of level error or worse that are alike but for numbers, names and values.
+
+    new: whether good runs that are kept have read this part's log, and none has met it.
+    """
 
     template: str
+    new: bool = False
+
+    @property
+    def key(self) -> str:
+        """What it is called where runs are kept, which hold no text of a log."""
+        return key_of(self.template)
+
+
+def key_of(template: str) -> str:
+    """16 hexadecimal digits."""
+    return blake2b(template.encode(errors="replace"), digest_size=8).hexdigest()
 
 
 class ErrorBursts(Errors, frozen=True, kw_only=True):
@@ -172,18 +187,20 @@ class ErrorBursts(Errors, frozen=True, kw_only=True):
     component: str
     templates: tuple[ErrorTemplate, ...] = ()
 
-    def bursts(self, least: int) -> tuple[ErrorTemplate, ...]:
-        """Those of which there are so many."""
-        return tuple(one for one in self.templates if one.count >= least)
+    def bursts(self, least: int, least_new: int) -> tuple[ErrorTemplate, ...]:
+        """Those of which there are so many; of a new one fewer lines will do."""
+        return tuple(one for one in self.templates if one.count >= (least_new if one.new else least))
 
-    def symptom(self, least: int) -> str:
+    def symptom(self, least: int, least_new: int) -> str:
         """The most frequent one, as a finding's one line."""
-        worst = self.bursts(least)[0]
-        return f"log of {self.component}: {worst.count} times within {self.minutes:g} min: {worst.line[:90]}"
+        worst = self.bursts(least, least_new)[0]
+        count = f"{worst.count} times within {self.minutes:g} min"
+        return f"log of {self.component}: {count}{', and in no good run before' * worst.new}: {worst.line[:90]}"
 
-    def evidence(self, least: int) -> dict[str, str | int]:
+    def evidence(self, least: int, least_new: int) -> dict[str, str | int]:
         found: dict[str, str | int] = {
-            f"{one.count} x {one.template[:80]}": f"{_clock(one.last)}{one.line}" for one in self.bursts(least)[:5]
+            f"{one.count} x {'new: ' * one.new}{one.template[:80]}": f"{_clock(one.last)}{one.line}"
+            for one in self.bursts(least, least_new)[:5]
         }
         return found | {"lines read": self.lines_read}
 

@@ -7,6 +7,7 @@ share (an HTTP client, a database session): never saved, never named by a check.
     stack                  the target file, as the component sees it that is looked at (oncall/target/views.py)
     limits                 the target file's
     own_lag                how late this very process is: an `oncall.probing.lag.Meter`
+    known_errors           which errors good runs have met in the logs: an `oncall.probing.known_errors.KnownErrors`
     secrets                the environment and the secrets file
     another probe's name   its fact; when that one is unknown or absent, so is this one
     optional needs         the fact, or the exception that stands in its place
@@ -29,7 +30,7 @@ from oncall.target.views import Views
 
 Deadline = float | Callable[[Limits], float]
 Keep = Callable[[Any, Mapping[str, Fact]], bool]
-PROVIDED = ("stack", "limits", "secrets", "own_lag")
+PROVIDED = ("stack", "limits", "secrets", "own_lag", "known_errors")
 if TYPE_CHECKING:
     from oncall.probing.answers import Answers
 

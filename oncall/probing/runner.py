@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Declared, Manner, NotPart, ProbeCrashed
 from oncall.probing.deadline import OPENED, Opened
+from oncall.probing.known_errors import KnownErrors
 from oncall.probing.lag import METER, Load, stack_time
 from oncall.probing.outcome import Outcome, failed
 from oncall.probing.pictures import Picture
@@ -94,7 +95,7 @@ class Runner:
         METER.start()
         self.budget, self.redact, self.note, self.source = budget, redact, note, source
         self.lag = METER
-        self.provided = {"own_lag": METER, **provided}
+        self.provided = {"own_lag": METER, "known_errors": KnownErrors(), **provided}
         self.views = Views(provided["stack"])
         self.runs: dict[str, ProbeRun] = {}
         self._keys: dict[tuple[object, ...], str] = {}

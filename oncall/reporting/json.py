@@ -25,6 +25,7 @@ def document(run: RunRecord) -> dict[str, Any]:
     interrupted, budget, name, target
                     as in `oncall.results.record.Run`
     comparison      with the last run of its kind, as in `oncall.results.comparison.Comparison`, or null
+    errors          kinds of errors in each quiet log, as in `oncall.results.precedents`
     counts          how many checks ended as failed, unknown, error, accepted, skipped, passed
     causes          one object a cause, most urgent first, as in `oncall.diagnosis.cause.Cause`; findings, consequences
                     and blocked are names of checks

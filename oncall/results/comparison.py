@@ -82,6 +82,7 @@ class Result(Struct, frozen=True, kw_only=True):
     target: str = ""
     selection: str = ""
     comparison: Comparison | None = None
+    errors: dict[str, tuple[str, ...]] = {}
 
 
 def comparable(then: Result, now: Result) -> bool:

@@ -20,6 +20,7 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -36,6 +37,8 @@ STAMP = "%Y-%m-%dT%H%M%SZ"
 LARGEST_RESULT = 16 << 20
 LEFT_OVER = 86_400  # seconds after which a draft belongs to a run that was killed
 AHEAD = timedelta(hours=1)  # machines that share a folder may disagree so far without a word
+RECALLED = 10  # newest runs that are asked what was usual: what is rare shows in one of them
+RESULT = Pattern(r"[a-z0-9-]+-(?P<stamp>\d{4}-\d\d-\d\dT\d{6}Z)(?:-\d+)?\.json")
 
 
 def wrong_name(name: str) -> str:
@@ -86,6 +89,17 @@ class History:
             for found, _ in self._files()
             if not found["draft"] and not found["tmp"]
         }
+
+    def of_stack(self, stack: str, target: str) -> list[Result]:
+        """The newest kept runs over this stack, whatever their names and selections: at most ten."""
+        try:
+            with os.scandir(self.folder) as entries:
+                dated = [(found["stamp"], one.path) for one in entries if (found := RESULT.fullmatch(one.name))]
+        except OSError:
+            return []
+        newest = (_read(Path(path)) for _, path in sorted(dated, reverse=True))
+        fitting = (run for run in newest if run and (run.stack, run.target) == (stack, target))
+        return [*islice(fitting, RECALLED)]
 
     def add(self, started: datetime, page: bytes | None, result: bytes) -> Path:
         """Keep a run; returns its result's file. Raises OSError, and then leaves nothing behind.

@@ -38,6 +38,7 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     target: str = ""  # where the stack was looked at, as in `oncall.target.identity`
     commands_from: CommandsFrom = "local"  # whose target fills the playbook's commands; a snapshot's was not checked
     comparison: Comparison | None = None  # with the last run of the same name, stack and selection; None: there is none
+    errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of quiet logs: `oncall.results.precedents`
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by look, for pictures: "response_times[suites]"
 
     def of(self, severity: str | None = None, *outcomes: str) -> tuple[Verdict, ...]:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from oncall.probing.known_errors import KnownErrors
 from oncall.probing.register import PROBES
 from oncall.probing.runner import ProbeLog, Runner
+from oncall.results.precedents import known_errors
 from oncall.session.context import RunContext
 from oncall.session.loop import probes_of
 from oncall.session.masking import teach
+from oncall.session.publishing import Publisher
 from oncall.session.watchdog import Watchdog
+from oncall.target.identity import identity
 from oncall.target.reader import shown_path, variables
 from oncall.target.secrets import Secrets, allowed_names, parted
 
@@ -27,7 +31,7 @@ def runner_of(config: pytest.Config, items: list[pytest.Item], context: RunConte
     active = [name for item in items if item.get_closest_marker("active") for name in probes_of(item)]
     budget = config.option.budget + max((PROBES[name].seconds(limits) for name in active), default=0.0)
     watchdog.begin(context.clock, budget)
-    provided = {"stack": stack, "limits": limits, "secrets": secrets}
+    provided = {"stack": stack, "limits": limits, "secrets": secrets, "known_errors": _known_errors(config, context)}
     source = shown_path(context.target.path) if context.target.path else "the default target"
     runner = Runner(budget, provided, context.redact, watchdog.probe, source)
     logging.getLogger("oncall").setLevel(logging.INFO)
@@ -35,3 +39,13 @@ def runner_of(config: pytest.Config, items: list[pytest.Item], context: RunConte
     root.handlers[:] = [handler for handler in root.handlers if not isinstance(handler, ProbeLog)]  # of a round before
     root.addHandler(ProbeLog(runner))
     return runner
+
+
+def _known_errors(config: pytest.Config, context: RunContext) -> KnownErrors:
+    """What the runs that are kept beside this one have met; nothing where none is kept."""
+    publisher: Publisher | None = config.pluginmanager.get_plugin("oncall-publisher")
+    history = publisher and publisher.history
+    if not history:
+        return KnownErrors()
+    stack = context.target.stack
+    return KnownErrors(lambda: known_errors(history.of_stack(stack.name, identity(stack)), context.clock))

@@ -28,6 +28,7 @@ from oncall.results.comparison import Comparison, Result, compare
 from oncall.results.exit_code import exit_code
 from oncall.results.files import Files
 from oncall.results.history import History
+from oncall.results.precedents import quiet_errors
 from oncall.results.record import RunRecord
 from oncall.session import takeover
 from oncall.session.context import RunContext
@@ -189,6 +190,7 @@ class Publisher:
             diagnosis=advised(found, self.playbook or Playbook(), context.commands),
             timeline=timeline(facts, context.clock, self.duration, limits, context.views.named),
             facts=facts,
+            errors=quiet_errors(facts.values(), limits.log_burst, limits.log_new_error),
             replayed_from=context.replayed_from,
             commands_from=context.commands_from,
             selection=self._selection(),

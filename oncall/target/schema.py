@@ -441,6 +441,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     container_pids_percent: Percent = 80
     log_lines: Count = 200
     log_burst: Count = 10
+    log_new_error: Count = 3
     secret_bytes: Count = 32
     websocket_connections: Count = 1000
     websocket_ping_seconds: Number = 2.0

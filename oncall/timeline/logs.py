@@ -42,7 +42,7 @@ def of_errors(fact: ErrorLog, clocks: ClockContext) -> Iterator[TimelineEntry]:
 
 def of_bursts(fact: ErrorBursts, clocks: ClockContext) -> Iterator[TimelineEntry]:
     """Errors that are alike, of which there are enough to be a burst."""
-    for one in fact.bursts(clocks.limits.log_burst):
+    for one in fact.bursts(clocks.limits.log_burst, clocks.limits.log_new_error):
         pair = _pair(one.line, one.first, one.last, one.count, f"first of {one.count}")
         yield from _told(pair, f"log of {fact.component}", fact.component, clocks, "engine")
 
