@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.faults.both import REST
 from tests.scoring import diagnose
 from tests.strangers.faults import FAULTS
 from tests.strangers.strangers import Strangers
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.docker
 TRIES = 30  # until this machine is calm enough to judge by
 TARGETS = ("whole", "minimal")
 SHOWN = ("db-stopped", "cache-stopped", "edge-stopped")  # of each kind one; the others are the rest of the catalogue
+AS_STOPPED = "-killed"  # ends as the stopped ones do but for its exit code: make faults
 MISTYPED = r"no such service|unknown (flag|command|shorthand)|syntax error|usage:"
 
 
@@ -59,7 +61,8 @@ def judged(strangers, target):
 def each():
     """Every fault."""
     for fault in FAULTS:
-        marks = [] if fault.name in SHOWN else [pytest.mark.catalogue]
+        rest = REST if fault.name.endswith(AS_STOPPED) else [pytest.mark.catalogue]
+        marks = [] if fault.name in SHOWN else rest
         yield pytest.param(fault, id=fault.name, marks=marks)
 
 
