@@ -1,10 +1,11 @@
 """What is known about logging in: the login itself, a refusal, and how tokens, real and forged, are received."""
 
 from oncall.facts import Fact
-from oncall.facts.http import Exchange
+from oncall.facts.http import Exchange, Value, told
 from oncall.finding import Layer, Manner
 
 PAGE = "text/html"
+COMPUTING = 0.7  # of one CPU: a hash is computed by one thread, which others may hold up
 
 
 class Login(Fact, frozen=True, kw_only=True):
@@ -73,15 +74,13 @@ class Login(Fact, frozen=True, kw_only=True):
 
     @property
     def manner(self) -> Manner | None:
-        """Slow where nothing else is wrong; an answer without a token, or a refusal, is a wrong one."""
-        if not self.problem:
-            return "late"
+        """An answer without a token, or a refusal, is a wrong one; else as the exchange went."""
         return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)
 
     @property
     def layer(self) -> Layer:
-        """How far it got; a login that brought a token can only be slow."""
-        return self.exchange.layer if self.problem else "fast"
+        """How far it got."""
+        return self.exchange.layer
 
     @property
     def evidence(self) -> dict[str, str | int | float]:
@@ -94,6 +93,37 @@ class Login(Fact, frozen=True, kw_only=True):
             "detail": self.exchange.detail or None,
         }
         return {name: value for name, value in values.items() if value is not None}
+
+
+class LoginTime(Fact, frozen=True, kw_only=True):
+    """How long a login took that brought a token.
+
+    cpus: how many CPUs the backend kept busy meanwhile; None: not known.
+    """
+
+    exchange: Exchange
+    cpus: float | None = None
+
+    def inconclusive_reason(self) -> str | None:
+        return self.exchange.inconclusive_reason()
+
+    @property
+    def computing(self) -> bool:
+        """Whether a process of the backend computed nearly all the while."""
+        return self.cpus is not None and self.cpus >= COMPUTING
+
+    @property
+    def symptom(self) -> str:
+        took = f"login takes {self.exchange.seconds:.1f} s"
+        return f"{took}, spent computing, as a password hash of too high a cost is" if self.computing else took
+
+    @property
+    def evidence(self) -> dict[str, Value]:
+        return told(
+            address=self.exchange.address,
+            seconds=round(self.exchange.seconds, 3),
+            busy_cpus=None if self.cpus is None else round(self.cpus, 2),
+        )
 
 
 class RefusedLogin(Fact, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.auth.login_request import led_back, log_in, shows_login_page
+from oncall.probes.auth.login_time import PATIENCE, LoginWatch
 from oncall.probes.auth.token_place import body_kind, names_seen, token_of
 from oncall.probes.http.backend import GRACE, http_date
 from oncall.probes.http.client import Answer, Http
@@ -101,15 +102,30 @@ def _login_seconds(limits: Limits) -> float:
     return 2 * (limits.login_seconds + GRACE) + GRACE
 
 
-@client(of="auth", deadline=_login_seconds, optional=("backend_health",), keep=_still_good)
-def probe_login(stack: Stack, limits: Limits, secrets: Secrets, http: Http, backend_health: Health) -> Attempt:
+def _patient_seconds(limits: Limits) -> float:
+    return _login_seconds(limits) + max(0.0, PATIENCE - limits.login_seconds)
+
+
+def patience(limits: Limits, health: Health) -> float:
+    """How long to wait for the login: where the backend is quick otherwise, as long as a person would."""
+    usual = limits.login_seconds + GRACE
+    told = health if isinstance(health, HealthAnswer) else None
+    quick = told and not told.problem and told.exchange.seconds <= limits.health_seconds / 2
+    return max(usual, PATIENCE) if quick else usual
+
+
+@client(of="auth", deadline=_patient_seconds, optional=("backend_health",), keep=_still_good)
+def probe_login(
+    stack: Stack, limits: Limits, secrets: Secrets, http: Http, login_watch: LoginWatch, backend_health: Health
+) -> Attempt:
     """The probe account's one login of this run."""
     declared(stack)
     auth = stack.auth
     account, password = secrets.plain(auth.account_variable), secrets[auth.password_variable]
     if isinstance(backend_health, HealthAnswer) and backend_health.exchange.outcome in NEVER_ARRIVED:
         raise CouldNotCheck(NO_ANSWER, root="backend_health")
-    reply = log_in(stack, limits, secrets, http, account, password)
+    with login_watch:
+        reply = log_in(stack, limits, secrets, http, account, password, patience(limits, backend_health))
     answer, back = reply.answer, led_back(reply.answer, auth)
     welcome = answer.answered and answer.status in auth.login_expected_status and not (back or reply.of_csrf)
     again = not reply.of_csrf and shows_login_page(answer)
@@ -181,8 +197,10 @@ def refused_login(
         raise CouldNotCheck("login fails for the probe account too", root="login")
     account, password = f"oncall-{randomness.token_hex(6)}", randomness.token_urlsafe(18)
     secrets.learn(password)
-    reply = log_in(stack, limits, secrets, http, account, password)
+    reply = log_in(stack, limits, secrets, http, account, password, limits.login_seconds + GRACE)
     answer, back = reply.answer, led_back(reply.answer, auth)
+    if not answer.answered and known and known.exchange.seconds > limits.login_seconds:
+        raise CouldNotCheck("the login is too slow to be asked twice", root="login_time", manner="late")
     if reply.of_csrf:
         raise CouldNotCheck(
             "no CSRF token came, so no login was tried", root="login", setting=stack.key("auth.csrf_from")

@@ -22,8 +22,10 @@ class LoginAnswer(Struct, frozen=True):
     of_csrf: bool = False
 
 
-def log_in(stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: str, password: str) -> LoginAnswer:
-    """Send one login, and before it the request for its CSRF token where it needs one."""
+def log_in(
+    stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: str, password: str, seconds: float
+) -> LoginAnswer:
+    """Send one login, and before it the request for its CSRF token where it needs one. seconds: for the login."""
     auth, base = stack.auth, stack.backend.url.rstrip("/")
     headers = expanded(auth.login_headers, secrets)
     body = _body(auth, secrets, account, password)
@@ -46,7 +48,7 @@ def log_in(stack: Stack, limits: Limits, secrets: Secrets, http: Http, account: 
         headers=headers,
         json=None if form else body,
         form={name: str(value) for name, value in body.items()} if form else None,
-        seconds=limits.login_seconds + GRACE,
+        seconds=seconds,
         refusable="login",
     )
     return LoginAnswer(answer)

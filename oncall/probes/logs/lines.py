@@ -35,6 +35,8 @@ A_ROUTINE = AnyOf((ROUTINE, ROUTINE_JSON, NOT_ROUTINE))
 QUOTED_SQL = Pattern(r"\b(?:STATEMENT|QUERY|CONTEXT):  |\bLOG:  (?:statement|execute|duration|parameters)\b")
 NO_TEXT = dict.fromkeys((*range(9), *range(10, 32), 127, 0xFFFE, 0xFFFF), " ")
 MESSAGE_KEYS = ("message", "msg", "log", "event", "text")
+PATH_KEYS = ("path", "url", "RequestPath")  # the last of each is Traefik's
+STATUS_KEYS = ("status", "statusCode", "status_code", "DownstreamStatus")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
 LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
 FATAL_WORDS = ("fatal", "panic", "crit", "alert", "emerg")
@@ -190,8 +192,8 @@ def _structured(plain: dict[str, Any], at: datetime | None, ours: str) -> Line:
     words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
     first = next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
     shown = clean(f"{message}: {first}" if message and first else message or words)[:SHOWN]
-    path = next((str(plain[key]) for key in ("path", "url") if isinstance(plain.get(key), str)), "")
-    status = next((plain[key] for key in ("status", "statusCode", "status_code") if _number(plain.get(key))), 0)
+    path = next((str(plain[key]) for key in PATH_KEYS if isinstance(plain.get(key), str)), "")
+    status = next((plain[key] for key in STATUS_KEYS if _number(plain.get(key))), 0)
     return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status), ours, _error(plain))
 
 

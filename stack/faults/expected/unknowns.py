@@ -15,7 +15,12 @@ BEHIND_SOCKET = SOCKET[1:]
 ENDPOINTS = ["test_endpoint_answers_in_time[suites]", "test_endpoint_answers_in_time[tasks]"]
 
 # Nobody is logged in: everything that a token opens.
-NO_TOKEN = ["test_issued_token_is_accepted", *FORGED, *TOKEN_FORM, WHOSE, *SOCKET, *ENDPOINTS]
+LOGIN_TIME = "test_login_answers_in_time"
+PUBLIC_TOKEN = "test_token_is_accepted_through_the_public_address"
+NO_TOKEN = [
+    *("test_issued_token_is_accepted", *FORGED, *TOKEN_FORM, WHOSE, *SOCKET, *ENDPOINTS),
+    *(LOGIN_TIME, PUBLIC_TOKEN),
+]
 
 # The health body cannot be read.
 NO_BODY = ["test_every_health_sub_check_is_ok", "test_backend_memory_is_under_its_limit"]
