@@ -100,6 +100,7 @@ class Finding(Struct, frozen=True):
     root: the fact that tells the same story nearer to its cause, as in CouldNotCheck: its check, if it fails as well.
     statement: the words that it quotes ("FATAL: role app is not permitted to log in"), masked; speaker: whose they are.
     address: the host:port that was asked, where one was.
+    outage: nothing works for users any more: its cause is a P1, whatever the check is.
     """
 
     symptom: str
@@ -115,6 +116,7 @@ class Finding(Struct, frozen=True):
     statement: str = ""
     speaker: Speaker = ""
     address: str = ""
+    outage: bool = False
 
 
 class Message(str):
@@ -163,6 +165,7 @@ class Recorder:
         statement: str = "",
         speaker: Speaker = "",
         address: str = "",
+        outage: bool = False,
     ) -> Message:
         role, component = component, self.name(component)
         blames = self.name(blames) if blames else blames
@@ -191,6 +194,7 @@ class Recorder:
             statement=statement,
             speaker=speaker if statement else "",
             address=address,
+            outage=outage,
         )
         self._keep(found)
         return Message(found)

@@ -75,6 +75,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     statement: str = ""  # the words that it quotes
     speaker: Speaker = ""  # whose words those are
     address: str = ""  # the host:port that was asked
+    outage: bool = False  # whether nothing works for users any more
     root_check: str = ""  # where to read on: the check of the fact that stood in the way, or is nearer to the cause
     reason: str | None = None  # unknown, also where that is accepted; skipped and error
     setting: str = ""  # of an unknown: the key of the target file to set

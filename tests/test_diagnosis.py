@@ -127,6 +127,14 @@ def test_two_faults_of_two_components_are_two_causes():
     assert causes(page, DATABASE, HEALTH) == {"postgres": {"test_health"}, "frontend": set()}
 
 
+@pytest.mark.parametrize(("outage", "severity"), [(True, "p1"), (False, "p2")])
+def test_a_cause_is_as_severe_as_what_users_lose(outage, severity):
+    """Nothing works any more: P1, whatever the check that saw it."""
+    proxy = failed("test_token_by_proxy", "frontend", severity="p2", manner="error answer", outage=outage)
+
+    assert only(proxy).severity == severity
+
+
 def test_two_sections_of_one_component_are_two_causes():
     """A slow query and a damaged page are mended in two ways."""
     slow = failed("test_query", "postgres", "fast", playbook="slow-query", severity="p3")

@@ -15,6 +15,7 @@ def test_token_is_accepted_through_the_public_address(public_token_use, finding)
         layer=public_token_use.layer,
         manner=public_token_use.manner,
         address=public_token_use.public.at,
+        outage=public_token_use.outage,
         root="jwt_secret_copies",
     )
 

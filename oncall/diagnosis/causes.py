@@ -16,7 +16,7 @@ from oncall.diagnosis.headline import most_telling
 from oncall.diagnosis.unknowns import behind, guesses
 from oncall.finding import Value
 from oncall.target.graph import Graph
-from oncall.verdict import SEVERITIES, Check, Verdict, ordered
+from oncall.verdict import SEVERITIES, Check, Severity, Verdict, ordered
 
 
 def diagnose(verdicts: Iterable[Verdict], catalogue: Mapping[str, Check], graph: Graph) -> Diagnosis:
@@ -45,7 +45,7 @@ def _cause(case: Case, chains: Chains, group: list[Verdict], blocked: list[Verdi
     return Cause(
         component=component,
         role=_role(case, component),
-        severity=min((one.severity for one in group), key=SEVERITIES.index),
+        severity=_severity(group),
         symptom=telling.symptom or telling.claim,
         effect="" if telling is head else head.symptom or head.claim,
         confidence=sure,
@@ -57,6 +57,11 @@ def _cause(case: Case, chains: Chains, group: list[Verdict], blocked: list[Verdi
         chain=tuple(_link(chains, one) for one in (*shown, *consequences)),
         playbook=_section(case, head, component),
     )
+
+
+def _severity(group: list[Verdict]) -> Severity:
+    """What users lose by it: the worst of its checks, and all of it where one of them saw that nothing works."""
+    return min(("p1" if one.outage else one.severity for one in group), key=SEVERITIES.index)
 
 
 def _evidence(telling: Verdict, head: Verdict) -> dict[str, Value]:

@@ -3,6 +3,7 @@
 from oncall.facts import Fact
 from oncall.facts.http import Exchange, Value, told
 from oncall.facts.logs import Lines
+from oncall.facts.public_api import GATEWAY
 from oncall.finding import Layer, Manner
 
 TURNED_AWAY = (429, 503)  # RFC 6585, 4; nginx answers 503 where limit_req_status says nothing else
@@ -41,6 +42,11 @@ class PublicTokenUse(Fact, frozen=True, kw_only=True):
                 f"its {self.carrier} is lost or changed on the way"
             )
         return f"direct works, proxy does not: {self.path} {public.answer} to a token"
+
+    @property
+    def outage(self) -> bool:
+        """Whether the proxy gets no answer for users, whatever they ask for."""
+        return self.public.status in GATEWAY
 
     @property
     def layer(self) -> Layer:

@@ -62,7 +62,8 @@ class Handshake(Fact, frozen=True, kw_only=True):
     close_code: of a socket that was closed right after the handshake; 1006 when no close frame came.
     first_answer: what came after the first message: "" (none awaited), "right", "other" or "none".
     blames: the component that the health body accused when it was asked just before.
-    page_status: of the frontend's page, of a handshake that went through the frontend. straight: what became of the one
+    page_status: of the frontend's page, of a handshake that went through the frontend. another_site: that page is one
+    that servers make of themselves, so whoever answers there is not ours. straight: what became of the one
     that went past the frontend, where no token was to be had and the two ought to be alike; else empty.
     """
 
@@ -84,6 +85,7 @@ class Handshake(Fact, frozen=True, kw_only=True):
     first_answer: str = ""
     blames: str | None = None
     page_status: int = 0
+    another_site: bool = False
     straight: str = ""
 
     def inconclusive_reason(self) -> str | None:
@@ -134,8 +136,10 @@ class Handshake(Fact, frozen=True, kw_only=True):
     @property
     def root(self) -> str:
         """The fact that tells the story of a failure through the proxy nearer to its cause, if that one fails too: a
-        proxy that answers its page in the same way, or a replica that knows another secret."""
+        proxy that answers its page in the same way, another site in its place, a replica that knows another secret."""
         if self.status and self.status == self.page_status:
+            return "frontend_page"
+        if self.another_site and (self.html or 300 <= self.status < 500):
             return "frontend_page"
         if self.status >= 500 or not self.status:
             return "public_api"  # the proxy reaches no backend, whatever it is asked for

@@ -32,7 +32,8 @@ def document(run: RunRecord) -> dict[str, Any]:
     timeline        one object a moment, as in `oncall.timeline.merge.Event`
     verdicts        one object a check, worst first, as in `oncall.verdict.Verdict`: check, nodeid, severity, outcome,
                     claim, playbook, symptom, evidence, component, blames, layer, manner, corroboration, ambiguity,
-                    statement, speaker, address, reason, accepted (reason, until), position, probes (name, seconds, log)
+                    statement, speaker, address, outage, reason, accepted (reason, until), position, probes (name,
+                    seconds, log)
 
     Text stands here as it was seen (redacted, never made visible): escaping is the writer's work.
     """

@@ -130,6 +130,7 @@ class OutcomeRecorder(Struct, eq=False):
             statement=whole(found.statement) if found else "",
             speaker=found.speaker if found else "",
             address=found.address if found else "",
+            outage=found.outage if found else False,
             root_check=check_of_fact(root, self.catalogue),
             reason=reason and whole(reason),
             setting=unknown.setting,

@@ -152,3 +152,32 @@ def test_a_health_check_among_the_apis_paths_is_compared_as_well():
         fact = look("public_api", stack, limits=LIMITS)
 
     assert fact.problem == "direct works, proxy does not: /api/health answers 200 with an HTML page"
+
+
+def test_a_proxy_that_fails_for_most_lets_one_through_by_chance():
+    """The first answer is right, the next one is a gateway's error."""
+    asked = []
+
+    def now_and_then(connection, path):
+        asked.append(path)
+        connection.sendall(REFUSED if asked.count("/api/suites") == 1 else response(b"", "504 Gateway Timeout"))
+
+    with raw_server(site({"/health": HEALTH, "/api/suites": REFUSED})) as port, raw_server(now_and_then) as page:
+        backend = Backend(url=f"http://127.0.0.1:{port}", endpoints=ENDPOINTS[:1])
+        fact = look("public_answers", Stack(backend=backend, frontend=Frontend(url=f"http://127.0.0.1:{page}")))
+
+    assert fact.different[0][1].exchange.status == 504
+    assert asked.count("/api/suites") == 2
+
+
+def test_another_site_at_the_pages_address_is_told_by_the_page():
+    """A server's own welcome page, and its 404 for all else."""
+    welcome = response(b"<!doctype html><title>Welcome to nginx!</title><h1>Welcome", content_type="text/html")
+    with (
+        raw_server(site({"/health": HEALTH, "/api/suites": REFUSED})) as port,
+        raw_server(site({"/": welcome})) as page,
+    ):
+        backend = Backend(url=f"http://127.0.0.1:{port}", endpoints=ENDPOINTS[:1])
+        stack = Stack(backend=backend, frontend=Frontend(url=f"http://127.0.0.1:{page}"))
+        with pytest.raises(CouldNotCheck, check=lambda error: error.root == "frontend_page"):
+            look("public_api", stack, limits=LIMITS)

@@ -14,6 +14,7 @@ import pytest
 from starlette.responses import JSONResponse
 
 import oncall.probes.websocket.handshake
+from oncall.facts.websocket import Handshake
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.target.schema import Limits
 from tests.probes.patient_backend import ACCOUNT, FAST, Look, Patient, served, stack
@@ -628,3 +629,19 @@ def test_a_heartbeat_of_the_server_is_answered_while_the_socket_is_held(settings
         held = Look(stack(port, websocket=settings), limits=limits)("websocket_hold")
 
     assert (held.close_code, held.heartbeats) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "page_status", "another_site", "root"),
+    [
+        (404, 200, True, "frontend_page"),
+        (404, 200, False, ""),
+        (502, 502, False, "frontend_page"),
+        (502, 200, True, "public_api"),
+    ],
+)
+def test_another_site_at_the_proxy_is_told_by_its_page(status, page_status, another_site, root):
+    """Its 404 is of no socket of ours; a gateway's error is of one that passes on."""
+    told = {"page_status": page_status, "another_site": another_site}
+
+    assert Handshake(address="ws://page", at="page:80", outcome="status", status=status, **told).root == root

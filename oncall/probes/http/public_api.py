@@ -7,7 +7,7 @@ enough for both.
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.frontend import Assets, Page
 from oncall.facts.http import NEVER_ARRIVED
-from oncall.facts.public_api import ApiAnswers, PathAnswer, PublicAnswers, PublicApi
+from oncall.facts.public_api import GATEWAY, ApiAnswers, PathAnswer, PublicAnswers, PublicApi
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.http.answer_body import is_page, wrong_body
 from oncall.probes.http.backend import GRACE, expanded
@@ -18,8 +18,10 @@ from oncall.probing.register import probe
 from oncall.target.schema import Endpoint, Limits, Stack
 from oncall.target.secrets import Secrets
 
+AGAIN = 2  # further requests for the first path: a proxy that fails for most lets one through by chance
 MORE = 3.0  # seconds for further paths, when the first one is silent
 BESIDE_SILENCE = 1.0  # seconds for a path beside a health check that hangs: most likely it hangs as well
+BRISK = 0.3  # seconds: who takes longer is asked once
 LEAST = 0.3  # seconds: less than this is no time to ask in
 NOT_THERE = (404, 405, 410)
 Missing = CouldNotCheck | NotPart
@@ -102,14 +104,22 @@ def public_answers(
     if not working:
         raise CouldNotCheck("the API fails when it is asked straight", root="api_answers")
     pairs = []
-    for direct in working:
-        answer = http.ask("GET", base + direct.path, seconds=limits.response_seconds + GRACE)
+    for number, direct in enumerate(working):
+        answer = _worst(http, base + direct.path, limits.response_seconds + GRACE, again=0 if number else AGAIN)
         if answer.status == 429:
             raise CouldNotCheck(f"{direct.path} limits our rate (429)")
         if answer.outcome in NEVER_ARRIVED and not stack.backend.public_url:
             raise CouldNotCheck(f"the frontend {answer.problem}", root="frontend_page")
         pairs.append((direct, told(Endpoint(name="public", path=direct.path), answer, ())))
     return PublicAnswers(base=base, pairs=tuple(pairs))
+
+
+def _worst(http: Http, url: str, seconds: float, *, again: int) -> Answer:
+    """What came of a request and, where it was brisk, of as many more: a proxy's error before what broke off."""
+    answers = [http.ask("GET", url, seconds=seconds)]
+    while len(answers) <= again and answers[-1].seconds < BRISK and answers[-1].status not in (429, *GATEWAY):
+        answers.append(http.ask("GET", url, seconds=seconds))
+    return min(answers, key=lambda one: (one.status not in (429, *GATEWAY), one.answered))
 
 
 def _health_among(working: list[PathAnswer], stack: Stack, answer: HealthAnswer) -> list[PathAnswer]:
@@ -164,11 +174,14 @@ def public_api(
 
 
 def _told_by_the_page(answers: PublicAnswers, page: Page | Missing) -> None:
-    """Raise CouldNotCheck when the frontend fails in the same way for its page."""
-    public = answers.different[0][1].exchange
+    """Raise CouldNotCheck when the frontend fails in the same way for its page, or another site answers there."""
+    path = answers.different[0][1]
+    public = path.exchange
     if not isinstance(page, Page) or page.exchange.at != public.at:
         return
     if not page.exchange.answered and not public.answered:
         raise CouldNotCheck(f"the frontend {page.exchange.problem}", root="frontend_page")
     if public.status >= 400 and page.exchange.status == public.status:
         raise CouldNotCheck(f"the frontend answers {public.status} to everything", root="frontend_page")
+    if page.looks_like and (path.is_page or public.status in NOT_THERE):
+        raise CouldNotCheck(f"the frontend serves {page.looks_like}", root="frontend_page")

@@ -322,10 +322,12 @@ def _bare(stack: Stack, secrets: Secrets, library: Library, ledger: Ledger, url:
 
 def _beside_the_page(handshake: Handshake, frontend_page: Page | Missing) -> Handshake:
     """The page's status stands beside it; who does not even serve the page is told by that page's check."""
-    page = frontend_page.exchange if isinstance(frontend_page, Page) else None
-    if page and not handshake.status and not page.answered and page.at == handshake.at:
+    if not isinstance(frontend_page, Page):
+        return handshake
+    page = frontend_page.exchange
+    if not handshake.status and not page.answered and page.at == handshake.at:
         raise CouldNotCheck(f"the frontend {page.problem}", root="frontend_page")
-    return replace(handshake, page_status=page.status) if page else handshake
+    return replace(handshake, page_status=page.status, another_site=bool(frontend_page.looks_like))
 
 
 @probe(of="websocket", deadline=lambda limits: limits.websocket_hold_seconds + 3.0, optional=("public_handshake",))

@@ -4,7 +4,9 @@ import json
 
 from stack.docker.running import DockerStack
 from stack.faults import fault
+from stack.faults.compose.starts import PAGE
 from stack.faults.expected.container_failures import BURST, of
+from stack.faults.expected.unknowns import NO_PAGE, PUBLIC_API, PUBLIC_TOKEN
 from stack.faults.tools.manual_fix import PROXY
 
 API = "        proxy_pass $backend;\n    }\n\n    location ^~ /realtime"
@@ -53,3 +55,22 @@ def proxy_limits_all_as_one(stack: DockerStack) -> None:
     loop = f"echo ready; while sleep 0.5; do curl -s -m 5 -o /dev/null -d @{body} {address}; done"
     stack.helper("visitors", ["sh", "-c", loop])
     stack.wait(lambda: stack.logs("frontend").count("limiting requests") > 1, "nginx to turn visitors away", 20)
+
+
+@fault(
+    "container-proxy-serves-a-default-page",
+    component="frontend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=[PAGE, "test_handshake_succeeds_through_the_proxy"],
+    unknown=[*NO_PAGE, PUBLIC_API, PUBLIC_TOKEN],
+    manual_fix=PROXY,
+    words=[r"default page"],
+)
+def proxy_serves_a_default_page(stack: DockerStack) -> None:
+    """The image's own site has taken the place of ours: "It works!" at the root, and 404 for all else."""
+    page = "<!DOCTYPE html><html><head><title>It works!</title></head><body><h1>It works!</h1></body></html>"
+    site = f"location = / {{ default_type text/html; return 200 '{page}'; }}\n    location / {{ return 404; }}"
+    stack.nginx.write_text(f"server {{\n    listen 80;\n    {site}\n}}\n")
+    stack.reload_nginx()
+    stack.wait(lambda: b"It works!" in stack.ask("/", port=stack.ports["frontend"])[1], "the other site to answer")
