@@ -17,7 +17,7 @@ from stack.faults.expected.container_failures import (
     of,
 )
 from stack.faults.expected.database_failures import BACKEND_FAILS, LOGIN, NO_SESSION, without
-from stack.faults.expected.unknowns import PUBLIC_API, SILENT_BACKEND
+from stack.faults.expected.unknowns import PUBLIC_API, PUBLIC_TOKEN, SILENT_BACKEND
 from stack.faults.tools.manual_fix import COMPOSE_FILE, ENV_FILE, PROXY
 
 HANDSHAKE = "test_handshake_succeeds_through_the_proxy"
@@ -96,6 +96,7 @@ def page_of_the_next_build(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=[HANDSHAKE, PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
     may_fail=of("frontend", LOG),
     manual_fix=PROXY,
     held_out_result="right",

@@ -4,7 +4,7 @@ from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.compose.logs import past_its_start
 from stack.faults.expected.container_failures import LOG, of
-from stack.faults.expected.unknowns import PUBLIC_API
+from stack.faults.expected.unknowns import PUBLIC_API, PUBLIC_TOKEN
 from stack.faults.tools.manual_fix import PROXY
 
 THROUGH_THE_PROXY = "test_handshake_succeeds_through_the_proxy"
@@ -17,6 +17,7 @@ STATIC = "proxy_pass http://backend:3001;"
     mode="docker",
     cause_class="stale address",
     must_fail=[THROUGH_THE_PROXY, PUBLIC_API, *of("frontend", LOG)],
+    unknown=[PUBLIC_TOKEN],
     manual_fix=PROXY,
 )
 def proxy_keeps_an_old_address(stack: DockerStack) -> None:
@@ -37,6 +38,7 @@ def proxy_keeps_an_old_address(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=[THROUGH_THE_PROXY, PUBLIC_API, *of("frontend", LOG)],
+    unknown=[PUBLIC_TOKEN],
     manual_fix=PROXY,
 )
 def proxy_asks_for_nobody(stack: DockerStack) -> None:

@@ -7,7 +7,7 @@ from stack.faults import fault
 from stack.faults.compose.starts import noticed
 from stack.faults.expected.container_failures import FROM_INSIDE, HEALTHY, LOG, NETWORK, NO_LOGIN, PORT, RESOLVES, of
 from stack.faults.expected.database_failures import BACKEND_FAILS
-from stack.faults.expected.unknowns import PUBLIC_API, SILENT_BACKEND
+from stack.faults.expected.unknowns import PUBLIC_API, PUBLIC_TOKEN, SILENT_BACKEND
 from stack.faults.tools.manual_fix import ENV_FILE, PROXY
 
 
@@ -79,6 +79,7 @@ def proxy_drops_upgrade(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     must_fail=["test_handshake_succeeds_through_the_proxy", PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
     may_fail=of("frontend", LOG),
     manual_fix=PROXY,
 )

@@ -15,7 +15,7 @@ from stack.faults.expected.container_failures import (
     of,
 )
 from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION, REACHABLE
-from stack.faults.expected.unknowns import PUBLIC_API
+from stack.faults.expected.unknowns import PUBLIC_API, PUBLIC_TOKEN
 from stack.state import StackError
 
 NOWHERE = "02:00:00:00:00:01"
@@ -121,6 +121,7 @@ def frontend_disconnected(stack: DockerStack) -> None:
     mode="docker",
     cause_class="network",
     must_fail=[*of("frontend", NETWORK), PROXY, PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
     may_fail=of("frontend", LOG),
 )
 def frontend_on_another_network(stack: DockerStack) -> None:

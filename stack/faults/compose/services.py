@@ -10,6 +10,7 @@ from stack.faults.expected.container_failures import (
     NO_ENGINE,
     NO_LOGIN,
     PROJECT,
+    RATE_LIMIT,
     RUNNING,
     SECRET,
     SILENT_PAGE,
@@ -96,7 +97,7 @@ def frontend_paused(stack: DockerStack) -> None:
     mode="docker",
     cause_class="stopped",
     must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
-    unknown=[*not_running("frontend"), *SILENT_PAGE, *of("frontend", LOG)],
+    unknown=[*not_running("frontend"), *SILENT_PAGE, *of("frontend", LOG), RATE_LIMIT],
 )
 def frontend_missing(stack: DockerStack) -> None:
     """The frontend's container was removed."""

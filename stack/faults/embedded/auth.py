@@ -7,7 +7,16 @@ import bcrypt
 
 from stack.faults import fault
 from stack.faults.expected.process_failures import COPIES
-from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED, LOGIN_TIME, NO_TOKEN, SOCKET, WHOSE
+from stack.faults.expected.unknowns import (
+    ACCEPTED,
+    ENDPOINTS,
+    FORGED,
+    LOGIN_TIME,
+    NO_TOKEN,
+    PUBLIC_TOKEN,
+    SOCKET,
+    WHOSE,
+)
 from stack.faults.tools.interposed_proxy import answers, move, proxy, put_before
 from stack.running import Running
 
@@ -24,7 +33,7 @@ ROUTE = "/api/auth/login"
 HTML = "<!doctype html><html><head><title>Motel</title></head><body><h1>Motel</h1></body></html>"
 
 # The genuine token is refused: no refusal of a forged one proves anything, and nothing that needs a token opens.
-TOKEN_REFUSED = [*FORGED, *SOCKET[1:], *ENDPOINTS]
+TOKEN_REFUSED = [*FORGED, *SOCKET[1:], *ENDPOINTS, PUBLIC_TOKEN]
 
 
 def forged(*kinds: str) -> list[str]:

@@ -8,7 +8,7 @@ import trustme
 
 from stack.faults import fault
 from stack.faults.expected.process_failures import gone, without
-from stack.faults.expected.unknowns import NO_PAGE, PUBLIC_API, SILENT_FRONTEND
+from stack.faults.expected.unknowns import NO_PAGE, PUBLIC_API, PUBLIC_TOKEN, SILENT_FRONTEND
 from stack.faults.tools.interposed_proxy import move, proxy, put_before
 from stack.running import Running
 
@@ -54,7 +54,7 @@ def frontend_paused(stack: Running) -> None:
     component="frontend",
     cause_class="misconfiguration",
     must_fail=[PAGE],
-    unknown=[*NO_PAGE, PROXY, PUBLIC_API],
+    unknown=[*NO_PAGE, PROXY, PUBLIC_API, PUBLIC_TOKEN],
 )
 def frontend_wrong_port(stack: Running) -> None:
     """The last deploy told the frontend to listen on another port."""
@@ -254,7 +254,13 @@ def frontend_tls_port_closed(stack: Running) -> None:
 # ---- the way to the backend
 
 
-@fault("frontend-wrong-upstream", component="frontend", cause_class="misconfiguration", must_fail=[PROXY, PUBLIC_API])
+@fault(
+    "frontend-wrong-upstream",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=[PROXY, PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
+)
 def frontend_wrong_upstream(stack: Running) -> None:
     """The proxy was configured with a port where no backend listens."""
     stack.restart("frontend", UPSTREAM=f"http://127.0.0.1:{stack.free_port()}")
@@ -272,7 +278,13 @@ def frontend_without_realtime_route(stack: Running) -> None:
     stack.restart("frontend", PROXY_PATHS="/api/", UPGRADE_PATHS="/none")
 
 
-@fault("frontend-upstream-hangs", component="frontend", cause_class="misconfiguration", must_fail=[PROXY, PUBLIC_API])
+@fault(
+    "frontend-upstream-hangs",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=[PROXY, PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
+)
 def frontend_upstream_hangs(stack: Running) -> None:
     """The proxy was pointed at something that accepts and never answers."""
     port = stack.free_port()
@@ -280,7 +292,13 @@ def frontend_upstream_hangs(stack: Running) -> None:
     stack.restart("frontend", UPSTREAM=f"http://127.0.0.1:{port}")
 
 
-@fault("frontend-upstream-timeout", component="frontend", cause_class="misconfiguration", must_fail=[PROXY, PUBLIC_API])
+@fault(
+    "frontend-upstream-timeout",
+    component="frontend",
+    cause_class="misconfiguration",
+    must_fail=[PROXY, PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
+)
 def frontend_upstream_timeout(stack: Running) -> None:
     """The proxy waits for a slow upstream too shortly and answers 504."""
     port = stack.free_port()

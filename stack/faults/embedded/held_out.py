@@ -14,7 +14,7 @@ from stack.faults.expected.database_failures import (
     THIS_DATABASE,
     WRITES,
 )
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, PUBLIC_API, SOCKET
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_PAGE, NO_TOKEN, PUBLIC_API, PUBLIC_TOKEN, SOCKET
 from stack.faults.tools.interposed_proxy import answers, put_before
 from stack.running import Running
 
@@ -54,7 +54,7 @@ def frontend_gzip_garbage(stack: Running) -> None:
 
 
 @fault("frontend-behind-a-password", component="frontend", cause_class="misconfiguration", must_fail=[PAGE, PROXY],
-       unknown=[*NO_PAGE, PUBLIC_API], held_out_result="auth beside frontend")  # fmt: skip
+       unknown=[*NO_PAGE, PUBLIC_API, PUBLIC_TOKEN], held_out_result="auth beside frontend")  # fmt: skip
 def frontend_behind_a_password(stack: Running) -> None:
     """The staging site's password prompt was deployed with the proxy: everything answers 401 before anybody logs in."""
     put_before(stack, "frontend", "--status", "401", "--type", "text/html", "--text", PROMPT)
@@ -81,7 +81,7 @@ def postgres_read_only_role(stack: Running) -> None:
     cause_class="lock",
     must_fail=[TABLES_FREE, BLOCKED, *ENDPOINTS],
     may_fail=[HEALTH, "test_every_health_sub_check_is_ok"],  # once the requests that hang have all its connections
-    unknown=[ACCEPTED, *FORGED],
+    unknown=[ACCEPTED, *FORGED, PUBLIC_TOKEN],
     held_out_result="right",
 )
 def postgres_tasks_locked(stack: Running) -> None:

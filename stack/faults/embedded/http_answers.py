@@ -1,7 +1,7 @@
 """Ways to answer wrongly: redirects in a circle, bodies without an end, success that is none."""
 
 from stack.faults import fault
-from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_BODY, NO_PAGE, ORIGINS, PUBLIC_API
+from stack.faults.expected.unknowns import ENDPOINTS, FORGED, NO_BODY, NO_PAGE, ORIGINS, PUBLIC_API, PUBLIC_TOKEN
 from stack.faults.tools.interposed_proxy import proxy, put_before
 from stack.running import Running
 
@@ -55,6 +55,7 @@ def backend_endpoint_says_failure(stack: Running) -> None:
     component="frontend",
     cause_class="misconfiguration",
     must_fail=[PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
 )
 def frontend_without_api_route(stack: Running) -> None:
     """The proxy lost its route for the API and answers every path of it with the page."""
@@ -66,6 +67,7 @@ def frontend_without_api_route(stack: Running) -> None:
     component="frontend",
     cause_class="misconfiguration",
     must_fail=[PUBLIC_API],
+    unknown=[PUBLIC_TOKEN],
 )
 def frontend_rewrites_the_api(stack: Running) -> None:
     """The proxy passes paths of the API on under another name, which the backend does not know."""
@@ -84,7 +86,7 @@ def rewriting(stack: Running) -> int:
     component="backend",
     cause_class="code defect",
     must_fail=["test_api_answers_requests", *ENDPOINTS],
-    unknown=[PUBLIC_API, ORIGINS, "test_issued_token_is_accepted", *FORGED],
+    unknown=[PUBLIC_API, PUBLIC_TOKEN, ORIGINS, "test_issued_token_is_accepted", *FORGED],
 )
 def backend_api_crashes(stack: Running) -> None:
     """Every path of the API crashes on every request; login and health check go on."""

@@ -3,7 +3,15 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from stack.faults import fault
-from stack.faults.expected.unknowns import ENDPOINTS, NO_PAGE, NO_TOKEN, PUBLIC_API, SILENT_BACKEND
+from stack.faults.expected.unknowns import (
+    ENDPOINTS,
+    LOGIN_TIME,
+    NO_PAGE,
+    NO_TOKEN,
+    PUBLIC_API,
+    PUBLIC_TOKEN,
+    SILENT_BACKEND,
+)
 from stack.faults.tools.interposed_proxy import proxy, put_before
 from stack.running import Running
 
@@ -93,7 +101,7 @@ def network_backend_port_taken(stack: Running) -> None:
     component="network",
     indistinguishable_from=BEFORE_BACKEND,
     cause_class="slow",
-    must_fail=[HEALTH, LOGIN, *ENDPOINTS],
+    must_fail=[HEALTH, LOGIN_TIME, *ENDPOINTS],
 )
 def network_backend_slow(stack: Running) -> None:
     """Everything takes two seconds on its way to the backend."""
@@ -128,7 +136,7 @@ def network_database_refused(stack: Running) -> None:
 
 @fault("network-frontend-hangs", component="network", indistinguishable_from=BEFORE_FRONTEND, cause_class="network",
        must_fail=[PAGE],
-       unknown=[*NO_PAGE, PROXY, PUBLIC_API])  # fmt: skip
+       unknown=[*NO_PAGE, PROXY, PUBLIC_API, PUBLIC_TOKEN])  # fmt: skip
 def network_frontend_hangs(stack: Running) -> None:
     """What stands before the frontend accepts every connection and passes nothing on."""
     put_before(stack, "frontend", "--blackhole")
@@ -136,7 +144,7 @@ def network_frontend_hangs(stack: Running) -> None:
 
 @fault("network-frontend-resets", component="network", indistinguishable_from=BEFORE_FRONTEND, cause_class="network",
        must_fail=[PAGE],
-       unknown=[*NO_PAGE, PROXY, PUBLIC_API])  # fmt: skip
+       unknown=[*NO_PAGE, PROXY, PUBLIC_API, PUBLIC_TOKEN])  # fmt: skip
 def network_frontend_resets(stack: Running) -> None:
     """A firewall resets every connection to the frontend as soon as it is used."""
     put_before(stack, "frontend", "--reset")
@@ -144,14 +152,14 @@ def network_frontend_resets(stack: Running) -> None:
 
 @fault("network-frontend-drips", component="network", indistinguishable_from=BEFORE_FRONTEND, cause_class="network",
        must_fail=[PAGE],
-       unknown=[*NO_PAGE, PROXY, PUBLIC_API])  # fmt: skip
+       unknown=[*NO_PAGE, PROXY, PUBLIC_API, PUBLIC_TOKEN])  # fmt: skip
 def network_frontend_drips(stack: Running) -> None:
     """The line to the frontend passes a few bytes a second."""
     put_before(stack, "frontend", "--drip", "0.06")
 
 
 @fault("network-frontend-unknown-name", component="network", cause_class="name resolution", must_fail=[PAGE],
-       unknown=[*NO_PAGE, PROXY, PUBLIC_API])  # fmt: skip
+       unknown=[*NO_PAGE, PROXY, PUBLIC_API, PUBLIC_TOKEN])  # fmt: skip
 def network_frontend_unknown_name(stack: Running) -> None:
     """The frontend's name does not resolve."""
     port = stack.ports["frontend"]

@@ -18,7 +18,7 @@ from stack.faults.expected.database_failures import (
     USES_TABLES,
     without,
 )
-from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED
+from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED, PUBLIC_TOKEN
 from stack.running import Running
 
 NOT_LET_IN = without(NO_SESSION, LOGIN)
@@ -223,7 +223,7 @@ def postgres_accounts_locked(stack: Running) -> None:
     kind="limit-moved",
     must_fail=[TABLES_FREE, *ENDPOINTS],
     may_fail=[BLOCKED],
-    unknown=[ACCEPTED, *FORGED],
+    unknown=[ACCEPTED, *FORGED, PUBLIC_TOKEN],
 )
 def postgres_table_locked(stack: Running) -> None:
     """A migration that nobody finished holds one table, and nobody has asked for it yet."""

@@ -8,7 +8,7 @@ from stack.faults.expected.database_failures import (
     PROBE_LOGIN,
     USES_TABLES,
 )
-from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED
+from stack.faults.expected.unknowns import ACCEPTED, ENDPOINTS, FORGED, PUBLIC_TOKEN
 from stack.running import Running
 
 
@@ -41,7 +41,7 @@ def postgres_application_statement_timeout(stack: Running) -> None:
 
 
 @fault("postgres-application-may-not-read-tasks", component="postgres", cause_class="missing privilege",
-       must_fail=[USES_TABLES, *ENDPOINTS], unknown=[ACCEPTED, *FORGED])  # fmt: skip
+       must_fail=[USES_TABLES, *ENDPOINTS], unknown=[ACCEPTED, *FORGED, PUBLIC_TOKEN])  # fmt: skip
 def postgres_application_may_not_read_tasks(stack: Running) -> None:
     """A clean-up of privileges took SELECT on one table from the application's role."""
     stack.sql("REVOKE SELECT ON tasks FROM motel")

@@ -1,6 +1,6 @@
 """What a broken container, engine or network takes with it: the lists that many faults under Docker share."""
 
-from stack.faults.expected.unknowns import NO_PAGE, NO_TOKEN, PUBLIC_API
+from stack.faults.expected.unknowns import NO_PAGE, NO_TOKEN, PUBLIC_API, PUBLIC_TOKEN
 
 PROJECT = "test_project_has_containers"
 RUNNING, UP, HEALTHY = "test_service_is_running", "test_service_stays_up", "test_service_is_healthy"
@@ -10,6 +10,7 @@ PROCESSES = "test_container_processes_are_under_their_limit"
 NETWORK = "test_services_share_a_network"
 LOG = "test_log_shows_no_fatal_error"
 BURST = "test_log_shows_no_burst_of_errors"
+RATE_LIMIT = "test_no_rate_limit_turns_visitors_away"
 KILLED = "test_nothing_was_killed_for_memory"
 RESOLVES = "test_database_name_resolves_in_the_backend"
 PORT = "test_database_port_answers_in_the_backend"
@@ -40,7 +41,7 @@ def restarting(service: str) -> list[str]:
 # No certificate is watched under Docker: it has no TLS address.
 SILENT_PAGE = [
     *NO_PAGE,
-    *("test_handshake_succeeds_through_the_proxy", PUBLIC_API),
+    *("test_handshake_succeeds_through_the_proxy", PUBLIC_API, PUBLIC_TOKEN),
 ]
 
 # The database is gone for the backend, which says so itself.
@@ -54,7 +55,7 @@ NO_ENGINE = [
     *(*FROM_INSIDE, *UNDECLARED, PROJECT),
     *("test_backend_has_a_memory_limit", KILLED, "test_database_log_shows_no_corruption"),
     *("test_data_volume_is_in_place", "test_data_volume_is_writable", SPACE),
-    *("test_no_burst_of_authentication_errors", "test_no_burst_of_socket_errors"),
+    *("test_no_burst_of_authentication_errors", "test_no_burst_of_socket_errors", RATE_LIMIT),
     *(*SECRET, "test_jwt_secret_is_the_same_everywhere"),
     *("test_token_is_signed_with_the_current_secret", "test_forged_tokens_are_refused[expired]"),
 ]

@@ -53,7 +53,7 @@ NO_PAGE = [
     *("test_page_is_not_kept_past_a_deployment", "test_missing_script_is_not_answered_with_a_page"),
 ]
 SILENT_FRONTEND = [
-    PUBLIC_API,
+    *(PUBLIC_API, PUBLIC_TOKEN),
     *NO_PAGE,
     "test_certificates_are_not_near_their_end",
     "test_handshake_succeeds_through_the_proxy",
