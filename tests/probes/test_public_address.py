@@ -103,7 +103,7 @@ def test_a_limit_that_holds_us_back_proves_nothing():
         token_use(TOO_MANY)
 
 
-def limit(*texts, public=TOO_MANY, own=0, **stack):
+def limit(*texts, public=TOO_MANY, own=0, backend="http://127.0.0.1:1"):
     """A page's server whose log holds these lines, and which answers the login's path and the API's so."""
     ledger = Ledger(None)
     lines = [read(text.encode(), NOW - timedelta(seconds=len(texts) - at)) for at, text in enumerate(texts)]
@@ -113,7 +113,7 @@ def limit(*texts, public=TOO_MANY, own=0, **stack):
         for _ in range(own):
             with ledger.sending("request", place(base)[1]) as sent:
                 sent.status = 429
-        described = Stack(frontend=Frontend(url=base), backend=Backend(url="http://127.0.0.1:1"), **stack)
+        described = Stack(frontend=Frontend(url=base), backend=Backend(url=backend))
         return look("public_limit", described, log_reader=reader, ledger=ledger)
 
 
@@ -129,6 +129,15 @@ def test_a_limit_that_turns_us_away_beside_others_counts_all_as_one(path, public
     assert "limiting requests" in fact.evidence["last line"]
 
 
+def test_a_backend_that_is_unavailable_itself_is_no_limit():
+    """503 both ways, while somebody is held back."""
+    unavailable = response(b"", "503 Service Unavailable")
+    with raw_server(site({"/api/auth/login": unavailable})) as port:
+        fact = limit(NGINX.format("/api/auth/login"), public=unavailable, backend=f"http://127.0.0.1:{port}")
+
+    assert fact.problem is None
+
+
 def test_a_limit_that_lets_us_through_does_its_work():
     """Somebody else asks too often, and is held back."""
     fact = limit(*[NGINX.format("/api/auth/login")] * 30, public=REFUSED)
@@ -142,7 +151,7 @@ def test_a_limit_that_lets_us_through_does_its_work():
     [
         ((), 0),
         ((NGINX.format("/assets/app.js"),), 0),
-        ((NGINX.format("/api/suites"),), 1),
+        ((NGINX.format("/api/suites"), '1.2.3.4 - - [x] "POST /api/suites HTTP/1.1" 429 162 "-" "pytest-oncall"'), 1),
         (("2026/11/30 22:00:00 [notice] 1#1: start worker processes",), 0),
     ],
     ids=["silent", "other-paths", "ours", "other-lines"],
@@ -184,4 +193,4 @@ def test_one_address_for_both_has_no_proxy_to_blame():
 )  # fmt: skip
 def test_each_proxy_has_its_words_for_it(text, counts):
     """nginx, access logs, Traefik, Caddy, HAProxy; a request that is merely slowed down is none."""
-    assert turned_away(read(text.encode(), NOW)) is counts
+    assert bool(turned_away([read(text.encode(), NOW)])) is counts

@@ -5,10 +5,13 @@ come with one request, counts all visitors together. Nothing is asked while the 
 API; what is asked then is a GET of a path that the target file names, and nobody is logged in by it.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from oncall.facts.logs import Lines
-from oncall.facts.public_address import PublicLimit
+from oncall.facts.public_address import TURNED_AWAY, PublicLimit
 from oncall.finding import Declared
 from oncall.gate.patterns import Pattern
 from oncall.probes.http.backend import GRACE
@@ -21,7 +24,7 @@ from oncall.probing.ledger import Ledger
 from oncall.probing.register import probe
 from oncall.target.schema import Limits, Stack
 
-TOO_MANY = 429
+TOO_MANY, UNAVAILABLE = 429, 503
 LIMITED = Pattern(
     r"limiting (?:requests|connections)[, ]"  # nginx: limit_req, limit_conn
     r"|(?i:rate.?limit(?:ed)? (?:was )?(?:exceeded|reached))"  # Caddy's rate_limit, Envoy, Kong
@@ -30,7 +33,7 @@ LIMITED = Pattern(
 NAMES_A_REQUEST = Pattern(r"\"[A-Z]{3,7} \S+ HTTP/")
 
 
-@probe(of="frontend")
+@probe(of="frontend", deadline=lambda limits: 2 * (limits.response_seconds + 2 * GRACE))
 def public_limit(stack: Stack, limits: Limits, http: Http, log_reader: LogReader, ledger: Ledger) -> PublicLimit:
     """Whether a rate limit of who answers at the public address refuses whoever comes."""
     base, component = public_base(stack), stack.named("frontend")
@@ -38,39 +41,35 @@ def public_limit(stack: Stack, limits: Limits, http: Http, log_reader: LogReader
         raise Declared(f"says that {component} has no log of ours to read")
     written = log_reader.of(component)
     recent = datetime.now(UTC) - timedelta(minutes=limits.recent_minutes)
-    ours = [one for one in ledger.since(recent - OPEN_BEFORE, [placed(base)[1]]) if one.status == TOO_MANY]
-    lines = [line for log in written for line in lately(log, recent).lines if turned_away(line)]
-    fact = PublicLimit(
-        component=component,
-        containers=len(written),
-        minutes=limits.recent_minutes,
-        lines_read=sum(len(one.lines) for one in written),
-    )
+    ours = [one for one in ledger.since(recent - OPEN_BEFORE, [placed(base)[1]]) if one.status in TURNED_AWAY]
+    lines = turned_away([line for log in written for line in lately(log, recent).lines])
+    read = sum(len(one.lines) for one in written)
+    fact = PublicLimit(component=component, containers=len(written), minutes=limits.recent_minutes, lines_read=read)
     path = _path(lines, stack)
     if not path or len(lines) <= len(ours):
         return fact
-    answer = http.ask("GET", base + path, seconds=limits.response_seconds + GRACE)
+    seconds = limits.response_seconds + GRACE
+    answer = http.ask("GET", base + path, seconds=seconds)
+    if answer.status == UNAVAILABLE:  # nginx says so for a limit, and any server for much else
+        straight = http.ask("GET", stack.backend.url.rstrip("/") + path, seconds=seconds)
+        if straight.status == UNAVAILABLE:
+            return fact
     times = [line.at for line in lines if line.at]
-    return PublicLimit(
-        component=component,
-        containers=len(written),
-        minutes=limits.recent_minutes,
-        lines_read=fact.lines_read,
-        turned_away=Lines(
-            count=len(lines) - len(ours),
-            own=len(ours),
-            first=min(times, default=None),
-            last=max(times, default=None),
-            line=lines[-1].shown,
-        ),
-        path=path,
-        exchange=answer.exchange,
+    others = Lines(
+        count=len(lines) - len(ours),
+        own=len(ours),
+        first=min(times, default=None),
+        last=max(times, default=None),
+        line=lines[-1].shown,
     )
+    return replace(fact, turned_away=others, path=path, exchange=answer.exchange)
 
 
-def turned_away(line: Line) -> bool:
-    """Whether it tells of a request that a rate limit has refused."""
-    return line.status == TOO_MANY or LIMITED.search(line.words) is not None
+def turned_away(lines: Sequence[Line]) -> list[Line]:
+    """Those that tell of requests that a rate limit has refused, one a request: of its error log or its access log."""
+    said = [line for line in lines if LIMITED.search(line.words)]
+    answered = [line for line in lines if line.status == TOO_MANY]
+    return max(said, answered, key=len)
 
 
 def _path(lines: list[Line], stack: Stack) -> str:
