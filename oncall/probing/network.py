@@ -5,10 +5,12 @@ belongs to the whole request, and each part's seconds are kept as evidence. Erro
 kinds), so that whoever asked can tell a refusal from a reset.
 
 The deadline counts what the stack does: it moves by what this machine takes from us (`oncall.probing.lag`). So no wait
-is as long as what is left: each is cut into pieces, and after each piece the clock is read anew.
+is as long as what is left: each is cut into pieces, and after each piece the clock is read anew. A wait that is long by
+itself has a bound to what it gets back, so that a run's budget holds.
 """
 
 import errno
+import math
 import os
 import select
 import socket
@@ -24,7 +26,9 @@ from oncall.probing.lag import METER, stack_time
 class DeadlineNetwork:
     """The network under one request, in the shape that httpcore asks of a backend."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, given_back: float = math.inf) -> None:
+        """given_back: seconds that it gets back at most, of those that this machine takes."""
+        self._given_back = given_back
         self.sock: socket.socket | None = None
         self.started = time.perf_counter()
         self.ends = self.started + seconds
@@ -46,7 +50,7 @@ class DeadlineNetwork:
 
     def remaining(self) -> float:
         """Seconds left; raises TimeoutError when there are none."""
-        left = self._ends + METER.lost() - self._lost - time.perf_counter()
+        left = self._ends + min(METER.lost() - self._lost, self._given_back) - time.perf_counter()
         if left <= 0:
             raise TimeoutError(f"the time for {self.waiting_for} is over")
         return left

@@ -5,6 +5,7 @@ when they are compressed.
 """
 
 import logging
+import math
 import ssl
 import threading
 import time
@@ -94,18 +95,21 @@ class Http:
         json: Any = None,
         form: Mapping[str, str] | None = None,
         seconds: float = 2.5,
+        given_back: float = math.inf,
         body_limit: int = MEBIBYTE,
         refusable: Kind = "request",
     ) -> Answer:
         """Send one request and tell how it ended, after `seconds` at the latest.
 
         json, form: the body, as JSON or as a form's fields.
+        given_back: how many of the seconds that this machine takes from us are added, at most.
         refusable: what of it a server may refuse, and then write into its log; noted in the ledger.
         Raises CouldNotCheck when there is nothing that could be sent: an address or a header that HTTP does not allow.
         """
         with self._ledger.sending(refusable, place(url)[1]) as noted:
+            allowed = seconds, given_back
             answer = self._ask(
-                method, url, headers=headers, json=json, form=form, seconds=seconds, body_limit=body_limit
+                method, url, headers=headers, json=json, form=form, allowed=allowed, body_limit=body_limit
             )
             noted.status = NOBODY_READ_IT if answer.outcome in NEVER_ARRIVED else answer.status or NO_ANSWER
         return answer
@@ -118,11 +122,11 @@ class Http:
         headers: Mapping[str, str] | None,
         json: Any,
         form: Mapping[str, str] | None,
-        seconds: float,
+        allowed: tuple[float, float],
         body_limit: int,
     ) -> Answer:
         tls = self._tls_context() if url[:6].lower() == "https:" else None
-        wire = DeadlineNetwork(seconds)
+        wire = DeadlineNetwork(*allowed)
         address, at = place(url)
         outcome = "answered"
         detail = ""
@@ -165,7 +169,7 @@ class Http:
             detail=detail,
             status=got.status,
             seconds=total,
-            allowed_seconds=seconds,
+            allowed_seconds=allowed[0],
             waiting_for=wire.waiting_for if outcome == "timeout" else "",
             phases=Phases(
                 dns=wire.dns,
