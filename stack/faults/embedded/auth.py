@@ -81,8 +81,8 @@ def auth_login_500(stack: Running) -> None:
 
 @fault("auth-login-slow", component="auth", cause_class="slow", must_fail=[LOGIN_TIME], unknown=[UNKNOWN_ACCOUNT])
 def auth_login_slow(stack: Running) -> None:
-    """The login takes as long as the directory that it asks: three seconds."""
-    put_before(stack, "backend", "--only", ROUTE, "--delay", "3")
+    """The login takes as long as the directory that it asks: four seconds."""
+    put_before(stack, "backend", "--only", ROUTE, "--delay", "4.4")
 
 
 @fault("auth-login-hangs", component="auth", cause_class="hung", must_fail=[LOGIN],
