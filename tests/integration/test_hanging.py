@@ -23,6 +23,7 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
     "test_nothing_was_killed_for_memory",
     "test_no_burst_of_authentication_errors",
     "test_no_burst_of_socket_errors",
+    "test_no_rate_limit_turns_visitors_away",
     "test_backend_has_a_memory_limit",
     "test_logs_of_undeclared_services_show_no_burst_of_errors",
     *(

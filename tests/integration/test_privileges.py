@@ -34,6 +34,8 @@ WITH_TOKEN = {  # whatever needs the token that the probe account is given
     "test_endpoint_answers_in_time",
     "test_handshake_succeeds",
     "test_handshake_succeeds_through_the_proxy",
+    "test_login_answers_in_time",
+    "test_token_is_accepted_through_the_public_address",
     "test_ping_is_answered_in_time",
     "test_socket_refuses_a_made_up_token",
     "test_token_belongs_to_the_account_that_logged_in",
