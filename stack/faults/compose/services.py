@@ -3,6 +3,7 @@
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.expected.container_failures import (
+    BURST,
     FROM_INSIDE,
     HEALTHY,
     KILLED,
@@ -97,7 +98,7 @@ def frontend_paused(stack: DockerStack) -> None:
     mode="docker",
     cause_class="stopped",
     must_fail=["test_frontend_serves_its_page", *of("frontend", RUNNING)],
-    unknown=[*not_running("frontend"), *SILENT_PAGE, *of("frontend", LOG), RATE_LIMIT],
+    unknown=[*not_running("frontend"), *SILENT_PAGE, *of("frontend", LOG, BURST), RATE_LIMIT],
 )
 def frontend_missing(stack: DockerStack) -> None:
     """The frontend's container was removed."""
