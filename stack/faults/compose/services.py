@@ -10,6 +10,7 @@ from stack.faults.expected.container_failures import (
     NO_ENGINE,
     NO_LOGIN,
     PROJECT,
+    RUNNABLE,
     RUNNING,
     SECRET,
     SILENT_PAGE,
@@ -155,7 +156,8 @@ def frontend_unhealthy(stack: DockerStack) -> None:
     component="frontend",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=of("frontend", HEALTHY),
+    must_fail=of("frontend", RUNNABLE),
+    unknown=of("frontend", HEALTHY),
     manual_fix=COMPOSE_FILE,
 )
 def frontend_health_tool_missing(stack: DockerStack) -> None:
