@@ -18,6 +18,7 @@ def test_probe_account_logs_in(login, limits, finding):
         layer=login.layer,
         manner=login.manner,
         blames=login.blames,
+        root=login.root,
         address=login.exchange.at,
     )
 
