@@ -40,6 +40,7 @@ OF_CLASS = {
     "wrong file": (r"content type|text/plain|text/html|served as|is a page|is html|wrong",),
     "missing tool": (r"not found|no such file|missing|cannot run|not in the image",),
     "row level security": (r"row level security|row security|polic(?:y|ies)",),
+    "deleted log": (r"deleted",),
     "collation": (r"collation",),
     "overload": (r"\bcpu|load|pressure|waits? (?:for|on)|\bi/?o\b|memory|overload",),
 }
