@@ -185,7 +185,7 @@ class Network(Struct, frozen=True, kw_only=True):
 
 
 class Volume(Struct, frozen=True, kw_only=True):
-    """One volume. anonymous: nobody gave it a name. mountpoint: on the engine's machine."""
+    """One volume. anonymous: nobody gave it a name. mountpoint: on the engine's machine. created_at: by its clock."""
 
     name: str
     driver: str
@@ -193,6 +193,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     anonymous: bool
     options: Mapping[str, str]
     project: str = ""
+    created_at: datetime | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True):
