@@ -66,6 +66,15 @@ def test_accused_that_nobody_looked_at_is_likely():
     assert [one.check for one in cause.findings] == [LOGIN.check]
 
 
+@pytest.mark.parametrize(("root", "severity"), [("p4", "p4"), ("p1", "p1")])
+def test_a_guess_is_no_more_urgent_than_the_check_that_would_tell(root, severity):
+    """A health check that cannot run makes the look at the service's health blind, and nobody is hurt."""
+    catalogue = {"test_command": Check(severity=root, component="backend", playbook="health-check")}
+    unknown = ended("test_healthy", "unknown", "backend", root_check="test_command")
+
+    assert only(unknown, catalogue=catalogue).severity == severity
+
+
 def test_accused_that_passes_is_not_believed_to_be_sick():
     """A backend with a wrong password says that the database is down, and the database is not."""
     cause = only(HEALTH, passed("test_database", "postgres"))

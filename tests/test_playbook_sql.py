@@ -27,6 +27,7 @@ TO_FILL_IN = {
     "ROLE_NAME": "postgres",
     "COLUMN_NAME": "project_id",
     "INDEX_NAME": "tasks_pkey",
+    "COLLATION_NAME": 'pg_catalog."C"',
 }
 
 

@@ -138,6 +138,16 @@ def test_a_proof_is_no_consequence():
     assert sorted(components(down, killed)) == ["db", "worker"]
 
 
+def test_an_end_for_a_reason_of_its_own_is_no_consequence():
+    """A module is missing in the API's image, whatever the database does; the page above has no cause of its own."""
+    down = failed("test_db", "db", "exits", "runs")
+    loops = failed("test_api", "api", "exits", "runs", corroboration="its state and its own last words")
+    page = failed("test_page", "shop", "error answer")
+
+    assert sorted(components(down, loops, page)) == ["api", "db"]
+    assert components(down, failed("test_api", "api", "exits", "runs"), page) == ["db"]
+
+
 def test_a_part_at_its_own_limit_is_late_because_of_it():
     """One cause, although the playbook has a section for each."""
     pegged = failed("test_cpu", "api", None, "fast", playbook="container-resources")

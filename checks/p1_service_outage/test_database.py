@@ -23,11 +23,11 @@ def test_database_is_reachable(database_connection, finding):
 def test_database_accepts_the_login(database_login, finding):
     """The backend starts, but cannot log in to its database."""
     assert database_login.outcome == "accepted", finding(
-        f"the database refuses the login of {database_login.user}",
-        evidence={"sqlstate": database_login.sqlstate, "said": database_login.message},
+        database_login.symptom,
+        evidence=database_login.evidence,
         component="postgres",
         manner="error answer",
-        statement=database_login.message,
+        statement=database_login.statement,
         speaker="server",
     )
 

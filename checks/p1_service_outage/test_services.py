@@ -41,6 +41,7 @@ def test_service_is_running(service, service_containers, limits, finding):
         component=service,
         layer="runs",
         manner=down[0].manner,
+        corroboration=service_containers.last_words.corroboration,
         ambiguity=down[0].ambiguity,
         root=service_containers.last_words.root,
         statement=service_containers.last_words.telling or down[0].engine_error,
@@ -58,12 +59,14 @@ def test_service_stays_up(service, service_containers, limits, finding):
         component=service,
         layer="runs",
         manner="exits",
+        corroboration=service_containers.last_words.corroboration,
         root=service_containers.last_words.root,
         statement=service_containers.last_words.telling,
         speaker=service_containers.last_words.speaker,
     )
 
 
+@pytest.mark.judges("service_health")
 def test_service_is_healthy(service, service_health, finding):
     """The service runs, but does not do its work."""
     sick = service_health.unhealthy
@@ -73,8 +76,8 @@ def test_service_is_healthy(service, service_health, finding):
         component=service,
         layer=sick[0].layer,
         manner=sick[0].manner,
-        blames=service_health.blames,
-        root=service_health.root,
+        blames=service_health.accused,
+        root=service_health.asked_by,
         statement=service_health.statement,
-        speaker=service_health.speaker,
+        speaker="sub-check",
     )

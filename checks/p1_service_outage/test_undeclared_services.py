@@ -35,7 +35,7 @@ def test_undeclared_services_are_healthy(undeclared_service_health, finding):
         layer=sick[0].layer,
         manner=sick[0].manner,
         statement=undeclared_service_health.statement,
-        speaker=undeclared_service_health.speaker,
+        speaker="sub-check",
     )
 
 

@@ -15,6 +15,7 @@ def test_probe_account_logs_in(login, finding):
         layer=login.layer,
         manner=login.manner,
         blames=login.blames,
+        root=login.root,
         address=login.exchange.at,
     )
 

@@ -66,10 +66,13 @@ def _outside(case: Case, verdict: Verdict, depth: int = FAR) -> str | None:
 def _guess(case: Case, component: str, blocked: list[Verdict]) -> Cause:
     first = next((one for one in blocked if not case.pointed(one)), blocked[0])
     check = case.catalogue.get(first.root_check)
+    severity = min((one.severity for one in blocked), key=SEVERITIES.index)
+    if check:  # what stands in the way is no more urgent than the check that would tell of it
+        severity = max(severity, check.severity, key=SEVERITIES.index)
     number = "1 check" if len(blocked) == 1 else f"{len(blocked)} checks"
     return Cause(
         component=component,
-        severity=min((one.severity for one in blocked), key=SEVERITIES.index),
+        severity=severity,
         symptom=first.reason or "",
         confidence="likely",
         because=f"{number} blocked by it; its own checks are not in this selection",

@@ -26,6 +26,8 @@ class ApplicationRole(Struct, frozen=True, kw_only=True):
     unreadable: tables that it owns or may change, and may not read. closed: schemas of such tables that it may not use.
     accounts_schemas: schemas that hold the accounts table; accounts_unreadable: it serves the login, and may not read
         that table.
+    hidden: tables that it owns or may change, whose rows row level security hides from it: no policy lets it read them.
+        accounts_hidden: it serves the login, and sees no row of the accounts table.
     """
 
     name: str
@@ -45,6 +47,8 @@ class ApplicationRole(Struct, frozen=True, kw_only=True):
     accounts_table: str = ""
     accounts_schemas: tuple[str, ...] = ()
     accounts_unreadable: bool = False
+    hidden: tuple[str, ...] = ()
+    accounts_hidden: bool = False
 
     @property
     def refusal(self) -> tuple[str, str]:
@@ -122,6 +126,16 @@ class ApplicationRoles(Fact, frozen=True, kw_only=True):
     def hindered(self) -> tuple[ApplicationRole, ...]:
         """Those that are let in, and whose statements fail."""
         return tuple(one for one in self.roles if one.exists and one.here and one.hindrance[0])
+
+    @property
+    def without_accounts(self) -> tuple[ApplicationRole, ...]:
+        """Those from which row level security hides all accounts."""
+        return tuple(one for one in self.roles if one.here and one.accounts_hidden)
+
+    @property
+    def without_rows(self) -> tuple[ApplicationRole, ...]:
+        """Those from which it hides all rows of another table."""
+        return tuple(one for one in self.roles if one.here and one.hidden)
 
     @property
     def elsewhere(self) -> tuple[NamedDatabase, ...]:

@@ -73,6 +73,12 @@ class Login(Fact, frozen=True, kw_only=True):
         }.get(status, f"fails with {status}" if status >= 500 else f"answers {status}")
 
     @property
+    def root(self) -> str:
+        """The fact that tells why a right password is refused, where the backend finds no account."""
+        refused = self.back or self.login_page or self.exchange.status in (401, 403, 404)
+        return "application_roles.accounts" if self.problem and refused else ""
+
+    @property
     def manner(self) -> Manner | None:
         """An answer without a token, or a refusal, is a wrong one; else as the exchange went."""
         return self.exchange.manner or ("wrong answer" if self.exchange.answered else None)

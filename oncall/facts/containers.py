@@ -238,6 +238,7 @@ class LastWords(Struct, frozen=True, kw_only=True):
 
     lines: the newest, newest last; each at most 200 characters, without personal data. telling: the one that says most.
     meaning: what a known signature makes of that one; root: the fact that tells the same story nearer to its cause.
+    own: whether it is a reason of the part's own, which nothing below it can bring about.
     silence: why they could not be read.
     """
 
@@ -245,6 +246,7 @@ class LastWords(Struct, frozen=True, kw_only=True):
     telling: str = ""
     meaning: str = ""
     root: str = ""
+    own: bool = False
     silence: str = ""
 
     @property
@@ -257,6 +259,11 @@ class LastWords(Struct, frozen=True, kw_only=True):
     @property
     def speaker(self) -> Speaker:
         return "last words" if self.telling else ""
+
+    @property
+    def corroboration(self) -> str:
+        """What proves, beside its state, that it ends by its own doing."""
+        return "its state and its own last words" if self.own else ""
 
     @property
     def evidence(self) -> dict[str, str | int]:
@@ -381,12 +388,12 @@ class HealthResult(Struct, frozen=True, kw_only=True):
     @property
     def problem(self) -> str:
         """What is wrong, "" when nothing is."""
-        if self.overdue:
-            return f"is still starting after {ago(self.up_seconds)}"
-        if self.status != "unhealthy":
+        if self.status != "unhealthy" and not self.overdue:
             return ""
         if self.cannot_run:
             return f"has a health check that cannot run: {self._hindrance}"
+        if self.overdue:
+            return f"is still starting after {ago(self.up_seconds)}"
         if self.exit_code == -1:
             return "does not answer its health check in time"
         return "fails its health check"
@@ -433,37 +440,38 @@ class ServiceHealth(Fact, frozen=True, kw_only=True):
 
     @property
     def unhealthy(self) -> tuple[HealthResult, ...]:
-        """The failing ones; raises CouldNotCheck when none fails, but one is not through its first check."""
-        sick = tuple(one for one in self.containers if one.problem)
-        starting = [one for one in self.containers if one.status == "starting"]
-        if not sick and starting:
-            raise CouldNotCheck(f"{self.component} is still in its health-check start period: ask again soon")
+        """The failing ones; raises CouldNotCheck when none fails and of one nothing is known: its check cannot run, or
+        has not yet.
+        """
+        sick = tuple(one for one in self.containers if one.problem and not one.cannot_run)
+        if not sick and self.unrunnable:
+            root = f"service_health.command[{self.component}]"
+            raise CouldNotCheck(f"{self.component} {self.unrunnable[0].problem}", root=root)
+        if not sick and any(one.status == "starting" for one in self.containers):
+            raise CouldNotCheck(self._too_early)
         return sick
 
     @property
+    def _too_early(self) -> str:
+        return f"{self.component} is still in its health-check start period: ask again soon"
+
+    @property
+    def unrunnable(self) -> tuple[HealthResult, ...]:
+        """Those whose check cannot run: it says nothing of the service. CouldNotCheck before its first result."""
+        stuck = tuple(one for one in self.containers if one.problem and one.cannot_run)
+        if not stuck and any(one.status == "starting" and one.exit_code is None for one in self.containers):
+            raise CouldNotCheck(self._too_early)
+        return stuck
+
+    @property
     def statement(self) -> str:
-        """What the first failing check said, or the engine of it."""
+        """What the first failing check said."""
         return next((one.output for one in self.unhealthy if one.output), "")
-
-    @property
-    def speaker(self) -> Speaker:
-        """The engine says definitely why a command cannot start; other words are the check's own."""
-        return "server" if any(one.cannot_run for one in self.unhealthy) else "sub-check"
-
-    @property
-    def root(self) -> str:
-        """The fact of the look that asks what most services' own health checks ask, and says how it was answered."""
-        return "" if any(one.cannot_run for one in self.unhealthy) else self.asked_by
-
-    @property
-    def blames(self) -> str | None:
-        """Whom the failure accuses; a check that cannot be run itself accuses nobody else."""
-        return None if any(one.cannot_run for one in self.unhealthy) else self.accused
 
     @property
     def evidence(self) -> dict[str, str | int]:
         found: dict[str, str | int] = {}
-        for one in self.unhealthy[:4]:
+        for one in [one for one in self.containers if one.problem][:4]:
             code = "none" if one.exit_code is None else one.exit_code
             said = f", said: {one.output}" if one.output else ""
             found[f"{one.name} {one.id}"] = f"{one.status}, {one.streak} failures in a row, exit code {code}{said}"

@@ -62,6 +62,20 @@ class DatabaseConnection(Fact, frozen=True, kw_only=True):
         return f"the connection to the database could not be tried: {self.message or 'no reason is known'}"
 
 
+class DataOrigin(Struct, frozen=True, kw_only=True):
+    """What the engine tells of the data of a server that refuses our login.
+
+    role_missing: its log says that our role does not exist: these are other data than ours.
+    volume, created_at: what the data is on, and since when there is such a volume, by the engine's clock.
+    unused: older volumes of the project that none of its containers has mounted.
+    """
+
+    role_missing: bool = False
+    volume: str = ""
+    created_at: datetime | None = None
+    unused: tuple[str, ...] = ()
+
+
 class DatabaseLogin(Fact, frozen=True, kw_only=True):
     """How the server took our account: "accepted" or "refused", with the refusal's SQLSTATE."""
 
@@ -69,6 +83,31 @@ class DatabaseLogin(Fact, frozen=True, kw_only=True):
     outcome: Literal["", "accepted", "refused"]
     sqlstate: str = ""
     message: str = ""
+    origin: DataOrigin | None = None
+
+    @property
+    def statement(self) -> str:
+        """The server's own words: what it says in its log, where it tells a stranger less."""
+        missing = self.origin and self.origin.role_missing
+        return f'role "{self.user}" does not exist' if missing else self.message
+
+    @property
+    def symptom(self) -> str:
+        told = f"the database refuses the login of {self.user}"
+        if not self.origin or not self.origin.role_missing:
+            return told
+        told = f"{told}: its data has no such role"
+        return f"{told}, and an older volume is unused: {self.origin.unused[0]}" if self.origin.unused else told
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        found = {"sqlstate": self.sqlstate, "said": self.message}
+        if not self.origin or not self.origin.role_missing:
+            return found
+        created = self.origin.created_at
+        at = f", created {created:%Y-%m-%d %H:%M:%S} UTC" if created else ""
+        found |= {"log": self.statement, "data volume": f"{self.origin.volume}{at}" if self.origin.volume else ""}
+        return found | {"older volumes of this project, unused": ", ".join(self.origin.unused[:5])}
 
     def inconclusive_reason(self) -> str | None:
         return None if self.outcome else "no login to the database was tried"

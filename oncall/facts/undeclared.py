@@ -36,8 +36,9 @@ class UndeclaredService(ServiceContainers, frozen=True, kw_only=True):
         return said + self.last_words.ending
 
     def corroboration(self, restarts: int) -> str:
-        """What proves that it was the kernel that killed it."""
-        return "State.OOMKilled and exit code 137" if _killed_for_memory(self.sick(restarts)[0]) else ""
+        """What proves that it was the kernel that killed it, or that it ends by its own doing."""
+        killed = _killed_for_memory(self.sick(restarts)[0])
+        return "State.OOMKilled and exit code 137" if killed else self.last_words.corroboration
 
     def manner(self, restarts: int) -> Manner | None:
         """Whether it ends or was never there; of one that is there and does nothing, nothing is said."""

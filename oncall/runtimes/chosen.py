@@ -132,6 +132,9 @@ class Joined:
     def stopped(self, container: Container, seconds: float = 0.5) -> bool:
         return self._of(container).stopped(container, seconds)
 
+    def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
+        return self._of(container).deleted_logs(container, seconds)
+
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         return self._of(container).kills(container, seconds)
 

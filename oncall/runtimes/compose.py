@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from oncall.facts.containers import STOPPED
-from oncall.finding import CouldNotCheck, Declared
+from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.gate.patterns import Pattern
 from oncall.runtimes.cgroup import cgroup, process_state
 from oncall.runtimes.compose_records import ONE_OFF, PROJECT, container, event, identifier, network, sample, volume
@@ -122,6 +122,10 @@ class DockerCompose:
         if not self.engine.local:
             raise CouldNotCheck("the engine is on another machine")
         return process_state(container) == STOPPED
+
+    def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
+        """The engine keeps what containers write."""
+        raise NotPart(f"the engine keeps the log of {container.service}")
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """From the kernel where it is ours, else asked inside."""

@@ -231,7 +231,16 @@ def volume(listed: ListedVolume) -> Volume:
         anonymous=bool(ANONYMOUS.fullmatch(listed.name)),
         options=dict(listed.options or {}),
         project=(listed.labels or {}).get(PROJECT, "")[:255],
+        created_at=_made(listed.created_at),
     )
+
+
+def _made(text: str) -> datetime | None:
+    """A plugin's volume has a time of its own kind, or none."""
+    try:
+        return moment(text)
+    except ValueError:
+        return None
 
 
 def sample(stats: Stats) -> Sample:

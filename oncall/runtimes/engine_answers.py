@@ -215,6 +215,7 @@ class ListedVolume(Struct, rename="pascal"):
     name: Word = ""
     driver: Word = ""
     mountpoint: str = ""
+    created_at: Word = ""
     labels: Labels | None = None
     options: Labels | None = None
 

@@ -4,6 +4,7 @@ Bounded in size and time. What cannot be read is no error by itself: it says why
 """
 
 import base64
+import contextlib
 import errno
 import glob
 import os
@@ -20,6 +21,7 @@ from oncall.runtimes.procfs import processes
 MOST = 64 * 1024  # of one file, unless more is asked for
 MOST_FILES = 16  # that one pattern may name
 TABLE = 4 * 1024 * 1024  # of all processes, and of all sockets
+DELETED = " (deleted)"  # how the kernel ends the name of an open file that has none any more
 MISSING, DENIED = "it is not there", "permission denied"
 
 
@@ -73,6 +75,9 @@ class HostFiles(Protocol):
     def sockets(self, *pids: int, seconds: float = 2.0) -> dict[int, set[str]]:
         """The inodes of the sockets that these processes hold, of all whom we may look into when none is named."""
 
+    def deleted(self, *pids: int, seconds: float = 2.0) -> dict[int, dict[int, str]]:
+        """Of each of these processes that we may look into: the deleted files that it has open, by descriptor."""
+
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         """The machine's time in seconds since 1970, and since its start."""
 
@@ -101,6 +106,15 @@ class Here:
         until = time.monotonic() + seconds
         chosen = pids or tuple(int(name) for name in os.listdir("/proc") if name.isdecimal())
         return {pid: set(_sockets(pid)) for pid in chosen if time.monotonic() < until}
+
+    def deleted(self, *pids: int, seconds: float = 2.0) -> dict[int, dict[int, str]]:
+        until = time.monotonic() + seconds
+        open_files = {pid: _open_files(pid) for pid in pids if time.monotonic() < until}
+        return {
+            pid: {number: path.removesuffix(DELETED) for number, path in each.items() if path.endswith(DELETED)}
+            for pid, each in open_files.items()
+            if each
+        }
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         return time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -157,6 +171,18 @@ def _sockets(pid: int) -> Iterator[str]:
         return  # it has ended, or is not ours to look into
 
 
+def _open_files(pid: int) -> dict[int, str]:
+    """By descriptor; none of a process that has ended, or is not ours to look into."""
+    found: dict[int, str] = {}
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+    except OSError:
+        return {}
+    return found
+
+
 def _inode(place: str) -> str:
     return place[8:-1] if place.startswith("socket:[") else ""
 
@@ -184,6 +210,10 @@ done | sort -u | { set -- "$size"; while IFS= read -r path; do set -- "$@" "$pat
 STATS = "cat /proc/[0-9]*/stat 2>/dev/null | head -c 4194304"
 SOCKETS = """if [ $# -eq 0 ]; then set -- /proc/[0-9]*/fd; fi
 ls -ln "$@" 2>/dev/null | grep -E '^/proc/|socket:' | head -c 4194304"""
+OPEN_FILES = """for pid; do
+  ls "/proc/$pid/fd" >/dev/null 2>&1 || continue
+  printf '%s\\n' "$pid"; ls -ln "/proc/$pid/fd" 2>/dev/null | grep ' (deleted)$'
+done | head -c 4194304"""
 CLOCK = "date +%s.%N; cat /proc/uptime"
 PROBLEMS = {"missing": MISSING, "denied": DENIED, "special": "it is not a regular file"}
 
@@ -220,6 +250,19 @@ class Far:
                 pid = int(name) if name.isdecimal() else 0
             elif inode := _inode(line.rpartition(" -> ")[2]):
                 found.setdefault(pid, set()).add(inode)
+        return found
+
+    def deleted(self, *pids: int, seconds: float = 2.0) -> dict[int, dict[int, str]]:
+        found: dict[int, dict[int, str]] = {}
+        pid = 0
+        for line in self.shell.script(OPEN_FILES, *map(str, pids), seconds=seconds).stdout.splitlines():
+            link, arrow, path = line.partition(" -> ")
+            number = link.rpartition(" ")[2]
+            if not arrow and line.isdecimal():
+                pid = int(line)
+                found[pid] = {}
+            elif number.isdecimal():
+                found.setdefault(pid, {})[int(number)] = path.removesuffix(DELETED)
         return found
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:

@@ -5,15 +5,18 @@ processes that are not ours, so an exit code is unknown, and a loop is seen only
 down, or has just been started, is watched for a moment.
 """
 
+import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import Struct
 
 from oncall.facts.containers import Status
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.runtimes.cgroup_files import Counters, counters
+from oncall.runtimes.deleted_logs import deleted_logs
 from oncall.runtimes.host_files import DENIED, MISSING, HostFiles, Read, stopped
 from oncall.runtimes.log_files import merged
 from oncall.runtimes.procfs import (
@@ -191,11 +194,18 @@ class HostProcesses:
     ) -> Iterator[bytes]:
         """The ends of its log files, in the order of their times."""
         wanted = self.wanted[container.service]
-        yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds)
+        gone = partial(self.deleted_logs, container)
+        yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds, gone)
 
     def stopped(self, container: Container, seconds: float = 0.5) -> bool:
         """As the kernel says of its first process."""
         return stopped(self.files, container.process, seconds)
+
+    def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
+        """By what the process, and all that descend from it, have open."""
+        wanted, known = self.wanted[container.service], processes(self.files.processes(seconds))
+        members = [one.pid for one in family(container.process, known)]
+        return deleted_logs(self.files, wanted.name, members, wanted.log_files, seconds)
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """What it and its children use: of the memory that which its limit counts."""
@@ -246,8 +256,12 @@ def log_of(
     lines: int,
     since: datetime | None,
     seconds: float,
+    deleted: Callable[[], tuple[str, ...]],
 ) -> Iterator[bytes]:
-    """The ends of a component's log files; raises CouldNotCheck when none can be read."""
+    """The ends of a component's log files; raises CouldNotCheck when none can be read.
+
+    deleted: asks for those that it writes into and that are deleted, where none is left.
+    """
     if not patterns:
         raise CouldNotCheck(f"no log file of {name} is named: set {setting}", setting=setting)
     found = files.ends(patterns, min(MOST_BYTES, lines * BYTES_A_LINE), seconds)
@@ -256,6 +270,9 @@ def log_of(
     if denied and not readable:
         raise CouldNotCheck(f"the log of {name} cannot be read: {denied.path}: {denied.problem}")
     if not readable:
+        with contextlib.suppress(NotPart):
+            if gone := deleted():
+                raise CouldNotCheck(f"the log file of {name} was deleted: {gone[0]}", root=f"log_files[{name}]")
         raise CouldNotCheck(f"no log file of {name} matches {', '.join(patterns)}: set {setting}", setting=setting)
     yield b"".join(merged(readable, lines, since))  # read as a whole, so handed on as one
 

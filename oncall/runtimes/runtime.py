@@ -185,7 +185,7 @@ class Network(Struct, frozen=True, kw_only=True):
 
 
 class Volume(Struct, frozen=True, kw_only=True):
-    """One volume. anonymous: nobody gave it a name. mountpoint: on the engine's machine."""
+    """One volume. anonymous: nobody gave it a name. mountpoint: on the engine's machine. created_at: by its clock."""
 
     name: str
     driver: str
@@ -193,6 +193,7 @@ class Volume(Struct, frozen=True, kw_only=True):
     anonymous: bool
     options: Mapping[str, str]
     project: str = ""
+    created_at: datetime | None = None
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -241,6 +242,9 @@ class Runtime(Protocol):
 
     def stopped(self, container: Container, seconds: float = 0.5) -> bool:
         """Whether a signal has stopped its process at this moment; raises CouldNotCheck where that cannot be seen."""
+
+    def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
+        """The deleted files that its processes write their log into; raises NotPart where somebody else keeps it."""
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """How many of its processes the kernel has killed for lack of memory since its start, by its own cgroup."""

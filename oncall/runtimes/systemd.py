@@ -6,11 +6,13 @@ Both only read. Environment and listening ports are those of the unit's first pr
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from msgspec import Struct
 
-from oncall.finding import CouldNotCheck
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.runtimes.cgroup_files import Counters, places, told
+from oncall.runtimes.deleted_logs import deleted_logs
 from oncall.runtimes.host_files import Commands, HostFiles, Read, Said, stopped
 from oncall.runtimes.processes import log_of
 from oncall.runtimes.procfs import allowed_cpus, environment, family, listeners, processes
@@ -114,7 +116,8 @@ class SystemdUnits:
         """What the unit has written into the journal, or into its own files where the target names some."""
         wanted = self.wanted[container.service]
         if wanted.log_files:
-            yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds)
+            gone = partial(self.deleted_logs, container)
+            yield from log_of(self.files, wanted.name, wanted.log_files, wanted.setting, lines, since, seconds, gone)
             return
         entries_of = self._journal(container.service, lines, since, seconds)
         yield b"".join(line for entry in entries_of for line in logged(entry))  # read as a whole, so handed on as one
@@ -133,6 +136,15 @@ class SystemdUnits:
     def stopped(self, container: Container, seconds: float = 0.5) -> bool:
         """As the kernel says of its first process."""
         return stopped(self.files, container.process, seconds)
+
+    def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
+        """Of a unit that writes files of its own, by what its processes have open; the journal's are not the unit's."""
+        wanted, known = self.wanted[container.service], processes(self.files.processes(seconds))
+        members = [one.pid for one in family(container.process, known)]
+        found = deleted_logs(self.files, wanted.name, members, wanted.log_files, seconds)
+        if not found and not wanted.log_files:
+            raise NotPart(f"the journal keeps the log of {wanted.name}")
+        return found
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped.

@@ -210,3 +210,47 @@ def test_durations_as_the_server_writes_them():
     assert {one: milliseconds(one) for one in written} == written
     role = ApplicationRole(name="app", known_by="variable", settings={}, connection_limit=0, superuser=True)
     assert role.refusal == ("", "")
+
+
+UNHIDE = "ALTER TABLE tasks DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY"
+
+
+@pytest.mark.parametrize(
+    ("statement", "back", "hidden"),
+    [
+        ("ALTER TABLE tasks ENABLE ROW LEVEL SECURITY", UNHIDE, ()),  # the owner sees all rows
+        ("ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", UNHIDE, ("public.tasks",)),
+        (
+            "CREATE POLICY own ON tasks TO app USING (true); ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, "
+            "FORCE ROW LEVEL SECURITY",
+            f"DROP POLICY own ON tasks; {UNHIDE}",
+            (),
+        ),
+        (
+            "CREATE POLICY adds ON tasks FOR INSERT TO app WITH CHECK (true); "
+            "ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+            f"DROP POLICY adds ON tasks; {UNHIDE}",
+            ("public.tasks",),
+        ),
+        (
+            "ALTER ROLE app BYPASSRLS; ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY",
+            f"ALTER ROLE app NOBYPASSRLS; {UNHIDE}",
+            (),
+        ),
+    ],
+)
+def test_rows_are_hidden_where_no_policy_lets_the_role_read(server, statement, back, hidden):
+    """Enabled counts for all but the owner, forced for the owner as well; a policy for INSERT lets nobody read."""
+    with changed(server, statement, back):
+        (role,) = asked(server, backend(server)).roles
+
+    assert (role.hidden, role.accounts_hidden) == (hidden, False)
+
+
+def test_hidden_accounts_are_told_apart(server):
+    """They are those of the login."""
+    with changed(server, "ALTER TABLE users ENABLE ROW LEVEL SECURITY", "ALTER TABLE users DISABLE ROW LEVEL SECURITY"):
+        fact = asked(server, backend(server), auth=Auth(accounts_table="users"))
+
+    assert [one.name for one in fact.without_accounts] == ["app"]
+    assert fact.without_rows == ()

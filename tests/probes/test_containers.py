@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bench.counting_proxy import CountingProxy, proxies
 from oncall import testing
+from oncall.facts.containers import HealthResult, ServiceHealth
 from oncall.facts.postgres import DatabaseConnection
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probes.containers.health_checks import health_of
@@ -167,7 +169,8 @@ def test_a_service_without_a_container_says_what_is_there(ward):
 )
 def test_health_checks_fail_in_their_own_ways(ward, service, words):
     """A missing tool in the image is no fault of the service."""
-    (one,) = look("service_health", ward.stack(), service).unhealthy
+    health = look("service_health", ward.stack(), service)
+    (one,) = health.unrunnable if service == "toolless" else health.unhealthy
 
     assert one.problem == words
     assert service != "sick" or one.output == "not today"
@@ -197,6 +200,31 @@ def test_a_health_check_that_cannot_run_is_told_from_one_that_fails(code, output
 
     assert (found.problem, found.manner) == (problem, manner)
     assert found.layer == {"config": "config", "silent": "answers"}.get(manner, "correct")
+
+
+def test_a_health_check_that_cannot_run_says_nothing_of_the_service():
+    """Whether it is healthy nobody can tell; of two containers the one whose check has failed counts."""
+    toolless = HealthResult(id="a", name="web", status="unhealthy", exit_code=127, missing="curl")
+    health = ServiceHealth(component="web", service="web", containers=(toolless,))
+
+    assert health.unrunnable == (toolless,)
+    with pytest.raises(CouldNotCheck, check=lambda error: error.root == "service_health.command[web]"):
+        _ = health.unhealthy
+    failing = HealthResult(id="b", name="web", status="unhealthy", exit_code=1)
+    assert replace(health, containers=(toolless, failing)).unhealthy == (failing,)
+
+
+@pytest.mark.parametrize(("exit_code", "known"), [(None, False), (0, True)])
+def test_a_health_check_that_has_not_run_yet_may_be_one_that_cannot(exit_code, known):
+    """Unknown until its first result."""
+    starting = HealthResult(id="a", name="web", status="starting", exit_code=exit_code, starting_seconds=60)
+    health = ServiceHealth(component="web", service="web", containers=(starting,))
+
+    if known:
+        assert health.unrunnable == ()
+    else:
+        with pytest.raises(CouldNotCheck, match="ask again soon"):
+            _ = health.unrunnable
 
 
 @engine

@@ -53,6 +53,27 @@ def test_the_line_that_says_why_is_quoted(texts, telling, meaning):
     assert words.ending == (f": {meaning}" if meaning else f"; last line: {shown[:90]}")
 
 
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("ModuleNotFoundError: No module named 'bcrypt'", True),
+        ("exec /app/server: exec format error", True),
+        ('nginx: [emerg] unknown directive "servr" in /etc/nginx/nginx.conf:3', True),
+        ("panic: no database", False),
+        ("[UnhandledPromiseRejection: this error originated in an async function]", False),
+        ("Error: P3009: migrate found failed migrations", False),
+        ("No space left on device", False),
+        ("ValueError: five", False),
+    ],
+)
+def test_a_reason_of_its_own_is_told_from_how_it_ends(text, own):
+    """A panic, or an exception that nobody caught, may well be about the part below."""
+    words = said([text])
+
+    assert words.own == own
+    assert bool(words.corroboration) == own
+
+
 @pytest.mark.parametrize(("end", "root"), [(-2, "migrations"), (-1, "data_volume"), (0, "")])
 def test_what_is_known_better_elsewhere_names_the_fact(end, root):
     """A restart loop and the migration or the volume behind it are one cause."""

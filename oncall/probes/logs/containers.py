@@ -81,7 +81,7 @@ class LogReader:
                     self._read[component] = error
         found = self._read[component]
         if isinstance(found, CouldNotCheck):
-            raise CouldNotCheck(str(found))
+            raise CouldNotCheck(str(found), root=found.root, setting=found.setting)
         return found
 
     def role(self, component: str) -> str:

@@ -65,6 +65,7 @@ def last_words(logs: Iterable[Written], role: str, *, by_itself: bool | None = T
         telling=telling.shown.strip() if telling else "",
         meaning=known.meaning if known else "",
         root=NEARER.get(known.name, "") if known else "",
+        own=known.own if known else False,
     )
 
 

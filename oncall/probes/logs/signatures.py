@@ -35,6 +35,7 @@ class Signature(Struct, frozen=True, dict=True):
         prompt leaves the same ones; of a part in a crash loop one is enough.
     login: whether it tells that the database refuses a role.
     answer: whether it is what the accused part itself has answered, not what somebody met at its door.
+    reason: whether it says why; one that does not says only how it ends, or whom it distrusts.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Signature(Struct, frozen=True, dict=True):
     least_in_database: int = 1
     login: bool = False
     answer: bool = False
+    reason: bool = True
 
     def __post_init__(self) -> None:
         self.pattern  # noqa: B018  made now: a test measures every pattern that there is
@@ -62,6 +64,11 @@ class Signature(Struct, frozen=True, dict=True):
     def unnamed(self) -> bool:
         """Whether it says that a name does not resolve: the network's fault, unless nobody is there to be named."""
         return self.name in ("name", "proxy-name")
+
+    @property
+    def own(self) -> bool:
+        """Whether it is a reason of the writer's own to end, which no part below it can bring about."""
+        return self.kind == "fatal" and not self.blames and self.reason
 
     def read_in(self, component: str) -> bool:
         """Whether that component's log is searched for it."""
@@ -204,15 +211,15 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature("no-upstream", r"no live upstreams", "no server behind it answers", "passing",
       blames="backend", of=("frontend",)),
     Signature("certificate",
-      r"CERT_HAS_EXPIRED|certificate has expired|certificate expired", "a certificate has expired"),
+      r"CERT_HAS_EXPIRED|certificate has expired|certificate expired", "a certificate has expired", reason=False),
     # Its own end
     Signature("module", r"Cannot find (?:module|package) '|ModuleNotFoundError: |\bERR_MODULE_NOT_FOUND\b",
       "a module of its own is missing"),
     Signature("format", r"exec format error|cannot execute binary file", "its program is built for another machine"),
     Signature("segfault", r"[Ss]egmentation fault|\bSIGSEGV\b|core dumped", "it crashed (segmentation fault)"),
-    Signature("go-panic", r"^panic: |^fatal error: ", "it panicked", not_of=PG),
+    Signature("go-panic", r"^panic: |^fatal error: ", "it panicked", not_of=PG, reason=False),
     Signature("unhandled", r"UnhandledPromiseRejection|[Uu]nhandled (?:[Pp]romise )?[Rr]ejection|uncaughtException|"
-      r"Uncaught Exception|triggerUncaughtException", "an exception was not handled"),
+      r"Uncaught Exception|triggerUncaughtException", "an exception was not handled", reason=False),
     Signature("traceback", r"^Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?\z", "a stack trace", "evidence"),
 )  # fmt: skip
 ANY_SIGNATURE = AnyOf(one.pattern for one in SIGNATURES)

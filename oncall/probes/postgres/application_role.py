@@ -43,13 +43,15 @@ class Row(Struct, frozen=True):
     closed: tuple[str, ...]
     accounts_schemas: tuple[str, ...]
     accounts_unreadable: bool
+    hidden: tuple[str, ...]
     databases: tuple[str, ...]
 
 
 # Of a role that no variable names, only what can log in and is no superuser is the application's.
 QUERY = """
     WITH relations AS (
-      SELECT c.oid, c.relname, c.relkind, c.relowner, n.oid AS schema_oid, n.nspname FROM pg_class c
+      SELECT c.oid, c.relname, c.relkind, c.relowner, c.relrowsecurity, c.relforcerowsecurity,
+        n.oid AS schema_oid, n.nspname FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_|^information_schema$'
     ), tables AS (
@@ -85,6 +87,16 @@ QUERY = """
        WHERE t.relname = %s) AS accounts_schemas,
       coalesce((SELECT bool_and(NOT has_any_column_privilege(r.oid, t.oid, 'SELECT')) FROM tables t
        WHERE t.relname = %s), false) AS accounts_unreadable,
+      (SELECT to_json(coalesce(array_agg(u.name ORDER BY u.name), '{}'))::text FROM (
+         SELECT t.nspname || '.' || t.relname AS name FROM tables t
+         WHERE t.relrowsecurity AND NOT r.rolsuper AND NOT r.rolbypassrls
+           AND (t.relforcerowsecurity OR NOT pg_has_role(r.oid, t.relowner, 'USAGE'))
+           AND has_any_column_privilege(r.oid, t.oid, 'SELECT') AND (t.relname = %s OR t.relowner = r.oid
+             OR has_table_privilege(r.oid, t.oid, 'UPDATE') OR has_table_privilege(r.oid, t.oid, 'DELETE'))
+           AND NOT EXISTS (
+             SELECT 1 FROM pg_policy p, unnest(p.polroles) g WHERE p.polrelid = t.oid AND p.polpermissive
+               AND p.polcmd IN ('r', '*') AND (g = 0 OR pg_has_role(r.oid, g, 'USAGE')))
+         ORDER BY t.relname = %s DESC LIMIT 20) u) AS hidden,
       (SELECT to_json(coalesce(array_agg(datname::text), '{}'))::text FROM pg_database) AS databases
     FROM wanted w LEFT JOIN pg_roles r ON r.rolname = w.name CROSS JOIN here
     WHERE w.rank = (SELECT min(rank) FROM wanted) ORDER BY 1 LIMIT 20
@@ -102,7 +114,7 @@ def application_roles(
     here = (login for login in everybody if login.database in ("", database_session.dbname))
     named = {login.user: login for login in reversed((*here, *own)) if login.user}
     accounts = "" if stack.auth.absent else stack.auth.accounts_table.rpartition(".")[2].strip('"')
-    rows = database_session.rows(Row, QUERY, (json.dumps(sorted(named)[:MOST]), accounts, accounts), vital=True)
+    rows = database_session.rows(Row, QUERY, (json.dumps(sorted(named)[:MOST]), *[accounts] * 4), vital=True)
     if not rows:
         raise CouldNotCheck(
             "the role that the application logs in as is not known: no variable names it, it has no session, and it "
@@ -122,6 +134,7 @@ def application_roles(
 
 
 def _role(row: Row, login: DatabaseLogin | None, accounts: str, serves: bool, database: str) -> ApplicationRole:
+    of_accounts = {name for name in row.hidden if name.endswith(f".{accounts}")}
     settings = dict(pair.partition("=")[::2] for pair in row.settings)
     kept = (*TIMEOUTS, "search_path", "session_replication_role")
     return ApplicationRole(
@@ -142,6 +155,8 @@ def _role(row: Row, login: DatabaseLogin | None, accounts: str, serves: bool, da
         accounts_table=accounts,
         accounts_schemas=row.accounts_schemas[:50],
         accounts_unreadable=serves and row.accounts_unreadable,
+        hidden=tuple(name for name in row.hidden if name not in of_accounts),
+        accounts_hidden=serves and len(of_accounts) == len(row.accounts_schemas) > 0,
     )
 
 

@@ -76,7 +76,8 @@ def accounts_table(stack: Stack, database_session: Session) -> AccountsTable:
             raise CouldNotCheck(_locked(session, table), blames="postgres") from None
         raise problem.blindness from None
     if not rows and found.row_security:
-        raise CouldNotCheck(f"row security hides the rows of {table}: ALTER ROLE {session.user} BYPASSRLS")
+        told = f"row security hides the rows of {table}: ALTER ROLE {session.user} BYPASSRLS"
+        raise CouldNotCheck(told, root="application_roles.accounts")
     log.info("the accounts table %s was read: %d row", table, len(rows))
     return AccountsTable(table=table, outcome="read" if rows else "empty")
 

@@ -23,6 +23,7 @@ from oncall.facts.postgres import (
 )
 from oncall.finding import CouldNotCheck, Declared
 from oncall.gate.patterns import Pattern
+from oncall.probes.containers.data_origin import data_origin
 from oncall.probes.containers.own_address import not_asked
 from oncall.probes.containers.password import ContainerPassword
 from oncall.probes.postgres import wire
@@ -37,6 +38,7 @@ from oncall.target.secrets import Secrets
 log = logging.getLogger(__name__)
 
 ELSEWHERE = ("unresolved", "unreachable", "refused", "timeout", "closed", "garbled")  # nothing of ours has answered
+UNKNOWN_TO_IT = ("28P01", "28000", "3D000")  # a wrong password, a role or a database that is not there
 STATES: tuple[tuple[RoleState, Pattern[str]], ...] = (
     ("starting up", Pattern("starting up")),
     ("shutting down", Pattern("shutting down")),
@@ -186,7 +188,13 @@ def database_login(stack: Stack, database_attempt: Attempt) -> DatabaseLogin:
     if failed.outcome == "rejected" and failed.sqlstate and failed.sqlstate not in ("57P03", "53300"):
         if other := not_asked(stack, stack.postgres.host, stack.postgres.port):
             raise other
-        return DatabaseLogin(user=user, outcome="refused", sqlstate=failed.sqlstate, message=failed.message)
+        return DatabaseLogin(
+            user=user,
+            outcome="refused",
+            sqlstate=failed.sqlstate,
+            message=failed.message,
+            origin=data_origin(stack, user) if failed.sqlstate in UNKNOWN_TO_IT else None,
+        )
     raise why_not(database_attempt)
 
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.expected.container_failures import FROM_INSIDE, HEALTHY, LOG, NO_LOGIN, SPACE, UP, of, restarting
-from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION
+from stack.faults.expected.database_failures import BACKEND_FAILS, LOGIN, NO_SESSION, without
 from stack.faults.tools.manual_fix import COMPOSE_FILE
 from stack.state import StackError
 
@@ -69,3 +69,27 @@ def _data_in(stack: DockerStack, volumes: list[str]) -> None:
     stack.edit_compose("services.postgres.volumes", volumes)
     stack.compose("rm", "-sf", "postgres")  # a container that is merely recreated takes its old volume along
     stack.recreate("postgres")
+
+
+@fault(
+    "volume-data-folder-renamed",
+    component="postgres",
+    mode="docker",
+    cause_class="missing object",
+    must_fail=[LOGIN, *BACKEND_FAILS],
+    may_fail=[*of("backend", HEALTHY, LOG), *of("postgres", LOG)],
+    unknown=[*without(NO_SESSION, LOGIN), *NO_LOGIN],
+    manual_fix=COMPOSE_FILE,
+)
+def data_folder_renamed(stack: DockerStack) -> None:
+    """PGDATA names another folder of the volume: the server has made an empty database there, without any role."""
+    scripts = stack.home.path / "scripts-of-nobody"
+    scripts.mkdir(exist_ok=True)
+    scripts.chmod(0o755)
+    stack.edit_compose("services.postgres.environment", {"PGDATA": "/var/lib/postgresql/main"})
+    stack.edit_compose(
+        "services.postgres.volumes", ["data:/var/lib/postgresql", f"{scripts}:/docker-entrypoint-initdb.d:ro"]
+    )
+    stack.recreate("postgres", wait=False)
+    stack.wait(lambda: 'role "motel" does not exist' in stack.logs("postgres").lower(), "the role to be missing", 60)
+    stack.wait(lambda: stack.is_healthy(stack.container("postgres")), "the database to be healthy", 60)

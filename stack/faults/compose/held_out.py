@@ -11,6 +11,7 @@ from stack.faults.expected.container_failures import (
     NO_LOGIN,
     PORT,
     RESOLVES,
+    RUNNABLE,
     RUNNING,
     STATS,
     UP,
@@ -64,7 +65,7 @@ def backend_stale_hosts_entry(stack: DockerStack) -> None:
     mode="docker",
     cause_class="hung",
     must_fail=of("backend", RUNNING),
-    unknown=of("backend", UP, HEALTHY, *STATS, NETWORK),
+    unknown=of("backend", UP, HEALTHY, RUNNABLE, *STATS, NETWORK),
     held_out_result="right",
 )
 def backend_replica_paused(stack: DockerStack) -> None:

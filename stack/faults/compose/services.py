@@ -12,6 +12,7 @@ from stack.faults.expected.container_failures import (
     NO_LOGIN,
     PROJECT,
     RATE_LIMIT,
+    RUNNABLE,
     RUNNING,
     SECRET,
     SILENT_PAGE,
@@ -157,7 +158,8 @@ def frontend_unhealthy(stack: DockerStack) -> None:
     component="frontend",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=of("frontend", HEALTHY),
+    must_fail=of("frontend", RUNNABLE),
+    unknown=of("frontend", HEALTHY),
     manual_fix=COMPOSE_FILE,
 )
 def frontend_health_tool_missing(stack: DockerStack) -> None:

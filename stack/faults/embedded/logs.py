@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from stack.faults import fault
-from stack.faults.expected.container_failures import BURST, of
+from stack.faults.expected.container_failures import BURST, LOG, LOG_FILE, of
 from stack.running import Running
 
 A_DOZEN = range(12)
@@ -36,3 +36,10 @@ def backend_log_pool_timeouts(stack: Running) -> None:
 def backend_log_rate_limited(stack: Running) -> None:
     """Another company's API refuses the backend's requests, for there are too many."""
     say(stack, "backend", *({"message": f"mail {number}: 429 Too Many Requests"} for number in A_DOZEN))
+
+
+@fault("frontend-log-deleted", component="frontend", cause_class="deleted log",
+       must_fail=of("frontend", LOG_FILE), unknown=of("frontend", LOG, BURST))  # fmt: skip
+def frontend_log_deleted(stack: Running) -> None:
+    """Somebody made room on the disk and deleted the frontend's log: it writes on, and nobody can read it."""
+    stack.log("frontend").unlink()

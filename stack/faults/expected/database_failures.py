@@ -10,6 +10,7 @@ WRITES = "test_database_accepts_writes"
 SLOTS = "test_database_has_free_connection_slots"
 MAY_LOG_IN = "test_application_role_can_log_in"
 USES_TABLES = "test_application_role_can_use_its_tables"
+SEES_ACCOUNTS, SEES_ROWS = "test_application_role_sees_the_accounts", "test_application_role_sees_its_rows"
 THIS_DATABASE = "test_application_uses_this_database"
 TABLES_FREE = "test_no_table_is_locked"
 CHECKSUMS = "test_no_data_page_fails_its_checksum"
@@ -18,6 +19,7 @@ SLOW = "test_no_query_is_slow_on_average"
 LONG = "test_no_query_runs_for_long"
 BLOCKED = "test_no_session_is_blocked"
 IDLE = "test_no_transaction_is_left_idle"
+COLLATIONS = "test_collations_are_those_of_the_indexes"
 INVALID = "test_no_index_is_invalid"
 READS = "test_large_tables_are_read_by_index"
 KEYS = "test_foreign_keys_on_large_tables_are_indexed"
@@ -27,13 +29,13 @@ LOCKED = "test_no_migration_is_locked"
 PENDING = "test_no_migration_is_pending"
 
 SESSIONS = [LONG, BLOCKED, IDLE]
-APPLICATION = [MAY_LOG_IN, USES_TABLES, THIS_DATABASE]
+APPLICATION = [MAY_LOG_IN, USES_TABLES, THIS_DATABASE, SEES_ACCOUNTS, SEES_ROWS]
 MIGRATIONS = [FAILED, LOCKED, PENDING]
 
 # We are let in, and then no query is answered.
 NO_QUERY = [
     *(STARTED, WRITES, SLOTS, *APPLICATION, TABLES_FREE, CHECKSUMS, SLOW, *SESSIONS),
-    *(INVALID, READS, KEYS, ACCOUNTS, *MIGRATIONS),
+    *(INVALID, READS, KEYS, ACCOUNTS, *MIGRATIONS, COLLATIONS),
 ]
 
 # We are not let in; a fault whose refusal itself is judged takes that check out.

@@ -39,6 +39,9 @@ OF_CLASS = {
     "corrupt file": (r"backup|cannot be read|corrupt|empty|cut|damage|decode|truncated",),
     "wrong file": (r"content type|text/plain|text/html|served as|is a page|is html|wrong",),
     "missing tool": (r"not found|no such file|missing|cannot run|not in the image",),
+    "row level security": (r"row level security|row security|polic(?:y|ies)",),
+    "deleted log": (r"deleted",),
+    "collation": (r"collation",),
     "overload": (r"\bcpu|load|pressure|waits? (?:for|on)|\bi/?o\b|memory|overload",),
 }
 OF_FAULT = {
