@@ -23,6 +23,7 @@ from oncall.facts.containers import HealthStatus, Kind, Status
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
+from oncall.runtimes.procfs import Listener
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -215,6 +216,13 @@ class Answered(Struct, frozen=True):
     output: str
 
 
+class Inside(Struct, frozen=True):
+    """What runs first in a container, as its command line says, and which TCP sockets listen in its network."""
+
+    command: str
+    listeners: tuple[Listener, ...] = ()
+
+
 class Runtime(Protocol):
     """The questions that probes ask of every runtime."""
 
@@ -266,6 +274,9 @@ class ContainerRuntime(Runtime, Protocol):
 
     def volume(self, name: str, seconds: float = 2.0) -> Volume | None:
         """One volume by its name, whomever it belongs to; None when it is not there."""
+
+    def inside(self, container: Container, seconds: float = 2.0) -> Inside:
+        """Who listens in a container's network; raises as `run` where only a command inside could tell."""
 
     def run(self, container: Container, *command: str, seconds: float = 2.0) -> Answered:
         """Run a small reading command inside; raises NotPart when docker.exec = false, CouldNotCheck when it hangs."""
