@@ -29,12 +29,14 @@ from oncall.runtimes.engine_answers import (
     plain,
     understood,
 )
+from oncall.runtimes.open_files import ASKED, of_container, told_open
 from oncall.runtimes.runtime import (
     Answered,
     Container,
     Event,
     Inside,
     Network,
+    OpenFiles,
     Project,
     Sample,
     Volume,
@@ -135,6 +137,13 @@ class DockerCompose:
         if not found:
             raise CouldNotCheck("its cgroup has no counter of kills")
         return int(found[1])
+
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """From the kernel where it is ours and lets us, else asked inside."""
+        if self.engine.local:
+            with contextlib.suppress(CouldNotCheck):
+                return of_container(container, seconds)
+        return told_open(self.run(container, "sh", "-c", ASKED, seconds=seconds).output)
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """The engine's memory holds its last 256 events of any kind; a filter does not make it reach back further."""

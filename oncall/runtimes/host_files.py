@@ -73,6 +73,9 @@ class HostFiles(Protocol):
     def sockets(self, *pids: int, seconds: float = 2.0) -> dict[int, set[str]]:
         """The inodes of the sockets that these processes hold, of all whom we may look into when none is named."""
 
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        """How many files each of these processes has open; those whom we may not look into are left out."""
+
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         """The machine's time in seconds since 1970, and since its start."""
 
@@ -101,6 +104,11 @@ class Here:
         until = time.monotonic() + seconds
         chosen = pids or tuple(int(name) for name in os.listdir("/proc") if name.isdecimal())
         return {pid: set(_sockets(pid)) for pid in chosen if time.monotonic() < until}
+
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        until = time.monotonic() + seconds
+        counted = {pid: _descriptors(pid) for pid in pids if time.monotonic() < until}
+        return {pid: count for pid, count in counted.items() if count}
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         return time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -157,6 +165,13 @@ def _sockets(pid: int) -> Iterator[str]:
         return  # it has ended, or is not ours to look into
 
 
+def _descriptors(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
 def _inode(place: str) -> str:
     return place[8:-1] if place.startswith("socket:[") else ""
 
@@ -184,6 +199,7 @@ done | sort -u | { set -- "$size"; while IFS= read -r path; do set -- "$@" "$pat
 STATS = "cat /proc/[0-9]*/stat 2>/dev/null | head -c 4194304"
 SOCKETS = """if [ $# -eq 0 ]; then set -- /proc/[0-9]*/fd; fi
 ls -ln "$@" 2>/dev/null | grep -E '^/proc/|socket:' | head -c 4194304"""
+DESCRIPTORS = """for pid; do printf '%s %s\\n' "$pid" "$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)"; done"""
 CLOCK = "date +%s.%N; cat /proc/uptime"
 PROBLEMS = {"missing": MISSING, "denied": DENIED, "special": "it is not a regular file"}
 
@@ -221,6 +237,12 @@ class Far:
             elif inode := _inode(line.rpartition(" -> ")[2]):
                 found.setdefault(pid, set()).add(inode)
         return found
+
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        told = self.shell.script(DESCRIPTORS, *map(str, pids), seconds=seconds).stdout
+        pairs = (line.split() for line in told.splitlines())
+        counted = {int(pair[0]): int(pair[1]) for pair in pairs if len(pair) == 2 and "".join(pair).isdecimal()}
+        return {pid: count for pid, count in counted.items() if count}
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         said = self.shell.script(CLOCK, seconds=seconds).stdout.split()

@@ -216,6 +216,14 @@ class Answered(Struct, frozen=True):
     output: str
 
 
+class OpenFiles(Struct, frozen=True):
+    """How many files a process has open, and how many it may; a limit of 0 is none."""
+
+    process: int
+    count: int
+    limit: int
+
+
 class Inside(Struct, frozen=True):
     """What runs first in a container, as its command line says, and which TCP sockets listen in its network."""
 
@@ -252,6 +260,9 @@ class Runtime(Protocol):
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """How many of its processes the kernel has killed for lack of memory since its start, by its own cgroup."""
+
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """Of each of its processes; raises CouldNotCheck where none of them may be looked into."""
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """What it remembers of the project's containers, each single health check left out."""

@@ -97,7 +97,9 @@ def _silent(look: Look | None) -> bool:
 
 
 def _ears(container: Container, wanted: tuple[int, ...], inside: Inside, *, try_it: bool) -> Ears:
-    open_, own, elsewhere = [], [], []
+    open_: list[str] = []
+    own: list[str] = []
+    elsewhere: list[str] = []
     for one in inside.listeners:
         at = f"{one.address}:{one.port}"
         if one.port in wanted:

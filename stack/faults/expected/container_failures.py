@@ -20,7 +20,8 @@ UNDECLARED_LIMITS = "test_undeclared_services_are_under_their_limits"
 UNDECLARED_LOG = "test_logs_of_undeclared_services_show_no_fatal_error"
 UNDECLARED_BURST = "test_logs_of_undeclared_services_show_no_burst_of_errors"
 UNDECLARED = [UNDECLARED_RUN, UNDECLARED_HEALTHY, UNDECLARED_LIMITS, UNDECLARED_LOG, UNDECLARED_BURST]
-STATS = [MEMORY, CPU, PROCESSES]
+OPEN_FILES = "test_open_files_are_under_their_limit"
+STATS = [MEMORY, CPU, PROCESSES, OPEN_FILES]
 SERVICES = ["postgres", "backend", "frontend"]
 
 
