@@ -49,6 +49,8 @@ COUNTER = Pattern(r"(?m)^oom_kill (\d{1,18})$")
 INSIDE = "cat /sys/fs/cgroup/memory/memory.oom_control || cat /sys/fs/cgroup/memory.events"
 MOST_CONTAINERS = 256  # of one project: each costs a request and a thread for a moment
 
+MOST_NEIGHBOURS = 64  # containers of others on our networks
+
 A = TypeVar("A")
 R = TypeVar("R")
 
@@ -79,11 +81,13 @@ class DockerCompose:
 
     def _list(self, label: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
         """Id and labels of the containers with this label."""
+        return self._listed(seconds, all=1, filters={"label": [label]})
 
+    def _listed(self, seconds: float, **asked: Any) -> list[tuple[str, dict[str, str]]]:
         def record(listed: list[Listed]) -> list[tuple[str, dict[str, str]]]:
             return [(identifier(one.id), one.labels or {}) for one in listed]
 
-        return self.engine.get("/containers/json", seconds, list[Listed], record, all=1, filters={"label": [label]})
+        return self.engine.get("/containers/json", seconds, list[Listed], record, **asked)
 
     def _others(self, seconds: float) -> tuple[str, ...]:
         names = {labels.get(PROJECT, "")[:255] for _, labels in self._list(PROJECT, seconds)}
@@ -168,6 +172,19 @@ class DockerCompose:
     def network(self, network_id: str, seconds: float = 2.0) -> Network | None:
         """One network by its id, None when it is not there."""
         return self._or_none(f"/networks/{quote(network_id, safe='')}", seconds, ListedNetwork, network)
+
+    def neighbours(self, network_ids: tuple[str, ...], seconds: float = 2.0) -> tuple[Container, ...]:
+        """One list, filtered by the engine; the first ones of those that are not ours inspected at the same time."""
+        deadline = time.monotonic() + seconds
+        listed = self._listed(seconds, filters={"network": list(network_ids), "status": ["running"]})
+        strange = [one for one, labels in listed if labels.get(PROJECT) != self.project or _one_off(labels)]
+        found: list[Container] = []
+        for one in at_once(self._inspect, strange[:MOST_NEIGHBOURS], max(0.2, deadline - time.monotonic())):
+            if isinstance(one, CouldNotCheck):
+                raise one
+            if one:
+                found.append(one)
+        return tuple(found)
 
     def volumes(self, seconds: float = 2.0) -> tuple[Volume, ...]:
         """All of the engine's: an external volume has no project."""

@@ -280,6 +280,9 @@ class ContainerRuntime(Runtime, Protocol):
     def network(self, network_id: str, seconds: float = 2.0) -> Network | None:
         """One network by its id, whomever it belongs to; None when it is not there."""
 
+    def neighbours(self, network_ids: tuple[str, ...], seconds: float = 2.0) -> tuple[Container, ...]:
+        """The running containers on these networks that are not of the project, or were made by `run`."""
+
     def volumes(self, seconds: float = 2.0) -> tuple[Volume, ...]:
         """All volumes of the engine; `project` tells whose they are."""
 
