@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.p3, pytest.mark.playbook("container-network")]
+pytestmark = [pytest.mark.p3, pytest.mark.playbook("shared-name")]
 
 
 @pytest.mark.judges("namesakes")
