@@ -5,7 +5,8 @@ import subprocess
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.compose.starts import API, PAGE, noticed
-from stack.faults.expected.container_failures import HEALTHY, LISTENS, LOG, SILENT_PAGE, of
+from stack.faults.expected.container_failures import HEALTHY, LISTENS, LOG, NO_LOGIN, PORT, SILENT_PAGE, of
+from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION, REACHABLE
 from stack.faults.expected.unknowns import SILENT_BACKEND
 from stack.faults.tools.manual_fix import COMPOSE_FILE, ENV_FILE
 
@@ -59,3 +60,22 @@ def backend_behind_a_firewall(stack: DockerStack) -> None:
     rule = ["iptables", "-A", "INPUT", "!", "-i", "lo", "-p", "tcp", "--dport", "3001", "-j", "DROP"]
     pid = str(stack.inspect("backend")["State"]["Pid"])
     subprocess.run(["nsenter", "-t", pid, "-n", *rule], check=True, capture_output=True, timeout=15)
+
+
+@fault(
+    "container-postgres-on-another-port",
+    component="postgres",
+    mode="docker",
+    cause_class="misconfiguration",
+    words=(r"listens? on 5432.*only on|5433",),
+    must_fail=[*of("postgres", LISTENS, HEALTHY), REACHABLE, PORT, *BACKEND_FAILS],
+    may_fail=[*of("backend", HEALTHY, LOG), *of("postgres", LOG)],
+    unknown=[*NO_SESSION, *NO_LOGIN],
+    manual_fix=COMPOSE_FILE,
+)
+def postgres_on_another_port(stack: DockerStack) -> None:
+    """The database's new command says port 5433; everybody goes on asking at 5432."""
+    stack.edit_compose("services.postgres.command", ["postgres", "-c", "port=5433"])
+    stack.recreate("postgres", wait=False)
+    noticed(stack, "postgres")
+    noticed(stack, "backend")

@@ -104,14 +104,14 @@ def proxy_upstream_wrong(stack: DockerStack) -> None:
     mode="docker",
     cause_class="misconfiguration",
     words=(r"resolves to|another project|same name|namesake",),
-    must_fail=of("backend", NAMESAKES),
-    may_fail=of("frontend", LOG, BURST),
+    must_fail=[*of("backend", NAMESAKES), *of("postgres", NAMESAKES)],
+    may_fail=[*of("frontend", LOG, BURST), *of("backend", LOG)],
     manual_fix=ManualFix("other program", lambda stack: stack.docker("rm", "-f", stranger(stack))),
 )
 def namesake_of_another_project(stack: DockerStack) -> None:
-    """A job of another project is on our network under the backend's name; the proxy tries it now and then."""
-    words = ["--network", stack.network, "--network-alias", "backend", "--name", stranger(stack)]
-    stack.run(*words, command=["sleep", "3600"])
+    """A job of another project is on our network under the names of our backend and database."""
+    words = ["--network", stack.network, "--name", stranger(stack)]
+    stack.run(*words, "--network-alias", "backend", "--network-alias", "postgres", command=["sleep", "3600"])
 
 
 def stranger(stack: DockerStack) -> str:
