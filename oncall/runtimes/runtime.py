@@ -7,6 +7,7 @@ Whatever a method cannot find out it raises as CouldNotCheck, and it never takes
     state, environment, mounts, networks, ports     project.of("backend") -> Containers; nobody is asked again
     logs                                            runtime.log(container, lines=200) -> pieces of bytes
     stats                                           runtime.sample(container) -> Sample
+    open files                                      runtime.open_files(container) -> OpenFiles of each process
     OOM kills, restarts                             runtime.kills(container) -> a number; runtime.events(since)
 
 What only containers have (networks, volumes, commands inside) is asked of a `ContainerRuntime`.
