@@ -57,8 +57,6 @@ def listening(
     asked = [one for one in found if ports.get(one.id)]
     if not asked:
         raise NotPart(f"{service} has no port of its own")
-    if any(map(_starting, asked)):
-        raise CouldNotCheck(f"{service} has just been started: ask again soon")
     looks = {"backend_health": backend_health, "frontend_page": frontend_page}
     silent = _silent((looks | {"database_connection": database_connection}).get(kind_of(part).asked_by))
     seen = []
@@ -66,6 +64,8 @@ def listening(
         if isinstance(inside, CouldNotCheck):
             raise inside
         seen.append(_ears(one, ports[one.id], inside, try_it=silent and docker_client.local))
+        if seen[-1].deaf and _starting(one):
+            raise CouldNotCheck(f"{service} has just been started, and listens to nobody yet: ask again soon")
     log.info("%s: %s", service, "; ".join(one.evidence for one in seen))
     return Listening(service=service, containers=tuple(seen))
 
