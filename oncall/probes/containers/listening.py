@@ -60,14 +60,22 @@ def listening(
     looks = {"backend_health": backend_health, "frontend_page": frontend_page}
     silent = _silent((looks | {"database_connection": database_connection}).get(kind_of(part).asked_by))
     seen = []
-    for one, inside in zip(asked, at_once(lambda one: docker_client.inside(one, SECONDS), asked, SECONDS), strict=True):
-        if isinstance(inside, CouldNotCheck):
+    for one, inside in zip(asked, at_once(lambda one: _inside(docker_client, one), asked, SECONDS), strict=True):
+        if isinstance(inside, CouldNotCheck | NotPart):
             raise inside
         seen.append(_ears(one, ports[one.id], inside, try_it=silent and docker_client.local))
         if seen[-1].deaf and _starting(one):
             raise CouldNotCheck(f"{service} has just been started, and listens to nobody yet: ask again soon")
     log.info("%s: %s", service, "; ".join(one.evidence for one in seen))
     return Listening(service=service, containers=tuple(seen))
+
+
+def _inside(runtime: ContainerRuntime, container: Container) -> Inside | NotPart:
+    """Who listens; where the target allows no command inside, and nothing else tells, that it does not."""
+    try:
+        return runtime.inside(container, SECONDS)
+    except NotPart as declared:
+        return declared
 
 
 def _ports(container: Container, usual: int | None) -> tuple[int, ...]:
