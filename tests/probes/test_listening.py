@@ -1,11 +1,20 @@
 """Who listens inside of real containers, and whether packets get there."""
 
+import json
+import os
+import shutil
+import subprocess
+
 import pytest
+from msgspec import convert
 
 from oncall.facts.listening import Ears, Listening
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.containers.listening import unreached
+from oncall.runtimes.compose_records import container
+from oncall.runtimes.engine_answers import Inspected
 from tests.probes.asking import ask, why_unknown
-from tests.probes.small_project import SmallProject, needs_engine
+from tests.probes.small_project import SmallProject, docker, needs_engine, until
 
 SERVES = "while :; do nc -l -p 3001 </dev/null >/dev/null; done"
 
@@ -90,3 +99,18 @@ def test_a_worker_without_a_port_is_no_claim(small):
 
     with pytest.raises(NotPart):
         ask("listening", small.stack(), service="backend")
+
+
+@pytest.mark.docker
+@needs_engine[1]
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("iptables"), reason="needs root and iptables")
+def test_packets_that_are_dropped_time_out(small):
+    """Asked once more from this machine's end of the bridge; a part that is reached there is not accused."""
+    name = small.start("backend", SERVES, "--expose=3001", network=small.network())
+    (seen,) = json.loads(docker("inspect", name))
+    one = container(convert(seen, Inspected, strict=False))
+    until(lambda: unreached(one, 3001) == "")
+
+    rule = ["iptables", "-A", "INPUT", "!", "-i", "lo", "-p", "tcp", "--dport", "3001", "-j", "DROP"]
+    subprocess.run(["nsenter", "-t", str(seen["State"]["Pid"]), "-n", *rule], check=True, timeout=15)
+    assert unreached(one, 3001).endswith(":3001")

@@ -125,7 +125,7 @@ def _ears(container: Container, wanted: tuple[int, ...], inside: Inside, *, try_
         open=tuple(dict.fromkeys(open_))[:8],
         own=tuple(dict.fromkeys(own))[:8],
         elsewhere=tuple(dict.fromkeys(elsewhere))[:8],
-        unreached=_unreached(container, tried) if tried and try_it else "",
+        unreached=unreached(container, tried) if tried and try_it else "",
     )
 
 
@@ -135,7 +135,7 @@ def _loopback(address: str) -> bool:
     return (inner or ip).is_loopback
 
 
-def _unreached(container: Container, port: int) -> str:
+def unreached(container: Container, port: int) -> str:
     """The container's address and port, if a connection to it from this machine's end of the bridge times out."""
     for place in attachments(container).values():
         if _on_our_bridge(place.address):
