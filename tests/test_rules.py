@@ -394,3 +394,23 @@ def test_nothing_of_the_project_exists_is_one_cause():
     refused = failed("test_health", "api", "refused", "reachable")
 
     assert components(passed("test_engine", "docker"), *none, refused, graph=graph) == ["docker"]
+
+
+def test_a_part_at_a_limit_of_its_own_answers_with_errors():
+    """Who may start no further thread answers 500: one cause, whose words are the limit; its login is served by it."""
+    crowded = failed("test_processes", "api", None, "fast")
+    broken = failed("test_health", "api", "error answer")
+    login = failed("test_login", "api-auth", "error answer")
+
+    causes = told(crowded, broken, login)
+    assert [(component, symptom) for component, symptom, _ in causes] == [("api", "test_processes fails")]
+    assert causes[0][2]["test_health"] == "short"
+
+
+def test_errors_that_come_from_below_are_not_laid_on_a_limit():
+    """The database is gone: that the API's memory is nearly full is another matter."""
+    full = failed("test_memory", "api", None, "fast")
+    broken = failed("test_health", "api", "error answer")
+    gone = failed("test_db", "db", "refused", "reachable")
+
+    assert components(full, broken, gone) == ["api", "db"] or components(full, broken, gone) == ["db", "api"]

@@ -17,6 +17,7 @@ def test_backend_answers_its_health_check(backend_health, limits, finding):
         statement=backend_health.statement,
         speaker="sub-check",
         address=backend_health.exchange.at,
+        root="listening[backend]",
         blames=backend_health.exchange.blames or backend_health.blames,
     )
     assert backend_health.exchange.seconds <= limits.health_seconds, finding(

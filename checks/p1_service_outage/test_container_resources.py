@@ -48,8 +48,19 @@ def test_container_processes_are_under_their_limit(service, container_processes,
     """New requests, workers and health checks fail with 'Resource temporarily unavailable'."""
     full = container_processes.over_processes(limits.container_pids_percent)
     assert not full, finding(
-        f"{service} has {full[0].processes} of the {full[0].processes_limit} processes that it may have",
+        f"{service} has {full[0].processes} of the {full[0].processes_limit} processes and threads that it may have",
         evidence={f"{one.name} {one.id}": f"{one.processes} of {one.processes_limit}" for one in full[:5]},
+        component=service,
+        layer="fast",
+    )
+
+
+def test_open_files_are_under_their_limit(service, service_open_files, limits, finding):
+    """New connections hang or fail with 'Too many open files'."""
+    full = service_open_files.full(limits.open_fds_percent)
+    assert not full, finding(
+        f"{service} has {full[0].count} of the {full[0].limit} files open that its process may have open",
+        evidence={f"process {one.process}": f"{one.count} of {one.limit} file descriptors" for one in full[:5]},
         component=service,
         layer="fast",
     )

@@ -15,6 +15,7 @@ def test_database_is_reachable(database_connection, finding):
         layer=database_connection.layer,
         manner=database_connection.manner,
         address=database_connection.address,
+        root="listening[postgres]",
         blames="network" if database_connection.outcome in ("unresolved", "unreachable") else None,
     )
 

@@ -15,6 +15,7 @@ def test_frontend_serves_its_page(frontend_page, limits, finding):
         layer=frontend_page.layer,
         manner=frontend_page.manner,
         address=frontend_page.exchange.at,
+        root="listening[frontend]",
         blames=frontend_page.exchange.blames,
     )
     assert frontend_page.exchange.seconds <= limits.page_seconds, finding(

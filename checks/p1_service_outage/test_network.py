@@ -18,6 +18,20 @@ def test_services_share_a_network(peer_network, service, finding):
     )
 
 
+@pytest.mark.judges("listening")
+def test_service_listens_at_its_port(listening, service, finding):
+    """The container runs, and whoever asks it is refused or waits for nothing."""
+    assert not listening.symptom, finding(
+        listening.symptom,
+        evidence=listening.evidence,
+        component=service,
+        layer="reachable",
+        manner=listening.manner,
+        blames=listening.blames,
+        corroboration=listening.corroboration,
+    )
+
+
 @pytest.mark.judges("name_resolution")
 @pytest.mark.component("network")
 def test_database_name_resolves_in_the_backend(name_resolution, finding):

@@ -53,8 +53,8 @@ def test_undeclared_services_are_under_their_limits(undeclared_service_stats, li
     )
     many = undeclared_service_stats.over_processes(limits.container_pids_percent)
     assert not many, finding(
-        f"{undeclared_service_stats.component} has {many[0].processes} of the {many[0].processes_limit} processes that "
-        "it may have",
+        f"{undeclared_service_stats.component} has {many[0].processes} of the {many[0].processes_limit} processes "
+        "and threads that it may have",
         evidence={f"{one.name} {one.id}": f"{one.processes} of {one.processes_limit}" for one in many[:5]},
         component=undeclared_service_stats.component,
         layer="fast",

@@ -101,6 +101,14 @@ def _strained(case: Case, verdict: Verdict) -> Answer:
     return case.nearest(one for one in case.of(verdict.component) if one.layer == "fast" and one.manner is None)
 
 
+def _short(case: Case, verdict: Verdict) -> Answer:
+    if manner_of(verdict) != "error answer":
+        return None
+    whose = (verdict.component, case.graph.served.get(verdict.component or ""))
+    own = (one for name in whose if name for one in case.of(name))
+    return case.nearest(one for one in own if one.layer == "fast" and one.manner is None)
+
+
 def _echoed(case: Case, verdict: Verdict) -> Answer:
     if not verdict.accuses:
         return None
@@ -135,6 +143,7 @@ RULES = (
     Rule("strained", "the part is at a limit of its own: {by}", _strained),
     Rule("echoed", "{by} makes the same accusation, and it depends on that part", _echoed),
     Rule("dependence", "it depends on {by}, which can make it fail like this", _dependence),
+    Rule("short", "the part is short of what it needs to answer: {by}", _short),
 )
 END = "end"
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import Struct
+
 from oncall.facts import Fact
 from oncall.finding import CouldNotCheck, Manner
 
@@ -49,6 +51,37 @@ class PeerNetwork(Fact, frozen=True, kw_only=True):
     def evidence(self) -> dict[str, str]:
         peers = {f"networks of {peer}": networks or "none" for peer, networks in self.peers.items()}
         return {"networks": ", ".join(self.networks) or "none"} | peers
+
+
+class Namesake(Struct, frozen=True, kw_only=True):
+    """A container that is not of the project and bears a name of a service's on a network of its."""
+
+    container: str
+    project: str
+    network: str
+    name: str
+    address: str
+
+
+class Namesakes(Fact, frozen=True, kw_only=True):
+    """Who else bears the names by which a service is asked, on the networks where it is asked.
+
+    networks: where others of the project ask it. neighbours: strange containers there that were looked at.
+    """
+
+    service: str
+    networks: tuple[str, ...] = ()
+    neighbours: int = 0
+    found: tuple[Namesake, ...] = ()
+
+    def inconclusive_reason(self) -> str | None:
+        return None if self.networks else "no network was looked at"
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        return {
+            one.container: f"{one.address} in {one.network}, of {one.project or 'no project'}" for one in self.found[:5]
+        }
 
 
 class NameResolution(Fact, frozen=True, kw_only=True):

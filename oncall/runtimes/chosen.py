@@ -11,7 +11,7 @@ from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.runtimes.host_files import Commands, HostFiles
 from oncall.runtimes.processes import HostProcesses
 from oncall.runtimes.processes import Wanted as WantedProcess
-from oncall.runtimes.runtime import Container, ContainerRuntime, Event, Project, Runtime, Sample, at_once
+from oncall.runtimes.runtime import Container, ContainerRuntime, Event, OpenFiles, Project, Runtime, Sample, at_once
 from oncall.runtimes.systemd import SystemdUnits
 from oncall.runtimes.systemd import Wanted as WantedUnit
 from oncall.target.kinds import SHORT_FORMS
@@ -137,6 +137,9 @@ class Joined:
 
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         return self._of(container).kills(container, seconds)
+
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        return self._of(container).open_files(container, seconds)
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """Of all of them that remember; raises CouldNotCheck when none does."""

@@ -29,21 +29,27 @@ from oncall.runtimes.engine_answers import (
     plain,
     understood,
 )
+from oncall.runtimes.open_files import ASKED, of_container, told_open
 from oncall.runtimes.runtime import (
     Answered,
     Container,
     Event,
+    Inside,
     Network,
+    OpenFiles,
     Project,
     Sample,
     Volume,
     at_once,
 )
+from oncall.runtimes.sockets import TABLES, inside, told_inside
 
 OUTPUT = 64 * 1024
 COUNTER = Pattern(r"(?m)^oom_kill (\d{1,18})$")
 INSIDE = "cat /sys/fs/cgroup/memory/memory.oom_control || cat /sys/fs/cgroup/memory.events"
 MOST_CONTAINERS = 256  # of one project: each costs a request and a thread for a moment
+
+MOST_NEIGHBOURS = 64  # containers of others on our networks
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -75,11 +81,13 @@ class DockerCompose:
 
     def _list(self, label: str, seconds: float) -> list[tuple[str, dict[str, str]]]:
         """Id and labels of the containers with this label."""
+        return self._listed(seconds, all=1, filters={"label": [label]})
 
+    def _listed(self, seconds: float, **asked: Any) -> list[tuple[str, dict[str, str]]]:
         def record(listed: list[Listed]) -> list[tuple[str, dict[str, str]]]:
             return [(identifier(one.id), one.labels or {}) for one in listed]
 
-        return self.engine.get("/containers/json", seconds, list[Listed], record, all=1, filters={"label": [label]})
+        return self.engine.get("/containers/json", seconds, list[Listed], record, **asked)
 
     def _others(self, seconds: float) -> tuple[str, ...]:
         names = {labels.get(PROJECT, "")[:255] for _, labels in self._list(PROJECT, seconds)}
@@ -138,6 +146,13 @@ class DockerCompose:
             raise CouldNotCheck("its cgroup has no counter of kills")
         return int(found[1])
 
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """From the kernel where it is ours and lets us, else asked inside."""
+        if self.engine.local:
+            with contextlib.suppress(CouldNotCheck):
+                return of_container(container, seconds)
+        return told_open(self.run(container, "sh", "-c", ASKED, seconds=seconds).output)
+
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """The engine's memory holds its last 256 events of any kind; a filter does not make it reach back further."""
         filters = {"type": ["container"], "label": [f"{PROJECT}={self.project}"]}
@@ -162,6 +177,19 @@ class DockerCompose:
         """One network by its id, None when it is not there."""
         return self._or_none(f"/networks/{quote(network_id, safe='')}", seconds, ListedNetwork, network)
 
+    def neighbours(self, network_ids: tuple[str, ...], seconds: float = 2.0) -> tuple[Container, ...]:
+        """One list, filtered by the engine; the first ones of those that are not ours inspected at the same time."""
+        deadline = time.monotonic() + seconds
+        listed = self._listed(seconds, filters={"network": list(network_ids), "status": ["running"]})
+        strange = [one for one, labels in listed if labels.get(PROJECT) != self.project or _one_off(labels)]
+        found: list[Container] = []
+        for one in at_once(self._inspect, strange[:MOST_NEIGHBOURS], max(0.2, deadline - time.monotonic())):
+            if isinstance(one, CouldNotCheck):
+                raise one
+            if one:
+                found.append(one)
+        return tuple(found)
+
     def volumes(self, seconds: float = 2.0) -> tuple[Volume, ...]:
         """All of the engine's: an external volume has no project."""
         return self.engine.get("/volumes", seconds, Volumes, lambda listed: tuple(map(volume, listed.volumes or ())))
@@ -177,6 +205,14 @@ class DockerCompose:
             if error.status == 404:
                 return None
             raise
+
+    def inside(self, container: Container, seconds: float = 2.0) -> Inside:
+        """From the kernel where it is ours, else asked inside: the tables begin with what listens."""
+        if self.engine.local:
+            with contextlib.suppress(CouldNotCheck):
+                return inside(container)
+        said = self.run(container, "cat", "/proc/1/cmdline", *(f"/proc/net/{name}" for name in TABLES), seconds=seconds)
+        return told_inside(said.output)
 
     def run(self, container: Container, *command: str, seconds: float = 2.0) -> Answered:
         """Create, start and inspect one exec; its output comes in frames."""

@@ -78,6 +78,9 @@ class HostFiles(Protocol):
     def deleted(self, *pids: int, seconds: float = 2.0) -> dict[int, dict[int, str]]:
         """Of each of these processes that we may look into: the deleted files that it has open, by descriptor."""
 
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        """How many files each of these processes has open; those whom we may not look into are left out."""
+
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         """The machine's time in seconds since 1970, and since its start."""
 
@@ -115,6 +118,11 @@ class Here:
             for pid, each in open_files.items()
             if each
         }
+
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        until = time.monotonic() + seconds
+        counted = {pid: _descriptors(pid) for pid in pids if time.monotonic() < until}
+        return {pid: count for pid, count in counted.items() if count}
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         return time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -183,6 +191,13 @@ def _open_files(pid: int) -> dict[int, str]:
     return found
 
 
+def _descriptors(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
+
+
 def _inode(place: str) -> str:
     return place[8:-1] if place.startswith("socket:[") else ""
 
@@ -214,6 +229,7 @@ OPEN_FILES = """for pid; do
   ls "/proc/$pid/fd" >/dev/null 2>&1 || continue
   printf '%s\\n' "$pid"; ls -ln "/proc/$pid/fd" 2>/dev/null | grep ' (deleted)$'
 done | head -c 4194304"""
+DESCRIPTORS = """for pid; do printf '%s %s\\n' "$pid" "$(ls "/proc/$pid/fd" 2>/dev/null | wc -l)"; done"""
 CLOCK = "date +%s.%N; cat /proc/uptime"
 PROBLEMS = {"missing": MISSING, "denied": DENIED, "special": "it is not a regular file"}
 
@@ -264,6 +280,12 @@ class Far:
             elif number.isdecimal():
                 found.setdefault(pid, {})[int(number)] = path.removesuffix(DELETED)
         return found
+
+    def descriptors(self, *pids: int, seconds: float = 2.0) -> dict[int, int]:
+        told = self.shell.script(DESCRIPTORS, *map(str, pids), seconds=seconds).stdout
+        pairs = (line.split() for line in told.splitlines())
+        counted = {int(pair[0]): int(pair[1]) for pair in pairs if len(pair) == 2 and "".join(pair).isdecimal()}
+        return {pid: count for pid, count in counted.items() if count}
 
     def clock(self, seconds: float = 2.0) -> tuple[float, float]:
         said = self.shell.script(CLOCK, seconds=seconds).stdout.split()

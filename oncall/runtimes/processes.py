@@ -19,6 +19,7 @@ from oncall.runtimes.cgroup_files import Counters, counters
 from oncall.runtimes.deleted_logs import deleted_logs
 from oncall.runtimes.host_files import DENIED, MISSING, HostFiles, Read, stopped
 from oncall.runtimes.log_files import merged
+from oncall.runtimes.open_files import open_files
 from oncall.runtimes.procfs import (
     TICKS,
     Listener,
@@ -31,7 +32,7 @@ from oncall.runtimes.procfs import (
     processes,
     soft_limits,
 )
-from oncall.runtimes.runtime import Container, Event, Project, Sample
+from oncall.runtimes.runtime import Container, Event, OpenFiles, Project, Sample
 
 YOUNG = 20.0  # seconds: who has been up for longer is in no quick loop
 WATCHED, LONGEST, PAUSE = 0.9, 2.0, 0.1  # seconds: without any change, with one, between two looks
@@ -242,6 +243,10 @@ class HostProcesses:
         if own.kills is None:
             raise CouldNotCheck(f"{container.name} has no cgroup of its own")
         return own.kills
+
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """Of it and all that descend from it."""
+        return open_files(self.files, family(container.process, processes(self.files.processes(seconds))), seconds)
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """The kernel keeps no account of processes."""

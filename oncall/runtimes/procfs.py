@@ -78,11 +78,12 @@ def family(first: int, known: Mapping[int, Process]) -> tuple[Process, ...]:
 
 
 class Listener(Struct, frozen=True):
-    """A listening TCP socket."""
+    """A listening TCP socket. waiting: connections that nobody has accepted yet."""
 
     address: str
     port: int
     inode: str
+    waiting: int = 0
 
 
 def listeners(text: str) -> Iterator[Listener]:
@@ -93,7 +94,8 @@ def listeners(text: str) -> Iterator[Listener]:
             continue
         address, _, port = words[1].partition(":")
         try:
-            yield Listener(_address(bytes.fromhex(address)), int(port, 16), words[9])
+            waiting = int(words[4].partition(":")[2], 16)
+            yield Listener(_address(bytes.fromhex(address)), int(port, 16), words[9], waiting)
         except ValueError:
             continue
 

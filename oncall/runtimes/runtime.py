@@ -7,6 +7,7 @@ Whatever a method cannot find out it raises as CouldNotCheck, and it never takes
     state, environment, mounts, networks, ports     project.of("backend") -> Containers; nobody is asked again
     logs                                            runtime.log(container, lines=200) -> pieces of bytes
     stats                                           runtime.sample(container) -> Sample
+    open files                                      runtime.open_files(container) -> OpenFiles of each process
     OOM kills, restarts                             runtime.kills(container) -> a number; runtime.events(since)
 
 What only containers have (networks, volumes, commands inside) is asked of a `ContainerRuntime`.
@@ -23,6 +24,7 @@ from oncall.facts.containers import HealthStatus, Kind, Status
 from oncall.finding import CouldNotCheck, NotPart
 from oncall.probing.deadline import side_thread, wait_for
 from oncall.probing.lag import stack_time
+from oncall.runtimes.procfs import Listener
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -216,6 +218,21 @@ class Answered(Struct, frozen=True):
     output: str
 
 
+class OpenFiles(Struct, frozen=True):
+    """How many files a process has open, and how many it may; a limit of 0 is none."""
+
+    process: int
+    count: int
+    limit: int
+
+
+class Inside(Struct, frozen=True):
+    """What runs first in a container, as its command line says, and which TCP sockets listen in its network."""
+
+    command: str
+    listeners: tuple[Listener, ...] = ()
+
+
 class Runtime(Protocol):
     """The questions that probes ask of every runtime."""
 
@@ -249,6 +266,9 @@ class Runtime(Protocol):
     def kills(self, container: Container, seconds: float = 1.5) -> int:
         """How many of its processes the kernel has killed for lack of memory since its start, by its own cgroup."""
 
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """Of each of its processes; raises CouldNotCheck where none of them may be looked into."""
+
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """What it remembers of the project's containers, each single health check left out."""
 
@@ -265,11 +285,17 @@ class ContainerRuntime(Runtime, Protocol):
     def network(self, network_id: str, seconds: float = 2.0) -> Network | None:
         """One network by its id, whomever it belongs to; None when it is not there."""
 
+    def neighbours(self, network_ids: tuple[str, ...], seconds: float = 2.0) -> tuple[Container, ...]:
+        """The running containers on these networks that are not of the project, or were made by `run`."""
+
     def volumes(self, seconds: float = 2.0) -> tuple[Volume, ...]:
         """All volumes of the engine; `project` tells whose they are."""
 
     def volume(self, name: str, seconds: float = 2.0) -> Volume | None:
         """One volume by its name, whomever it belongs to; None when it is not there."""
+
+    def inside(self, container: Container, seconds: float = 2.0) -> Inside:
+        """Who listens in a container's network; raises as `run` where only a command inside could tell."""
 
     def run(self, container: Container, *command: str, seconds: float = 2.0) -> Answered:
         """Run a small reading command inside; raises NotPart when docker.exec = false, CouldNotCheck when it hangs."""

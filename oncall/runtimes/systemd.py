@@ -14,9 +14,10 @@ from oncall.finding import CouldNotCheck, NotPart
 from oncall.runtimes.cgroup_files import Counters, places, told
 from oncall.runtimes.deleted_logs import deleted_logs
 from oncall.runtimes.host_files import Commands, HostFiles, Read, Said, stopped
+from oncall.runtimes.open_files import open_files
 from oncall.runtimes.processes import log_of
 from oncall.runtimes.procfs import allowed_cpus, environment, family, listeners, processes
-from oncall.runtimes.runtime import Container, Event, Project, Sample
+from oncall.runtimes.runtime import Container, Event, OpenFiles, Project, Sample
 from oncall.runtimes.systemd_records import PROPERTIES, USED, entries, event, logged, number, refused, tables, unit
 
 SHOW = """names=$1; shift
@@ -181,6 +182,10 @@ class SystemdUnits:
         if found.kills is None:
             raise CouldNotCheck(f"the cgroup of {container.name} has no counter of kills")
         return found.kills
+
+    def open_files(self, container: Container, seconds: float = 1.5) -> tuple[OpenFiles, ...]:
+        """Of it and all that descend from it."""
+        return open_files(self.files, family(container.process, processes(self.files.processes(seconds))), seconds)
 
     def events(self, since: datetime, seconds: float = 2.0) -> tuple[Event, ...]:
         """What systemd has written about the units: starts, ends, kills for lack of memory."""

@@ -5,10 +5,21 @@ from contextlib import suppress
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.compose.starts import noticed
-from stack.faults.expected.container_failures import FROM_INSIDE, HEALTHY, LOG, NETWORK, NO_LOGIN, PORT, RESOLVES, of
+from stack.faults.expected.container_failures import (
+    BURST,
+    FROM_INSIDE,
+    HEALTHY,
+    LOG,
+    NAMESAKES,
+    NETWORK,
+    NO_LOGIN,
+    PORT,
+    RESOLVES,
+    of,
+)
 from stack.faults.expected.database_failures import BACKEND_FAILS
 from stack.faults.expected.unknowns import PUBLIC_API, PUBLIC_TOKEN, SILENT_BACKEND
-from stack.faults.tools.manual_fix import ENV_FILE, PROXY
+from stack.faults.tools.manual_fix import ENV_FILE, PROXY, ManualFix
 
 
 @fault(
@@ -86,6 +97,26 @@ def proxy_drops_upgrade(stack: DockerStack) -> None:
 def proxy_upstream_wrong(stack: DockerStack) -> None:
     """The proxy sends what is for the backend to a port where nobody listens."""
     stack.edit_nginx("backend:3001", "backend:3009")
+
+
+@fault(
+    "container-namesake-of-another-project",
+    component="network",
+    mode="docker",
+    cause_class="misconfiguration",
+    words=(r"resolves to|another project|same name|namesake",),
+    must_fail=[*of("backend", NAMESAKES), *of("postgres", NAMESAKES)],
+    may_fail=[*of("frontend", LOG, BURST), *of("backend", LOG)],
+    manual_fix=ManualFix("other program", lambda stack: stack.docker("rm", "-f", stranger(stack))),
+)
+def namesake_of_another_project(stack: DockerStack) -> None:
+    """A job of another project is on our network under the names of our backend and database."""
+    words = ["--network", stack.network, "--name", stranger(stack)]
+    stack.run(*words, "--network-alias", "backend", "--network-alias", "postgres", command=["sleep", "3600"])
+
+
+def stranger(stack: DockerStack) -> str:
+    return f"batch-{stack.project[-4:]}"
 
 
 def _wait_for_an_answer(stack: DockerStack) -> None:

@@ -4,6 +4,7 @@ import json
 import resource
 
 from stack.faults import fault
+from stack.faults.expected.container_failures import OPEN_FILES, of
 from stack.faults.expected.process_failures import gone, without
 from stack.faults.expected.unknowns import FORGED, METRICS, NO_BODY, NO_PAGE, NO_TOKEN, PUBLIC_TOKEN, SILENT_BACKEND
 from stack.faults.tools.interposed_proxy import move, put_before
@@ -81,7 +82,7 @@ def backend_out_of_file_descriptors(stack: Running) -> None:
     "backend-near-its-file-descriptors",
     component="backend",
     cause_class="resource exhaustion",
-    must_fail=["test_file_descriptors_are_under_their_limit"],
+    must_fail=["test_file_descriptors_are_under_their_limit", *of("backend", OPEN_FILES)],
 )
 def backend_near_its_file_descriptors(stack: Running) -> None:
     """Connections that nobody closes use up the backend's file descriptors."""

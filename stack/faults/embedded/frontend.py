@@ -1,12 +1,15 @@
 """Ways to break the frontend: the page, what the page names, its certificate, and its proxy to the backend."""
 
 import datetime
+import os
+import resource
 import shutil
 from pathlib import Path
 
 import trustme
 
 from stack.faults import fault
+from stack.faults.expected.container_failures import OPEN_FILES, of
 from stack.faults.expected.process_failures import gone, without
 from stack.faults.expected.unknowns import NO_PAGE, PUBLIC_API, PUBLIC_TOKEN, SILENT_FRONTEND
 from stack.faults.tools.interposed_proxy import move, proxy, put_before
@@ -332,3 +335,25 @@ def certify(stack: Running, *, days: float = 365, name: str = "localhost", trust
         blob.write_to_path(tls / "frontend.pem", append=number > 0)
     certificate.private_key_pem.write_to_path(tls / "frontend.key")
     stack.restart("frontend")
+
+
+@fault(
+    "frontend-no-further-file",
+    component="frontend",
+    cause_class="resource exhaustion",
+    must_fail=[PAGE, *of("frontend", OPEN_FILES)],
+    unknown=SILENT_FRONTEND,
+)
+def frontend_no_further_file(stack: Running) -> None:
+    """The proxy was started with a limit of open files that is used up: it accepts no further connection."""
+    process = stack.process("frontend")
+    most = max(map(int, os.listdir(f"/proc/{process.pid}/fd"))) + 1
+    process.rlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    def silent() -> bool:
+        try:
+            return not stack.ask("/", port=stack.ports["frontend"], timeout=2)[0]
+        except OSError:
+            return True
+
+    stack.wait(silent, "the page does not come")

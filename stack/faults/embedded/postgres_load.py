@@ -1,10 +1,12 @@
 """Ways to make the database slow: statements, locks, forgotten transactions, and the statistics that tell of them."""
 
+import resource
 import threading
 import time
 
 from stack.faults import fault
 from stack.faults.embedded.postgres import configure
+from stack.faults.expected.container_failures import OPEN_FILES, of
 from stack.faults.expected.database_failures import BLOCKED, IDLE, LOCKED, LONG, SLOW
 from stack.running import Running
 
@@ -97,6 +99,14 @@ def migrations_locked(stack: Running) -> None:
     stack.hold_session("SELECT pg_advisory_lock(72707369)")
     stack.edit_target("limits.query_blocked_seconds", 0.5)
     time.sleep(0.6)
+
+
+@fault("postgres-near-its-open-files", component="postgres", cause_class="resource exhaustion",
+       words=(r"open files|descriptors",), must_fail=of("postgres", OPEN_FILES))  # fmt: skip
+def postgres_near_its_open_files(stack: Running) -> None:
+    """The database was started with a limit of open files that its checkpointer has nearly used up."""
+    (process,) = [one for one in stack.process("postgres").children() if "checkpointer" in " ".join(one.cmdline())]
+    process.rlimit(resource.RLIMIT_NOFILE, (process.num_fds() + 1, process.rlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def all_at_once(stack: Running, statement: str, times: int) -> None:

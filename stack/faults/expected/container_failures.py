@@ -9,6 +9,8 @@ MEMORY = "test_container_memory_is_under_its_limit"
 CPU = "test_container_cpu_is_not_pegged"
 PROCESSES = "test_container_processes_are_under_their_limit"
 NETWORK = "test_services_share_a_network"
+LISTENS = "test_service_listens_at_its_port"
+NAMESAKES = "test_service_name_is_its_own"
 LOG = "test_log_shows_no_fatal_error"
 LOG_FILE = "test_log_file_is_there"
 BURST = "test_log_shows_no_burst_of_errors"
@@ -26,7 +28,9 @@ UNDECLARED = [
     *(UNDECLARED_RUN, UNDECLARED_HEALTHY, UNDECLARED_RUNNABLE, UNDECLARED_LIMITS),
     *(UNDECLARED_LOG, UNDECLARED_BURST),
 ]
-STATS = [MEMORY, CPU, PROCESSES]
+OPEN_FILES = "test_open_files_are_under_their_limit"
+ON_NETWORK = [NETWORK, LISTENS, NAMESAKES]
+STATS = [MEMORY, CPU, PROCESSES, OPEN_FILES]
 SERVICES = ["postgres", "backend", "frontend"]
 
 
@@ -36,12 +40,15 @@ def of(service: str, *checks: str) -> list[str]:
 
 def not_running(service: str) -> list[str]:
     """What can only be asked of a container that runs."""
-    return [*of(service, UP, HEALTHY, RUNNABLE, *STATS, NETWORK), *(FROM_INSIDE if service == "backend" else [])]
+    return [*of(service, UP, HEALTHY, RUNNABLE, *STATS, *ON_NETWORK), *(FROM_INSIDE if service == "backend" else [])]
 
 
 def restarting(service: str) -> list[str]:
     """What nobody can tell of a container between two starts."""
-    return [*of(service, RUNNING, HEALTHY, RUNNABLE, *STATS, NETWORK), *(FROM_INSIDE if service == "backend" else [])]
+    return [
+        *of(service, RUNNING, HEALTHY, RUNNABLE, *STATS, *ON_NETWORK),
+        *(FROM_INSIDE if service == "backend" else []),
+    ]
 
 
 # No certificate is watched under Docker: it has no TLS address.
@@ -57,7 +64,7 @@ NO_LOGIN = ["test_unknown_account_is_refused", *NO_TOKEN]
 SPACE = "test_data_volume_has_space"
 SECRET = ["test_jwt_secret_is_set", "test_jwt_secret_is_not_a_default", "test_jwt_secret_is_long_enough"]
 NO_ENGINE = [
-    *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, RUNNABLE, *STATS, NETWORK)),
+    *(check for service in SERVICES for check in of(service, RUNNING, UP, HEALTHY, RUNNABLE, *STATS, *ON_NETWORK)),
     *(check for service in SERVICES for check in of(service, LOG, BURST)),
     *(*FROM_INSIDE, *UNDECLARED, PROJECT),
     *("test_backend_has_a_memory_limit", KILLED, "test_database_log_shows_no_corruption"),

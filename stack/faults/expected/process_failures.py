@@ -1,6 +1,6 @@
 """What a process that is gone or frozen takes with it: the lists that many faults of the embedded stack share."""
 
-from stack.faults.expected.container_failures import BURST, CPU, LOG, MEMORY, PROCESSES, RUNNING, UP, of
+from stack.faults.expected.container_failures import BURST, CPU, LOG, MEMORY, OPEN_FILES, PROCESSES, RUNNING, UP, of
 
 COPIES = "test_jwt_secret_is_the_same_everywhere"
 LIMIT = "test_backend_has_a_memory_limit"
@@ -19,4 +19,4 @@ def gone(service: str) -> list[str]:
 def without(service: str, *, frozen: bool = False) -> list[str]:
     """What can only be asked of a process that runs; the limits and variables of a frozen one can still be read."""
     own = [LIMIT, COPIES] if service == "backend" and not frozen else []
-    return [*of(service, UP, MEMORY, CPU, PROCESSES), *own]
+    return [*of(service, UP, MEMORY, CPU, PROCESSES, OPEN_FILES), *own]
