@@ -180,3 +180,17 @@ def test_whoever_holds_the_lock_holds_nobody_up(folder):
 
     assert took < 8
     assert len(Ledger(folder).since(LONG_AGO, [HERE])) == 2
+
+
+def test_what_failed_in_this_round_is_known():
+    """Server errors and silence; no refusal, no socket that a page opened, nothing of another place or round."""
+    ledger = Ledger(None)
+    send(ledger, kind="request", status=500)
+    ledger.new_round()
+    send(ledger, kind="request", status=502)
+    send(ledger, kind="login", status=NO_ANSWER)
+    send(ledger, kind="socket", status=NO_ANSWER)
+    send(ledger, kind="token", status=401)
+    send(ledger, kind="request", status=503, address="127.0.0.1:3000")
+
+    assert [each.status for each in ledger.failed([HERE])] == [502, NO_ANSWER]

@@ -127,6 +127,17 @@ class Ledger:
         wanted = (each for each in found.values() if each.began >= first and each.place in places)
         return tuple(sorted(wanted, key=lambda each: each.began))
 
+    def failed(self, addresses: Iterable[str]) -> tuple[Request, ...]:
+        """This round's requests to these addresses that were answered with a server error, or of which no answer came.
+
+        No socket that was closed without one: how many a page opens nobody knows before.
+        """
+        places = {self.place(address) for address in addresses}
+        with self._lock:
+            own = [each for each in self._own.values() if each.round == self.round and each.place in places]
+        ended = (each for each in own if each.ended is not None)
+        return tuple(each for each in ended if each.status >= 500 or (not each.status and each.kind != "socket"))
+
     def _note(self, request: Request) -> None:
         with self._lock:
             self._own[request.id] = request

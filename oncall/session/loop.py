@@ -1,11 +1,13 @@
 """Checks whose facts have arrived are judged first, so bad news is on the screen while slow looks still run."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from oncall.finding import CouldNotCheck, NotPart
 from oncall.probing.answers import Answers
 from oncall.probing.register import PROBES, parameters
 
@@ -63,6 +65,14 @@ def run_checks(session: pytest.Session, runner: Answers, idle: Callable[[], None
             raise session.Failed(session.shouldfail)
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
+    _look_back(runner)
+
+
+def _look_back(runner: Answers) -> None:
+    """What was written while our requests failed, of which there are no more now; where nothing was asked, nothing."""
+    if not runner.interrupted and runner.noted("project") and runner.noted("ledger"):
+        with contextlib.suppress(CouldNotCheck, NotPart):
+            runner.answer("failed_request_logs", {})
 
 
 WAITED: "pytest.StashKey[LazyNextItem]" = pytest.StashKey()

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from oncall.diagnosis.cause import Diagnosis
 from oncall.diagnosis.causes import diagnose
 from oncall.diagnosis.dependence import graph
+from oncall.diagnosis.quotes import quotes
 from oncall.finding import TIMED, CouldNotCheck, Finding, Message
 from oncall.gate.fact_gate import clean
 from oncall.gate.patterns import whole
@@ -60,7 +61,8 @@ class OutcomeRecorder(Struct, eq=False):
 
     def diagnosis(self, verdicts: Iterable[Verdict]) -> Diagnosis:
         """What these verdicts come to, on the graph that the target file and the facts so far give."""
-        return diagnose(verdicts, self.catalogue, graph(self.stack, self.runner.facts() if self.runner else {}))
+        facts = self.runner.facts() if self.runner else {}
+        return diagnose(verdicts, self.catalogue, graph(self.stack, facts), quotes(facts.values()))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:

@@ -219,6 +219,9 @@ def test_json_of_the_usual_loggers_is_understood():
     """Message, level, reason, path and status, wherever they put them."""
     line = read(json.dumps({"level": "error", "msg": "boom", "err": {"stack": "Error: x\n  at y"}}).encode(), NOW)
     assert (line.level, line.shown) == ("loud", "boom: Error: x")
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    g()\nKeyError: 5\nDETAIL: none'
+    line = read(json.dumps({"level": "error", "msg": "boom", "error": "KeyError", "stack": trace}).encode(), NOW)
+    assert line.shown == "boom: KeyError: 5"
     line = read(b'{"level":30,"message":"request","path":"/api/auth/login?x=1","status":503}', NOW)
     assert (line.level, line.path, line.status) == ("quiet", "/api/auth/login", 503)
     assert read(b'{"not json', NOW).words == '{"not json'

@@ -9,7 +9,7 @@ log nor a line of ten megabytes is ever in memory.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -84,6 +84,15 @@ class LogReader:
             raise CouldNotCheck(str(found), root=found.root, setting=found.setting)
         return found
 
+    def anew(self, component: str, since: datetime) -> tuple[Written, ...]:
+        """What each of a component's containers has written since then, until now; ordinary traffic left out.
+
+        Raises CouldNotCheck when one cannot be read.
+        """
+        until = time.monotonic() + SECONDS
+        found = at_once(lambda one: self._since(one, since, until), self.containers(component), SECONDS + 0.3)
+        return _whole(found)
+
     def role(self, component: str) -> str:
         """What signatures call a component."""
         part = parts(self.stack).get(component)
@@ -91,11 +100,11 @@ class LogReader:
 
     def _all(self, containers: tuple[Container, ...]) -> tuple[Written, ...]:
         until = time.monotonic() + SECONDS
-        found = at_once(lambda one: self._one(one, until), containers, SECONDS + 0.3)
-        for one in found:
-            if isinstance(one, CouldNotCheck):
-                raise one
-        return tuple(one for one in found if isinstance(one, Written))
+        return _whole(at_once(lambda one: self._one(one, until), containers, SECONDS + 0.3))
+
+    def _since(self, container: Container, since: datetime, until: float) -> Written:
+        tail = read_tail(self._runtime, container, self.limits.log_lines, until, since)
+        return Written(lines=our_statements_marked([*parsed(tail.lines())]), started_at=this_life(container))
 
     def _one(self, container: Container, until: float) -> Written:
         tail = read_tail(self._runtime, container, self.limits.log_lines, until)
@@ -137,6 +146,16 @@ class LogReader:
             if starts:
                 found[component] = min(starts)
         return found
+
+
+def _whole(found: Iterable[Written | CouldNotCheck]) -> tuple[Written, ...]:
+    """All of them; raises what stood in the way of one."""
+    logs: list[Written] = []
+    for one in found:
+        if isinstance(one, CouldNotCheck):
+            raise one
+        logs.append(one)
+    return tuple(logs)
 
 
 def this_life(container: Container) -> datetime | None:

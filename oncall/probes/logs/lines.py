@@ -40,6 +40,7 @@ STATUS_KEYS = ("status", "statusCode", "status_code", "DownstreamStatus")
 REASON_KEYS = ("reason", "error", "err", "exception", "stack", "code", "cause", "detail")
 LEVEL_KEYS = ("level", "severity", "levelname", "lvl", "log.level")
 FATAL_WORDS = ("fatal", "panic", "crit", "alert", "emerg")
+PYTHON_FRAME = '\n  File "'
 Level = Literal["fatal", "loud", "quiet", "unsaid"]
 
 
@@ -190,11 +191,20 @@ def _structured(plain: dict[str, Any], at: datetime | None, ours: str) -> Line:
     message = next((_words(plain[key]) for key in MESSAGE_KEYS if plain.get(key)), "")
     reasons = [f"code {words}" if key == "code" else words for key in REASON_KEYS if (words := _words(plain.get(key)))]
     words = clean(_middle(" ".join(filter(None, (message, *reasons))) or _words(plain)))
-    first = next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
+    raised = next((said for reason in reasons if (said := exception_of(reason)) and said not in message), "")
+    first = raised or next((reason.splitlines()[0] for reason in reasons[:1] if reason not in message), "")
     shown = clean(f"{message}: {first}" if message and first else message or words)[:SHOWN]
     path = next((str(plain[key]) for key in PATH_KEYS if isinstance(plain.get(key), str)), "")
     status = next((plain[key] for key in STATUS_KEYS if _number(plain.get(key))), 0)
     return Line(at, words, shown, _level(plain), path.partition("?")[0], int(status), ours, _error(plain))
+
+
+def exception_of(trace: str) -> str:
+    """What a Python stack trace ends with, without the details that may follow; empty: it is none."""
+    if PYTHON_FRAME not in trace:
+        return ""
+    behind = trace.rpartition(PYTHON_FRAME)[2].splitlines()[1:]
+    return next((line for line in behind if line.strip() and not line[:1].isspace()), "")
 
 
 def _number(value: Any) -> bool:

@@ -85,3 +85,15 @@ def postgres_accounts_elsewhere(stack: Running) -> None:
 def postgres_accounts_empty(stack: Running) -> None:
     """A restore brought the accounts table back without its rows."""
     stack.sql("SET session_replication_role = replica; DELETE FROM users")  # without what hangs on them
+
+
+@fault(
+    "backend-column-of-another-type",
+    component="backend",
+    cause_class="code defect",
+    must_fail=["test_endpoint_answers_in_time[tasks]"],
+    words=(r"to_char",),
+)
+def backend_column_of_another_type(stack: Running) -> None:
+    """The next release's migration made a column text, and the release went back: one query no longer fits it."""
+    stack.sql("ALTER TABLE tasks ALTER COLUMN due_at TYPE text", owner=True)
