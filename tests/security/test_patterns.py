@@ -26,10 +26,13 @@ def modules():
 
 
 def in_use(value, seen, depth=0) -> Iterator[object]:
-    """The patterns that a module holds, also inside of its tables and records."""
+    """The patterns that a module holds, also inside of its tables and records.
+
+    seen: what was met, by id, and held: the id of what is gone is given to something else.
+    """
     if id(value) in seen or depth > 4:
         return
-    seen.add(id(value))
+    seen[id(value)] = value
     if isinstance(value, Pattern | re.Pattern):
         yield value
     elif isinstance(value, tuple | list | frozenset | set):
@@ -60,7 +63,7 @@ def rules(kind, seen) -> Iterator[str]:
 
 
 def every() -> dict[tuple[str, str, object], object]:
-    seen: set[int] = set()
+    seen: dict[int, object] = {}
     found = [pattern for module in modules() for pattern in in_use(list(vars(module).values()), seen)]
     found += [pattern for pattern in Pattern.EVERY if pattern not in found]
     named = {}
