@@ -37,6 +37,7 @@ def test_file_descriptors_are_under_their_limit(open_files, limits, finding):
         evidence={"open": open_files.open, "limit": open_files.limit},
         component="backend",
         layer="fast",
+        root="service_open_files[backend]",
     )
 
 

@@ -337,6 +337,9 @@ def certify(stack: Running, *, days: float = 365, name: str = "localhost", trust
     stack.restart("frontend")
 
 
+SPARE = 5  # files that it may open before its limit
+
+
 @fault(
     "frontend-no-further-file",
     component="frontend",
@@ -347,8 +350,11 @@ def certify(stack: Running, *, days: float = 365, name: str = "localhost", trust
 def frontend_no_further_file(stack: Running) -> None:
     """The proxy was started with a limit of open files that is used up: it accepts no further connection."""
     process = stack.process("frontend")
-    most = max(map(int, os.listdir(f"/proc/{process.pid}/fd"))) + 1
+    most = max(map(int, os.listdir(f"/proc/{process.pid}/fd"))) + SPARE
     process.rlimit(resource.RLIMIT_NOFILE, (most, most))
+    port = str(stack.ports["frontend"])
+    stack.helper("visitors", ["python", "-m", "stack.faults.tools.sockets", port, str(most)])
+    stack.wait(lambda: process.num_fds() == most, "every file is in use")
 
     def silent() -> bool:
         try:

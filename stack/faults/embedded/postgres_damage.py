@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 
 from stack.faults import fault
+from stack.faults.expected.container_failures import LOG_FILE, of
 from stack.faults.expected.database_failures import ACCOUNTS, BACKEND_BLIND, CHECKSUMS, LOG, PROBE_LOGIN
 from stack.running import Running
 from stack.state import StackError
@@ -89,7 +90,8 @@ def postgres_checksums_off(stack: Running) -> None:
 @fault(
     "postgres-log-gone",
     component="postgres",
-    cause_class="misconfiguration",
+    cause_class="deleted log",
+    must_fail=of("postgres", LOG_FILE),
     unknown=[LOG, "test_log_shows_no_fatal_error[postgres]", "test_log_shows_no_burst_of_errors[postgres]"],
 )
 def postgres_log_gone(stack: Running) -> None:
