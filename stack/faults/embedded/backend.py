@@ -68,7 +68,7 @@ def backend_wrong_port(stack: Running) -> None:
     "backend-out-of-file-descriptors",
     component="backend",
     cause_class="resource exhaustion",
-    must_fail=[HEALTH],
+    must_fail=[HEALTH, *of("backend", OPEN_FILES)],
     unknown=SILENT_BACKEND,
 )
 def backend_out_of_file_descriptors(stack: Running) -> None:
