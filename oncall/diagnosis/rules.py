@@ -18,6 +18,7 @@ from oncall.verdict import Verdict
 UNMOVED = ("refused", "late")  # what serves files listens whatever is below, and a slow part does not make it slow
 
 NOT_RUNNING = ("exists", "runs")  # who has no container that runs listens nowhere
+STRAINED = (*TIMED, "error answer")  # what a part does that is at a limit of its own
 ACCUSED_BELOW = ("exits", "error answer")  # what a part does because of one of which others' evidence alone tells
 
 
@@ -165,4 +166,6 @@ def _grounds(lower: Verdict, higher: Verdict) -> bool:
         return False
     if higher.layer == "log_evidence":
         return True
+    if manner_of(higher) is None and manner_of(lower) in STRAINED:
+        return False  # it is the other way round: see "strained" and "short"
     return lower.layer in STOPS and LAYERS.index(lower.layer) < LAYERS.index(higher.layer)

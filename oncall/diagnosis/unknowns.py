@@ -37,9 +37,14 @@ def _home(case: Case, chains: Chains, unknown: Verdict, homes: dict[str, int]) -
         return homes[verdict.nodeid]
     for component in (unknown.blames, unknown.component):
         for number, group in enumerate(chains.groups):
-            if component and chains.whose(group[0]) == component and group[0].layer in STOPS:
+            if component and chains.whose(group[0]) == component and _stops(group, component):
                 return number
     return None
+
+
+def _stops(group: list[Verdict], component: str) -> bool:
+    """Whether it does not serve, be it for a limit of its own that ends the chain."""
+    return any(one.layer in STOPS for one in group if one is group[0] or one.component == component)
 
 
 def guesses(case: Case, unknown: list[Verdict]) -> tuple[list[Cause], list[Verdict]]:

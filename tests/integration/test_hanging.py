@@ -5,6 +5,7 @@ import pytest
 from stack import lifecycle
 from tests.integration import hanging
 
+PARTS = ("backend", "frontend", "postgres")
 NO_NETWORK = {  # judged by files and tools of this machine alone
     "test_filesystems_have_free_space",
     "test_filesystems_have_free_inodes",
@@ -16,6 +17,7 @@ NO_NETWORK = {  # judged by files and tools of this machine alone
     "test_database_log_shows_no_corruption",
     "test_newest_backup_is_recent",
     "test_newest_backup_is_readable",
+    *(f"test_{check}[{part}]" for check in ("log_file_is_there", "open_files_are_under_their_limit") for part in PARTS),
     "test_jwt_secret_is_set",
     "test_jwt_secret_is_not_a_default",
     "test_jwt_secret_is_long_enough",
