@@ -48,6 +48,7 @@ class Check(Struct, frozen=True, kw_only=True):
     playbook: str | None = None
     facts: tuple[str, ...] = ()  # the probes that it names
     varied: bool = False  # whether it has parameters beside the component that it is about
+    each: bool = False  # whether it is judged for each part that the run finds
     judges: str = ""  # the fact, or the side of one ("service_containers.running"), that it is there for
 
 
@@ -114,6 +115,9 @@ def check_of_fact(root: str, catalogue: Mapping[str, Check]) -> str:
     if not fact:
         return ""
     same = {name: check for name, check in catalogue.items() if name.partition("[")[1:] == (bracket, parameter)}
+    each = next((name for name, check in catalogue.items() if check.each and check.judges == fact), "")
+    if each and bracket and not same:
+        return f"{each}[{parameter}"
     near = same or catalogue
     marked = [name for name, check in near.items() if check.judges == fact]
     naming = [name for name, check in near.items() if fact in check.facts]

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from oncall.finding import CouldNotCheck
 from oncall.gate.patterns import Pattern
-from oncall.runtimes.host_files import HostFiles
+from oncall.runtimes.host_files import MISSING, HostFiles
 
 OUTPUTS = (1, 2)  # standard output and standard error: whatever file they are, it is a log
 NAMELESS = Pattern(r"^/memfd:|^/dev/|/#\d{1,20}\z")  # memory, and files that never had a name (O_TMPFILE)
@@ -16,9 +16,12 @@ def deleted_logs(
 ) -> tuple[str, ...]:
     """The paths that they had; a rotated one is known by what stands behind the usual name ("app.log.1").
 
-    Raises CouldNotCheck where nobody may see what these processes have open.
+    Where nobody may see what these processes have open, a file that is there has not been deleted. Raises CouldNotCheck
+    where it is not.
     """
     held = files.deleted(*pids, seconds=seconds)
+    if not held and patterns and all(_there(files, pattern, seconds) for pattern in patterns):
+        return ()
     if not held:
         raise CouldNotCheck(f"which files {name} has open cannot be seen: run the checks as root or its user")
     found = {
@@ -29,3 +32,7 @@ def deleted_logs(
         or any(fnmatchcase(path, f"{pattern}*") for pattern in patterns)
     }
     return tuple(sorted(found))
+
+
+def _there(files: HostFiles, pattern: str, seconds: float) -> bool:
+    return any(one.problem != MISSING for one in files.ends((pattern,), 1, seconds))

@@ -252,6 +252,7 @@ def check_of(item: pytest.Item) -> Check:
         playbook=playbook_of(item),
         facts=tuple(probes_of(item)),
         varied=bool(parameters(item).keys() - {"component"}),
+        each=item.get_closest_marker("each") is not None,
         judges=str(judges.args[0]) if judges and judges.args else "",
     )
 

@@ -164,10 +164,42 @@ def frontend_unhealthy(stack: DockerStack) -> None:
 )
 def frontend_health_tool_missing(stack: DockerStack) -> None:
     """The frontend works, but its image lacks the tool that its health check calls."""
-    wrong = {"test": ["CMD", "no-such-tool", "http://127.0.0.1/"], "start_period": "1s"}
-    stack.edit_compose("services.frontend.healthcheck", wrong)
-    stack.recreate("frontend", wait=False)
-    stack.wait(lambda: _health(stack, "frontend") == "unhealthy", "the frontend to be unhealthy", 60)
+    _checked_by(stack, "frontend", ["CMD", "no-such-tool", "http://127.0.0.1/"])
+
+
+@fault(
+    "container-backend-health-script-closed",
+    component="backend",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=of("backend", RUNNABLE),
+    unknown=of("backend", HEALTHY),
+    manual_fix=COMPOSE_FILE,
+)
+def backend_health_script_closed(stack: DockerStack) -> None:
+    """The backend works; the script of its health check may not be executed."""
+    _checked_by(stack, "backend", ["CMD", "/etc/hostname"])
+
+
+@fault(
+    "container-postgres-health-tool-elsewhere",
+    component="postgres",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=of("postgres", RUNNABLE),
+    unknown=of("postgres", HEALTHY),
+    manual_fix=COMPOSE_FILE,
+)
+def postgres_health_tool_elsewhere(stack: DockerStack) -> None:
+    """The database works; its new image has the tool of its health check at another place."""
+    _checked_by(stack, "postgres", ["CMD-SHELL", "/usr/local/no-such-place/pg_isready"])
+
+
+def _checked_by(stack: DockerStack, service: str, test: list[str]) -> None:
+    rhythm = {"interval": "1s", "timeout": "3s", "retries": 3, "start_period": "1s"}
+    stack.edit_compose(f"services.{service}.healthcheck", {"test": test, **rhythm})
+    stack.recreate(service, wait=False)
+    stack.wait(lambda: _health(stack, service) == "unhealthy", f"the {service} to be unhealthy", 60)
 
 
 def _health(stack: DockerStack, service: str) -> str:

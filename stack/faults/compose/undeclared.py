@@ -13,6 +13,7 @@ from stack.faults.expected.container_failures import (
     UNDECLARED_LIMITS,
     UNDECLARED_LOG,
     UNDECLARED_RUN,
+    UNDECLARED_RUNNABLE,
 )
 from stack.faults.tools.manual_fix import ManualFix
 
@@ -156,3 +157,19 @@ def worker_fatal_lines(stack: DockerStack) -> None:
     """A worker that nobody declared runs, fails at every job, and says so in its log."""
     failing = 'for job in $(seq 40); do echo "FATAL: job $job: no such table"; done; exec sleep 9999'
     worker(stack, failing.replace("$", "$$"))
+
+
+@fault(
+    "undeclared-worker-health-tool-missing",
+    component="worker",
+    mode="docker",
+    cause_class="misconfiguration",
+    must_fail=[UNDECLARED_RUNNABLE],
+    unknown=[UNDECLARED_HEALTHY],
+    manual_fix=COMPOSE_FILE,
+)
+def worker_health_tool_missing(stack: DockerStack) -> None:
+    """A worker that nobody declared works, but its image lacks the tool that its health check calls."""
+    check = {"test": ["CMD", "no-such-tool"], "interval": "1s", "timeout": "3s", "retries": 3}
+    worker(stack, healthcheck=check)
+    patiently(stack, lambda: _state(stack)["Health"]["Status"] == "unhealthy", "Docker calls the worker unhealthy")

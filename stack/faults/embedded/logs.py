@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from stack.faults import fault
-from stack.faults.expected.container_failures import BURST, LOG, LOG_FILE, of
+from stack.faults.expected.container_failures import BURST, LOG, LOG_FILE, RATE_LIMIT, of
 from stack.running import Running
 
 A_DOZEN = range(12)
@@ -39,7 +39,13 @@ def backend_log_rate_limited(stack: Running) -> None:
 
 
 @fault("frontend-log-deleted", component="frontend", cause_class="deleted log",
-       must_fail=of("frontend", LOG_FILE), unknown=of("frontend", LOG, BURST))  # fmt: skip
+       must_fail=of("frontend", LOG_FILE), unknown=[*of("frontend", LOG, BURST), RATE_LIMIT])  # fmt: skip
 def frontend_log_deleted(stack: Running) -> None:
     """Somebody made room on the disk and deleted the frontend's log: it writes on, and nobody can read it."""
     stack.log("frontend").unlink()
+
+
+@fault("backend-log-deleted", component="backend", cause_class="deleted log", must_fail=of("backend", LOG_FILE))
+def backend_log_deleted(stack: Running) -> None:
+    """A job that tidies up has deleted one of the backend's two logs under it."""
+    stack.log("backend").unlink()
