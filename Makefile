@@ -42,7 +42,7 @@ catalogue: $(READY) ## the tests that make test leaves out: further faults of a 
 	@$(TESTS) -m "catalogue and not slow" $(TWO) --durations=20 --durations-min=5 tests
 
 faults: $(READY) ## every way to break either stack, each once; `make test` takes one of each kind under Docker
-	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml $(TWO) -m "not alone" tests/faults tests/strangers
+	@ONCALL_ALL_FAULTS=1 $(BIN)/python -m pytest -c tests/pytest.toml $(TWO) -m "not alone" tests/faults tests/strangers tests/components
 
 recovery: $(READY) ## the playbook's steps, typed after every Docker fault: does the next run end healthy?
 	@$(BIN)/python -m bench recovery

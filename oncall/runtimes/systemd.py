@@ -33,6 +33,8 @@ systemctl show --no-pager --property="$names" -- "$unit"
 for path; do printf '\\001%s\\n' "$path"; head -c 16384 -- "$path" 2>/dev/null; done
 printf '\\001stats\\n'; cat /proc/[0-9]*/stat 2>/dev/null | head -c 4194304"""
 MOST_BYTES = 4 << 20
+OUTPUTS = ("StandardOutput", "StandardError")
+FILE_OUTPUTS = ("file", "append", "truncate")  # systemd.exec(5); the rest goes to the journal or nowhere
 MOST_EVENTS = 1000
 NET = ("/proc/net/tcp", "/proc/net/tcp6")
 MAY_READ = "put the user who runs the checks into the group systemd-journal"
@@ -140,12 +142,17 @@ class SystemdUnits:
 
     def deleted_logs(self, container: Container, seconds: float = 1.5) -> tuple[str, ...]:
         """Of a unit that writes files of its own, by what its processes have open; the journal's are not the unit's."""
-        wanted, known = self.wanted[container.service], processes(self.files.processes(seconds))
-        members = [one.pid for one in family(container.process, known)]
-        found = deleted_logs(self.files, wanted.name, members, wanted.log_files, seconds)
-        if not found and not wanted.log_files:
+        wanted = self.wanted[container.service]
+        if not wanted.log_files and not self._writes_files(container.service, seconds):
             raise NotPart(f"the journal keeps the log of {wanted.name}")
-        return found
+        known = processes(self.files.processes(seconds))
+        members = [one.pid for one in family(container.process, known)]
+        return deleted_logs(self.files, wanted.name, members, wanted.log_files, seconds)
+
+    def _writes_files(self, name: str, seconds: float) -> bool:
+        """Whether systemd has opened a file for its output ("append:/var/log/app.log")."""
+        shown = next(tables(self._show(OUTPUTS, name, seconds=seconds).stdout.partition("\n\n")[2]), {})
+        return any(value.partition(":")[0] in FILE_OUTPUTS for value in shown.values())
 
     def sample(self, container: Container, seconds: float = 2.0) -> Sample:
         """From the unit's cgroup: systemd's own account of it, memory without the cache that can be dropped.

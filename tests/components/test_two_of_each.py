@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.components.two_of_each import APIS, PAGES, SERVICES, TwoOfEach
+from tests.faults.both import REST
 from tests.scoring import diagnose
 
 pytestmark = pytest.mark.docker
@@ -37,8 +38,8 @@ def judged(two):
 
 
 def each(names):
-    """Every service; of those beside one of each kind the rest of the catalogue."""
-    return [pytest.param(name, marks=[] if name in ONE_OF_EACH else pytest.mark.catalogue) for name in names]
+    """Every service: one of each kind in `make test`, those beside them in `make faults`."""
+    return [pytest.param(name, marks=[] if name in ONE_OF_EACH else REST) for name in names]
 
 
 def named(run):
@@ -80,7 +81,7 @@ def test_a_stopped_one_is_named(two, service):
 
 
 @pytest.mark.catalogue
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", each(SERVICES))
 def test_a_frozen_one_is_named(two, service):
     """It holds its port open, and says nothing."""
     two.docker("pause", two.container(service))

@@ -1,6 +1,6 @@
 """What the playbook tells to type heals: the steps quoted for a fault, typed on the stack under Docker.
 
-One fault in `make test`, one of most sections in `make catalogue`; all of them, as a table: `make recovery`.
+One fault in `make test`, a few more in `make catalogue`; all of them, as a table: `make recovery`.
 """
 
 import pytest
@@ -18,10 +18,7 @@ CATALOGUE = faults.catalogue("docker")
 PLACES = {each.place for each in vars(mending).values() if isinstance(each, mending.ManualFix)}
 FEW = {
     "container-frontend-paused": "service-down",
-    "container-backend-unlimited": "container-resources",
     "container-frontend-disconnected": "container-network",
-    "container-log-unhandled": "fatal-log",
-    "container-secret-short": "jwt-secret",
     "container-proxy-drops-upgrade": "websocket-down",
     "container-bundle-missing": "frontend-build",
     "undeclared-worker-crashed": "undeclared-service",

@@ -17,8 +17,8 @@ from tests.strangers.strangers import Strangers
 pytestmark = pytest.mark.docker
 TRIES = 30  # until this machine is calm enough to judge by
 TARGETS = ("whole", "minimal")
-SHOWN = ("db-stopped", "cache-stopped", "edge-stopped")  # of each kind one; the others are the rest of the catalogue
-AS_STOPPED = "-killed"  # ends as the stopped ones do but for its exit code: make faults
+SHOWN = ("db-stopped", "edge-stopped", "shop-api-paused")  # of each kind one; the others are the rest of the catalogue
+ALIKE = ("-killed", "-paused")  # the same fault on the next part: make faults
 MISTYPED = r"no such service|unknown (flag|command|shorthand)|syntax error|usage:"
 
 
@@ -61,7 +61,7 @@ def judged(strangers, target):
 def each():
     """Every fault."""
     for fault in FAULTS:
-        rest = REST if fault.name.endswith(AS_STOPPED) else [pytest.mark.catalogue]
+        rest = REST if fault.name.endswith(ALIKE) else [pytest.mark.catalogue]
         marks = [] if fault.name in SHOWN else rest
         yield pytest.param(fault, id=fault.name, marks=marks)
 
