@@ -20,8 +20,6 @@ FEW = {
     "container-frontend-paused": "service-down",
     "container-frontend-disconnected": "container-network",
     "container-proxy-drops-upgrade": "websocket-down",
-    "container-bundle-missing": "frontend-build",
-    "undeclared-worker-crashed": "undeclared-service",
 }
 
 

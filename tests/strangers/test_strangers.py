@@ -18,7 +18,7 @@ pytestmark = pytest.mark.docker
 TRIES = 30  # until this machine is calm enough to judge by
 TARGETS = ("whole", "minimal")
 SHOWN = ("db-stopped", "edge-stopped", "shop-api-paused")  # of each kind one; the others are the rest of the catalogue
-ALIKE = ("-killed", "-paused")  # the same fault on the next part: make faults
+ALIKE = ("-stopped", "-killed", "-paused", "cache-named-wrong")  # the same fault on the next part: make faults
 MISTYPED = r"no such service|unknown (flag|command|shorthand)|syntax error|usage:"
 
 

@@ -5,7 +5,7 @@ import subprocess
 from stack.docker.running import DockerStack
 from stack.faults import fault
 from stack.faults.compose.starts import API, PAGE, noticed
-from stack.faults.expected.container_failures import HEALTHY, LISTENS, LOG, NO_LOGIN, PORT, SILENT_PAGE, of
+from stack.faults.expected.container_failures import BURST, HEALTHY, LISTENS, LOG, NO_LOGIN, PORT, SILENT_PAGE, of
 from stack.faults.expected.database_failures import BACKEND_FAILS, NO_SESSION, REACHABLE
 from stack.faults.expected.unknowns import SILENT_BACKEND
 from stack.faults.tools.manual_fix import COMPOSE_FILE, ENV_FILE
@@ -69,7 +69,7 @@ def backend_behind_a_firewall(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     words=(r"listens? on 5432.*only on|5433",),
     must_fail=[*of("postgres", LISTENS, HEALTHY), REACHABLE, PORT, *BACKEND_FAILS],
-    may_fail=[*of("backend", HEALTHY, LOG), *of("postgres", LOG)],
+    may_fail=[*of("backend", HEALTHY, LOG, BURST), *of("postgres", LOG)],
     unknown=[*NO_SESSION, *NO_LOGIN],
     manual_fix=COMPOSE_FILE,
 )
