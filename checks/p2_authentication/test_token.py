@@ -19,6 +19,7 @@ def test_issued_token_is_accepted(issued_token_use, finding):
         layer=issued_token_use.exchange.layer,
         manner=issued_token_use.manner,
         blames=issued_token_use.blames,
+        root=issued_token_use.token_fault,
         address=issued_token_use.exchange.at,
     )
 
@@ -48,6 +49,7 @@ def test_forged_tokens_are_refused(forgery, forged_token_use, finding):
         },
         component="auth",
         manner=forged_token_use.manner,
+        root=forged_token_use.token_fault,
         address=forged_token_use.exchange.at,
     )
 
@@ -67,6 +69,7 @@ def test_token_is_well_formed(issued_token, finding):
     )
 
 
+@pytest.mark.judges("issued_token.times")
 def test_token_times_are_sane(issued_token, limits, finding):
     """Users are logged out at once, or never."""
     problems = issued_token.time_problems(limits.token_lifetime_hours, limits.clock_skew_seconds)

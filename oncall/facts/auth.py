@@ -180,9 +180,11 @@ class IssuedTokenUse(Fact, frozen=True, kw_only=True):
     """How a protected route received the token that the login had just issued.
 
     login_page: it shows the page that asks for a password, as it does to a request without a token.
+    token_fault: the fact that tells what is wrong with the token itself ("issued_token.times"); empty: not known.
     """
 
     login_page: bool = False
+    token_fault: str = ""
     exchange: Exchange
     accepted: tuple[int, ...]
     refused: tuple[int, ...]
@@ -236,8 +238,10 @@ class ForgedTokenUse(Fact, frozen=True, kw_only=True):
     forgery: the slug of the attempt; `words` says it as a sentence's subject: "a token signed with an empty key".
     genuine_type: the media type of the answer to the genuine token; empty: not known.
     login_page: the answer is a page that asks for a password.
+    token_fault: as in IssuedTokenUse, where the forgery is a changed copy of the genuine token.
     """
 
+    token_fault: str = ""
     forgery: str
     words: str
     exchange: Exchange

@@ -82,6 +82,12 @@ class IssuedToken(Fact, frozen=True, kw_only=True):
             problems.append(f"has a lifetime of {span(lifetime)}, which exceeds {longest_hours:g} h")
         return tuple(problems)
 
+    def fault(self, longest_hours: float, leeway_seconds: float) -> str:
+        """The side of this fact at which to read on: form or times are wrong; empty where neither is."""
+        if self.malformed:
+            return "issued_token"
+        return "issued_token.times" if self.readable and self.time_problems(longest_hours, leeway_seconds) else ""
+
     @property
     def evidence(self) -> dict[str, str | int | float]:
         values = {

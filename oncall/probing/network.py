@@ -22,6 +22,8 @@ from typing import Any
 from oncall.probing.deadline import PIECE, side_thread, wait_for, watch
 from oncall.probing.lag import METER, stack_time
 
+HTTP = b"HTTP/"
+
 
 class DeadlineNetwork:
     """The network under one request, in the shape that httpcore asks of a backend."""
@@ -36,6 +38,7 @@ class DeadlineNetwork:
         self.dns = self.connect = self.tls = self.first_byte = 0.0
         self.asked_at = 0.0
         self.received = 0
+        self.beginning = b""  # of what was received: as much as tells HTTP from other protocols
 
     @property
     def ends(self) -> float:
@@ -152,6 +155,7 @@ class Stream:
             self.wire.first_byte = time.perf_counter() - self.wire.asked_at
             self.wire.waiting_for = "rest"
         self.wire.received += len(data)
+        self.wire.beginning += data[: len(HTTP) - len(self.wire.beginning)]
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -43,13 +43,15 @@ def test_an_answer_comes_with_its_parts(web):
         (reset, "reset", "closed the connection on"),
         (says(), "reset", "without an answer"),
         (says(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), "garbled", "but not with HTTP"),
+        (says(b"220 mail.example ESMTP"), "garbled", "but not with HTTP"),
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort"), "cut", "in the middle of its answer"),
         (says(b"HTTP/1.1 200 OK\r\nX: "), "cut", "in the middle of its answer"),
         (says(*[b"H"] * 999, pause=0.02), "timeout", "began to answer but did not finish within 0.4 s"),
         (says(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 999, pause=0.02), "timeout", "did not finish"),
         (says(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", *[b"."] * 999, pause=0.02), "timeout", "not finish"),
     ],
-    ids=["silent", "reset", "closed", "ssh", "cut-body", "cut-head", "drips-status", "drips-headers", "drips-body"],
+    ids=["silent", "reset", "closed", "ssh", "mail", "cut-body", "cut-head"]
+    + ["drips-status", "drips-headers", "drips-body"],
 )
 def test_a_sick_server_is_told_by_its_illness(web, talk, outcome, words):
     """Each way of not answering has its own outcome and words, and none outlasts the deadline."""

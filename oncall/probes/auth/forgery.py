@@ -29,6 +29,7 @@ WORDS = {
     "empty-key": "a token signed with an empty key",
 }
 MADE_UP = "a made-up session value"
+FORM = "issued_token"
 OF_EVERY_TOKEN = ("no-token", "tampered")  # the others are made from a JWT's own parts
 KINDS = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
 Missing = CouldNotCheck | NotPart
@@ -97,6 +98,7 @@ def _judged(forgery: str, answer: Answer, stack: Stack, genuine: IssuedTokenUse 
         refused=stack.auth.protected_refused_status,
         genuine_type="" if isinstance(genuine, Exception) else genuine.exchange.media_type,
         login_page=shows_login_page(answer),
+        token_fault=_copied_fault(forgery, genuine),
     )
     if use.is_accepted:
         return use
@@ -117,6 +119,13 @@ def _judged(forgery: str, answer: Answer, stack: Stack, genuine: IssuedTokenUse 
             setting=key,
         )
     return use
+
+
+def _copied_fault(forgery: str, genuine: IssuedTokenUse | Missing) -> str:
+    """A changed copy that is let in where the genuine token has the wrong form, too: that form is the matter."""
+    if forgery != "tampered" or isinstance(genuine, Exception):
+        return ""
+    return genuine.token_fault if genuine.token_fault == FORM else ""
 
 
 def _there(need: Any) -> Any:

@@ -12,6 +12,7 @@ from oncall.facts import Fact
 from oncall.facts.auth import IssuedTokenUse, Login, RefusedLogin
 from oncall.facts.backend import NO_ANSWER, HealthAnswer
 from oncall.facts.http import NEVER_ARRIVED
+from oncall.facts.token import IssuedToken
 from oncall.finding import CouldNotCheck, Declared, NotPart
 from oncall.probes.auth.login_request import led_back, log_in, shows_login_page
 from oncall.probes.auth.login_time import PATIENCE, LoginWatch
@@ -249,8 +250,15 @@ def let_in(answer: Answer, auth: Auth) -> bool:
     return answer.answered and answer.status in auth.protected_expected_status and not shows_login_page(answer)
 
 
-@probe(of="auth", optional=("backend_health",))
-def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backend_health: Health) -> IssuedTokenUse:
+@probe(of="auth", optional=("backend_health", "issued_token"))
+def issued_token_use(
+    stack: Stack,
+    limits: Limits,
+    http: Http,
+    access_token: AccessToken,
+    backend_health: Health,
+    issued_token: IssuedToken | CouldNotCheck | NotPart,
+) -> IssuedTokenUse:
     """How the protected route receives the token just issued."""
     auth = stack.auth
     answer = ask_protected(stack, http, access_token.header())
@@ -258,6 +266,9 @@ def issued_token_use(stack: Stack, http: Http, access_token: AccessToken, backen
     again = shows_login_page(answer) and shows_login_page(ask_protected(stack, http, {}))
     use = IssuedTokenUse(
         exchange=answer.exchange,
+        token_fault=issued_token.fault(limits.token_lifetime_hours, limits.clock_skew_seconds)
+        if isinstance(issued_token, IssuedToken)
+        else "",
         login_page=again,
         accepted=auth.protected_expected_status,
         refused=auth.protected_refused_status,

@@ -20,7 +20,7 @@ from oncall.gate.shallow_json import shallow_json
 from oncall.probing.ledger import NEVER_ARRIVED as NOBODY_READ_IT
 from oncall.probing.ledger import NO_ANSWER, Kind, Ledger
 from oncall.probing.libraries import IMPORTING
-from oncall.probing.network import DeadlineNetwork, tls_words
+from oncall.probing.network import HTTP, DeadlineNetwork, tls_words
 
 if TYPE_CHECKING:
     import httpx
@@ -263,6 +263,8 @@ def _misspoken(error: Exception, wire: DeadlineNetwork, status: int) -> tuple[st
     """What a protocol error means: nothing came, a part came, or something came that is not HTTP."""
     if not wire.received:
         return "reset", ""
+    if not HTTP.startswith(wire.beginning):
+        return "garbled", str(error)[:200]
     if status or "incomplete" in str(error) or "without sending" in str(error):
         return "cut", ""
     return "garbled", str(error)[:200]

@@ -6,7 +6,10 @@ Written from each fault's story, as somebody on call would want to read it; neve
 """
 
 REFUSED = r"refuse[sd]?|nothing listen|no container.*publish|not published|does not listen"
-SILENT = r"no answer|does(?: not|n't) answer|did not answer|never answer|h[au]ng|silent|timed? ?out|paused|frozen"
+SILENT = (
+    r"no answer|without an answer|does(?: not|n't) answer|did not answer|never answer|h[au]ng|silent|timed? ?out|paused"
+    r"|frozen"
+)
 RESET = r"reset|closed the connection|cut off|cut the|disconnect|broke"
 SLOWLY = r"drip|bytes|slow|late|within \d|no answer|does not answer|not complete"
 NOT_SET = r"secret.*(?:not set|empty|missing|blank|lacks?)|(?:no|without (?:a|its)|not set|empty|missing|blank).*secret"
@@ -56,8 +59,13 @@ OF_FAULT = {
     "websocket-takes-any-token": (r"(?:any|made.up|invalid|wrong|forged) token|without a (?:valid )?token",),
     "backend-database-of-another-name": (r"3D000|database .*(?:does not exist|not there)",),
     "backend-health-500": (r"\b500\b",),
+    "postgres-role-limit-reached": (r"connection limit",),
+    "postgres-shutting-down": (r"shutting down",),
+    "websocket-leak": (r"connections are open",),
+    "frontend-gateway-error": (r"\b502\b|gateway",),
+    "migrations-edited": (r"edited|changed|checksum",),
     "backend-health-503-while-well": (r"\b503\b",),
-    "backend-health-cut": (r"cut|breaks? off|truncated|not (?:valid )?json|incomplete|no json|unexpected end",),
+    "backend-health-cut": (r"cut|br(?:eaks?|oke) off|truncated|not (?:valid )?json|incomplete|no json|unexpected end",),
     "backend-health-empty": (r"empty|no json|not (?:valid )?json|nothing",),
     "backend-health-gone": (r"\b404\b",),
     "backend-health-is-a-page": (r"html|page",),
@@ -81,7 +89,7 @@ OF_FAULT = {
     "frontend-gzip-garbage": (r"gzip|decod|compress",),
     "frontend-page-as-text": (r"text/plain|content type",),
     "frontend-page-crashes": (r"\b500\b",),
-    "frontend-page-cut": (r"cut|breaks? off|truncated|incomplete|no end",),
+    "frontend-page-cut": (r"cut|br(?:eaks?|oke) off|truncated|incomplete|no end",),
     "frontend-page-empty": (r"empty|no content|0 bytes",),
     "frontend-page-is-an-error": (r"error page|\b50\d\b|gateway|not (?:our|the|its) page",),
     "frontend-page-is-the-welcome": (r"welcome|another page|not (?:our|the|its) page|default page",),
@@ -132,7 +140,7 @@ OF_FAULT = {
     "auth-login-is-a-page": (r"html|page|no json|not json",),
     "auth-login-sends-elsewhere": (r"redirect|\b30[1278]\b|elsewhere",),
     "auth-login-without-token": (r"no token|without (?:a )?token",),
-    "auth-token-renamed": (r"no token|token_key|key|named",),
+    "auth-token-renamed": (r"no token|without a token|token_key|key|named",),
     "backend-says-it-has-no-file-left": (r"EMFILE|too many open files|descriptor",),
     "container-log-no-secret": (r"secret",),
     "container-log-port-taken": (r"EADDRINUSE|in use|taken",),
