@@ -6,9 +6,10 @@ from stack.faults.compose.page import BUILD, badly_built
 from stack.faults.compose.starts import noticed, patiently
 from stack.faults.expected.container_failures import (
     HEALTHY,
+    LISTENS,
     LOG,
-    NETWORK,
     NO_LOGIN,
+    ON_NETWORK,
     PORT,
     RESOLVES,
     RUNNABLE,
@@ -29,7 +30,7 @@ HANDSHAKE = "test_handshake_succeeds_through_the_proxy"
     component="backend",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=["test_backend_answers_its_health_check"],
+    must_fail=["test_backend_answers_its_health_check", *of("backend", LISTENS)],
     unknown=SILENT_BACKEND,
     manual_fix=ENV_FILE,
     held_out_result="right",
@@ -65,7 +66,7 @@ def backend_stale_hosts_entry(stack: DockerStack) -> None:
     mode="docker",
     cause_class="hung",
     must_fail=of("backend", RUNNING),
-    unknown=of("backend", UP, HEALTHY, RUNNABLE, *STATS, NETWORK),
+    unknown=of("backend", UP, HEALTHY, RUNNABLE, *STATS, *ON_NETWORK),
     held_out_result="right",
 )
 def backend_replica_paused(stack: DockerStack) -> None:

@@ -15,6 +15,7 @@ from stack.faults.expected.container_failures import (
     NO_LOGIN,
     PORT,
     RESOLVES,
+    RUNNABLE,
     of,
 )
 from stack.faults.expected.database_failures import BACKEND_FAILS
@@ -44,7 +45,7 @@ def backend_disconnected(stack: DockerStack) -> None:
     cause_class="misconfiguration",
     must_fail=[*BACKEND_FAILS, RESOLVES],
     may_fail=of("backend", LOG),
-    unknown=[*NO_LOGIN, PORT, *of("backend", HEALTHY)],
+    unknown=[*NO_LOGIN, PORT, *of("backend", HEALTHY, RUNNABLE)],
     manual_fix=ENV_FILE,
 )
 def database_name_unknown(stack: DockerStack) -> None:

@@ -62,6 +62,7 @@ OF_FAULT = {
     "postgres-role-limit-reached": (r"connection limit",),
     "postgres-shutting-down": (r"shutting down",),
     "websocket-leak": (r"connections are open",),
+    "websocket-no-room": (r"overloaded|no room|\b503\b",),
     "frontend-gateway-error": (r"\b502\b|gateway",),
     "migrations-edited": (r"edited|changed|checksum",),
     "backend-health-503-while-well": (r"\b503\b",),
