@@ -154,6 +154,6 @@ class PortFromInside(Fact, frozen=True, kw_only=True):
         return {
             "refused": "refuses connections",
             "timeout": "does not answer",
-            "unreachable": "is out of reach",
+            "unreachable": "is unreachable: there is no route to it",
             "closed": "accepts no connection",
         }.get(self.outcome)

@@ -116,7 +116,7 @@ def test_an_address_that_nobody_has_is_out_of_reach(small):
     small.start("backend", "sleep 600", "-e", f"PGHOST={nobody}", network=network)
     with door(small.stack()) as answer:
         assert answer("name_resolution").problem is None
-        assert answer("port_from_inside").problem in ("does not answer", "is out of reach")
+        assert answer("port_from_inside").problem in ("does not answer", "is unreachable: there is no route to it")
 
 
 SILENT = "printf '#!/bin/sh\\n{}\\n' > /bin/{}; /bin/busybox chmod +x /bin/{}; echo ready; sleep 600"
