@@ -87,6 +87,20 @@ def test_a_stack_trace_is_one_event():
     assert [event.line.words for event in events] == [node[0], python[-1], logged[0], java[0]]
 
 
+def test_rounds_of_the_start_up_tell_nothing_of_what_a_round_leaves():
+    """22 runs in a row after a start, a line each: those of the first 12 do not count, and the others are ours."""
+    begins = [NOW - timedelta(seconds=44 - 2 * number) for number in range(22)]
+    lines = [read(b"ERROR handshake was not completed", at + timedelta(milliseconds=20)) for at in begins]
+    times = [at.timestamp() for at in begins]
+    ours = [
+        Request(id=str(at), kind="socket", place="x", round=str(at), began=at, ended=at, status=403) for at in times
+    ]
+    log = Written(our_statements_marked(lines))
+
+    assert error_templates([(log, begins[12])], "backend", ours, Clock()) == ()
+    assert error_templates([(log, begins[0])], "backend", ours, Clock()) == ()
+
+
 def test_what_our_own_requests_have_caused_is_subtracted():
     """By count and time, whatever the line says; the lines of others stay."""
     at = NOW.timestamp()

@@ -40,7 +40,7 @@ def bursts(
     any_of = _any_of(tuple(kinds))
     entries, lines = [], []
     timed = [(line.at, line) for log in logs for line in log.lines if line.at]
-    first = min((at.timestamp() for at, _ in timed), default=0.0)
+    first = max(since.timestamp(), min((at.timestamp() for at, _ in timed), default=0.0))
     for at, line in sorted(timed, key=lambda each: each[0]):
         if at < since:
             continue

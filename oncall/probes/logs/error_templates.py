@@ -76,7 +76,7 @@ def error_templates(
     logs: each with the moment since when its lines count. role: what signatures call the part.
     """
     logs = [*logs]
-    begins = [line.at.timestamp() for log, _ in logs for line in log.lines[:1] if line.at]
+    begins = [max(line.at, since).timestamp() for log, since in logs for line in log.lines[:1] if line.at]
     events = sorted((one for log, since in logs for one in error_events(log, role, since)), key=lambda one: one.at)
     entries = [Entry(one.at.timestamp(), ANY_ERROR, one.line.ours) for one in events]
     ours = own_lines(entries, requests, clock, first=min(begins, default=0.0))

@@ -72,7 +72,8 @@ class _Window(Struct, frozen=True):
 def own_lines(entries: Sequence[Entry], requests: Iterable[Request], clock: Clock, *, first: float = 0.0) -> list[bool]:
     """For each entry whether our own requests have caused it. The entries are in the order of time.
 
-    first: when the log begins, by its clock: what was asked before has left no line in it.
+    first: when entries begin to count, by the log's clock: what was asked before has left none, and tells nothing of
+    how many a round leaves.
     """
     windows = [window for each in requests if _can_fail(each) and (window := _window(each, clock)).late >= first]
     found = _explained(entries, windows)
