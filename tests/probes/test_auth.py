@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from oncall.facts.auth import ForgedTokenUse
 from oncall.facts.http import Exchange
 from oncall.finding import CouldNotCheck, NotPart
+from oncall.probes.auth.login import issuers_now
 from oncall.target.schema import Endpoint
 from tests.probes.patient_backend import ACCOUNT, FAST, SECRET, Look, Patient, served, stack
 from tests.probes.patients import free_port, raw_server, reset, response, says, silent
@@ -189,6 +190,16 @@ def test_a_gateway_that_answers_502_to_everything_is_said_once():
     """The proxy in front of a dead backend answers every path the same."""
     with raw_server(says(response(b"", "502 Bad Gateway"))) as port, pytest.raises(CouldNotCheck, match="502 to every"):
         Look(stack(port))("login")
+
+
+@pytest.mark.parametrize(
+    ("date", "took", "now"),
+    [(100.0, 0.2, 100.2), (94.0, 6.0, 100.0), (40.0, 6.0, 46.0), (160.0, 6.0, 160.0)],
+    ids=["quick", "it computed for 6 s", "its clock is behind", "its clock is ahead"],
+)
+def test_a_date_is_as_old_as_the_request_at_most(date, took, now):
+    """A server that computes writes the Date of its last idle moment; here it is 100.2, or 100 after the slow login."""
+    assert issuers_now(date, 100.2 if took < 1 else 100.0, took) == now
 
 
 @pytest.mark.parametrize(

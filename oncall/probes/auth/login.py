@@ -156,8 +156,16 @@ def probe_login(
     if not token:
         return Attempt(login, None)
     ours = time.time()
-    now, clock = (date.timestamp() + 0.5, "backend") if date else (ours, "ours")
+    now, clock = (issuers_now(date.timestamp() + 0.5, ours, answer.seconds), "backend") if date else (ours, "ours")
     return Attempt(login, AccessToken(token, auth, now, clock, ours))
+
+
+def issuers_now(date: float, ours: float, took: float) -> float:
+    """The issuer's time when its answer came: a server that computes writes a Date as old as the request, at most.
+
+    Within that, the time of this machine is the best guess. All in seconds since 1970; took: of the whole answer.
+    """
+    return min(max(date, ours), date + took)
 
 
 @client(of="auth")
