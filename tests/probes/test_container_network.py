@@ -142,6 +142,20 @@ def test_a_tool_that_says_nothing_proves_nothing(trio, tool, does):
 
 @pytest.mark.docker
 @needs_engine[1]
+def test_a_container_that_may_start_no_process_proves_nothing(trio):
+    """The tool's own complaint is no answer of the network: "timeout: fork system call failed"."""
+    docker("rm", "-f", f"{trio.name}-backend-1")
+    script = SILENT.format(
+        "echo timeout: fork system call failed: Resource temporarily unavailable; exit 125", *["nc"] * 2
+    )
+    name = trio.start("backend", f"/bin/busybox rm /bin/nc; {script}", network=f"{trio.name}_inside")
+    until(lambda: docker("logs", name) == "ready")
+
+    assert "it may start no further process" in why_unknown("port_from_inside", trio.stack())
+
+
+@pytest.mark.docker
+@needs_engine[1]
 def test_a_name_is_only_unanswered_where_the_tool_itself_is_quick(trio):
     """getent has no time limit: what hangs also for an address hangs for want of a processor."""
     docker("rm", "-f", f"{trio.name}-backend-1")

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MISSING = (126, 127)
 UNUSABLE = Pattern(r"(?im)^usage:|(?:invalid|unrecognized|unknown) option|illegal option")
+CROWDED = Pattern(r"(?i)resource temporarily unavailable|(?:cannot|can't) (?:fork|start new thread)|fork: retry")
 SECONDS = 2.0  # for one tool
 CONNECT_SECONDS = 1.5  # inside the container, so that its answer comes back in time
 
@@ -121,7 +122,7 @@ def first_that_is_there(
 ) -> tuple[str, Answered | None]:
     """The first tool that the container has, and what it said; None when it did not answer in time.
 
-    Raises CouldNotCheck when there is none of them.
+    Raises CouldNotCheck when there is none of them, or when the container may start no further process.
     """
     for command in ways:
         tool = command[0]
@@ -132,6 +133,11 @@ def first_that_is_there(
             if time.monotonic() - began < 0.9 * SECONDS:
                 raise
             return tool, None
+        if said.code != 0 and CROWDED.search(said.output):
+            raise CouldNotCheck(
+                f"nothing can be asked inside {container.name}: it may start no further process",
+                root="container_processes[backend]",
+            )
         if said.code not in MISSING and not UNUSABLE.search(said.output):
             return tool, said
     tools = ", ".join(dict.fromkeys(command[0] for command in ways))
