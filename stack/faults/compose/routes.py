@@ -6,6 +6,7 @@ from stack.faults.compose.starts import PAGE, noticed
 from stack.faults.expected.container_failures import (
     FROM_INSIDE,
     HEALTHY,
+    LISTENS,
     LOG,
     NETWORK,
     NO_LOGIN,
@@ -75,7 +76,7 @@ def database_without_route(stack: DockerStack) -> None:
     component="postgres",
     mode="docker",
     cause_class="misconfiguration",
-    must_fail=[REACHABLE, PORT, *NO_DATABASE],
+    must_fail=[*of("postgres", LISTENS), REACHABLE, PORT, *NO_DATABASE],
     may_fail=of("backend", LOG),
     unknown=[*NO_SESSION, *NO_LOGIN],
 )
