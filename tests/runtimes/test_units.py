@@ -143,6 +143,8 @@ def test_a_unit_whose_command_is_not_there(booted):
     """systemd's own exit code says it."""
     dies(booted, "ExecStart=", "ExecStart=/nowhere/api", "Restart=no")
     booted.wait(lambda: booted.show("backend", "ActiveState") == "failed", "the unit has failed")
+    journal = ("journalctl", "--unit", unit_of("backend"), "--lines=20", "--no-pager")
+    booted.wait(lambda: "Failed at step EXEC" in booted.run(*journal), "the journal has it")
     _, cause = only_cause(booted)
 
     assert cause["symptom"].startswith("backend has ended: exit code 203, its command cannot be executed; last line: ")
